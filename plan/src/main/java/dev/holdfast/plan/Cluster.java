@@ -1,0 +1,56 @@
+package dev.holdfast.plan;
+
+import dev.holdfast.problem.Origin;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The endpoints of one backendRef of one rule, and how to talk to them.
+ *
+ * @param name unique in the plan, stable over changes that do not concern it
+ * @param useClientProtocol speak upstream what the client spoke, where the backend can
+ * @param maxStreams budget of established streams, apart from {@code breaker}; 0 is unlimited
+ */
+public record Cluster(
+        String name,
+        List<Endpoint> endpoints,
+        Protocol protocol,
+        boolean useClientProtocol,
+        Optional<UpstreamTls> tls,
+        CircuitBreaker breaker,
+        int maxStreams,
+        Optional<TcpKeepalive> tcpKeepalive,
+        Duration connectTimeout,
+        Duration idleTimeout,
+        Duration maxConnectionDuration,
+        Http2Settings http2,
+        Origin origin) {
+    public Cluster {
+        endpoints = List.copyOf(endpoints);
+    }
+
+    /** What pages are asked for in. An upgrade goes by HTTP/1.1 unless the backend is HTTP/2 only. */
+    public enum Protocol {
+        HTTP1,
+        HTTP2,
+        /** By ALPN where there is TLS, else HTTP/1.1. */
+        AUTO
+    }
+
+    /** An address: {@code host} is a name or an IP; a Unix socket has its path in {@code host} and port -1. */
+    public record Endpoint(String host, int port) {
+        public boolean isUnix() {
+            return port < 0;
+        }
+    }
+
+    /** TLS towards the backend; empty CA text means the system's. */
+    public record UpstreamTls(String sni, String caPem, boolean insecureSkipVerify) {}
+
+    /** Limits for requests, never for established streams; 0 refuses everything, as in Envoy. */
+    public record CircuitBreaker(
+            long maxConnections, long maxPendingRequests, long maxParallelRequests, long maxRequestsPerConnection) {
+        public static final CircuitBreaker DEFAULT = new CircuitBreaker(1024, 1024, 1024, 0);
+    }
+}

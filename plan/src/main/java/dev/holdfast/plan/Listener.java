@@ -1,0 +1,27 @@
+package dev.holdfast.plan;
+
+import dev.holdfast.problem.Origin;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One Gateway listener. Several share a port, told apart by hostname (SNI for TLS, Host otherwise).
+ *
+ * @param name {@code namespace/gateway/section}, unique
+ * @param port the port of the manifest
+ * @param bindPort the port to bind: {@code port} plus the offset; 0 lets the system choose
+ * @param hostname empty matches every host; may begin with {@code *.}
+ */
+public record Listener(
+        String name,
+        int port,
+        int bindPort,
+        Optional<String> hostname,
+        Optional<Tls> tls,
+        HttpSettings http,
+        List<VirtualHost> virtualHosts,
+        Origin origin) {
+    public Listener {
+        virtualHosts = List.copyOf(virtualHosts);
+    }
+}

@@ -1,0 +1,109 @@
+package dev.holdfast.plan;
+
+import dev.holdfast.problem.Origin;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * One match of one HTTPRoute rule and what to do with what it matches.
+ *
+ * @param id {@code namespace/route/rule-index/match-index}
+ * @param route {@code namespace/name} of the HTTPRoute: a stream lives while this is attached to its listener
+ * @param requestTimeout whole request, zero for none; never applies to an established stream
+ * @param idleTimeout of a stream, zero for none
+ * @param upgrades lower-case upgrade types that pass
+ */
+public record Route(
+        String id,
+        String route,
+        Match match,
+        Action action,
+        List<Filter> filters,
+        Duration requestTimeout,
+        Duration backendRequestTimeout,
+        Duration idleTimeout,
+        Duration maxStreamDuration,
+        Set<String> upgrades,
+        Origin origin) {
+    public Route {
+        filters = List.copyOf(filters);
+        upgrades = Set.copyOf(upgrades);
+    }
+
+    /** All conditions hold together; {@code method} empty means any. */
+    public record Match(PathMatch path, String method, List<ValueMatch> headers, List<ValueMatch> queryParams) {
+        public Match {
+            headers = List.copyOf(headers);
+            queryParams = List.copyOf(queryParams);
+        }
+    }
+
+    /** How a path is compared (Gateway API HTTPPathMatch). */
+    public sealed interface PathMatch {
+        record Exact(String path) implements PathMatch {}
+
+        /** Whole path elements: {@code /abc} matches {@code /abc} and {@code /abc/d}, not {@code /abcd}. */
+        record Prefix(String path) implements PathMatch {}
+
+        /** RE2-style expression that the whole path must match. */
+        record Regex(String expression) implements PathMatch {}
+    }
+
+    /** A header (lower-case name) or query parameter compared exactly or by an expression for the whole value. */
+    public record ValueMatch(String name, String value, boolean regex) {}
+
+    /** What becomes of a matched request. */
+    public sealed interface Action {
+        /** To one of the destinations, in proportion to their weights. */
+        record Forward(List<Destination> destinations) implements Action {
+            public Forward {
+                destinations = List.copyOf(destinations);
+            }
+        }
+
+        /** A redirect; empty strings and port 0 keep what the request has. */
+        record Redirect(String scheme, String hostname, int port, PathRewrite path, int statusCode) implements Action {}
+
+        /** An answer of the gateway's own: nothing to forward to. {@code reason} is machine-readable. */
+        record Respond(int statusCode, String reason, String body) implements Action {}
+    }
+
+    /** A weighted cluster; {@code failure} non-zero answers with that status instead (an invalid backendRef). */
+    public record Destination(String cluster, int weight, int failure, List<Filter> filters) {
+        public Destination {
+            filters = List.copyOf(filters);
+        }
+    }
+
+    /** A change of the request or response on its way. */
+    public sealed interface Filter {
+        record RequestHeaders(HeaderMutation mutation) implements Filter {}
+
+        record ResponseHeaders(HeaderMutation mutation) implements Filter {}
+
+        /** {@code hostname} empty keeps the Host. */
+        record UrlRewrite(String hostname, PathRewrite path) implements Filter {}
+    }
+
+    /** Set replaces, add appends, remove deletes; in that order. */
+    public record HeaderMutation(List<Header> set, List<Header> add, List<String> remove) {
+        public HeaderMutation {
+            set = List.copyOf(set);
+            add = List.copyOf(add);
+            remove = List.copyOf(remove);
+        }
+    }
+
+    public record Header(String name, String value) {}
+
+    /** A change of path. */
+    public sealed interface PathRewrite {
+        record Keep() implements PathRewrite {}
+
+        record ReplaceFull(String path) implements PathRewrite {}
+
+        /** Replaces the {@code prefix} that the match named by {@code replacement}. */
+        record ReplacePrefix(String prefix, String replacement) implements PathRewrite {}
+    }
+}

@@ -1,0 +1,31 @@
+package dev.holdfast.plan;
+
+/**
+ * An established stream as people see it; times in milliseconds since 1970, bytes and messages since it opened.
+ *
+ * @param kind {@code websocket}, {@code sse}, {@code grpc} or another upgrade type
+ * @param downstreamProtocol {@code http/1.1} or {@code h2}; likewise {@code upstreamProtocol}
+ * @param closesBy the next timer that would close it ({@code idle}, {@code lifetime}, {@code drain}), empty for none
+ * @param closesAtMillis when that is, 0 for never
+ */
+public record StreamView(
+        String id,
+        String kind,
+        String client,
+        String host,
+        String path,
+        String listener,
+        String route,
+        String cluster,
+        String endpoint,
+        String downstreamProtocol,
+        String upstreamProtocol,
+        long openedAtMillis,
+        long lastActivityMillis,
+        long bytesFromClient,
+        long bytesToClient,
+        long messagesFromClient,
+        long messagesToClient,
+        boolean draining,
+        String closesBy,
+        long closesAtMillis) {}
