@@ -20,7 +20,14 @@ public record Problem(
     /** A problem at the place {@code origin} names. */
     public static Problem at(Origin origin, ProblemCode code, Severity severity, String message, String fix) {
         return new Problem(
-                code, severity, Optional.of(origin.resource()), origin.fieldPath(), origin.position(), message, fix, "");
+                code,
+                severity,
+                Optional.of(origin.resource()),
+                origin.fieldPath(),
+                origin.position(),
+                message,
+                fix,
+                "");
     }
 
     /** A problem of a whole file or of the command's input. */
@@ -41,7 +48,10 @@ public record Problem(
     public String render() {
         StringBuilder out = new StringBuilder();
         position.ifPresent(p -> out.append(p).append(": "));
-        out.append(severity.name().toLowerCase(java.util.Locale.ROOT)).append(" [").append(code).append("] ");
+        out.append(severity.name().toLowerCase(java.util.Locale.ROOT))
+                .append(" [")
+                .append(code)
+                .append("] ");
         resource.ifPresent(r -> out.append(r).append(": "));
         if (!fieldPath.isEmpty()) {
             out.append(fieldPath).append(": ");

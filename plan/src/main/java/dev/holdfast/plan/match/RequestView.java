@@ -14,7 +14,8 @@ public interface RequestView {
     String query();
 
     /** All values joined by commas, or null where the header is absent (RFC 9110 §5.3). */
-    @Nullable String header(String name);
+    @Nullable
+    String header(String name);
 
     /** A request from fixed values, for explanations and tests. */
     static RequestView of(String method, String path, String query, List<java.util.Map.Entry<String, String>> headers) {

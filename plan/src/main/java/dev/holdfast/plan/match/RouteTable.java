@@ -58,12 +58,14 @@ public final class RouteTable {
             List<Predicate<RequestView>> tests = new ArrayList<>();
             Route.Match match = route.match();
             switch (match.path()) {
-                case Route.PathMatch.Exact(String path) -> tests.add(r -> r.path().equals(path));
+                case Route.PathMatch.Exact(String path) ->
+                    tests.add(r -> r.path().equals(path));
                 case Route.PathMatch.Prefix(String path) -> {
                     String prefix = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
                     if (!prefix.isEmpty()) {
                         tests.add(r -> r.path().startsWith(prefix)
-                                && (r.path().length() == prefix.length() || r.path().charAt(prefix.length()) == '/'));
+                                && (r.path().length() == prefix.length()
+                                        || r.path().charAt(prefix.length()) == '/'));
                     }
                 }
                 case Route.PathMatch.Regex(String expression) -> {
