@@ -1,0 +1,45 @@
+package dev.holdfast.dataplane.exchange;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.HttpHeaders;
+
+/** The client's end of one exchange. Calls come on {@link #loop()}; buffers are owned by the callee. */
+public interface Downstream {
+    EventLoop loop();
+
+    Connection connection();
+
+    /** Sends the head; 1xx other than 101 may precede the final one. */
+    void respond(ResponseHead head, boolean end);
+
+    void data(ByteBuf data, boolean end);
+
+    void trailers(HttpHeaders trailers);
+
+    void flush();
+
+    boolean writable();
+
+    /** Whether more of the request is wanted: back-pressure. */
+    void reading(boolean on);
+
+    /** Ends the exchange abruptly: RST_STREAM, or the connection's end. */
+    void abort();
+
+    /** What an exchange knows of the connection it came by. */
+    interface Connection {
+        /** The client's IP address and port. */
+        String remoteIp();
+
+        int remotePort();
+
+        boolean tls();
+
+        /** The name of the listener that SNI chose; empty without TLS. */
+        String sniListener();
+
+        /** The bound socket's key in the plan: its bind port. */
+        int bindPort();
+    }
+}

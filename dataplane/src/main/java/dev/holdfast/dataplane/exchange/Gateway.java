@@ -1,0 +1,24 @@
+package dev.holdfast.dataplane.exchange;
+
+import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.dataplane.route.Snapshot;
+import dev.holdfast.dataplane.upstream.ClusterState;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.netty.channel.EventLoop;
+
+/** What every exchange needs of the data plane around it. */
+public interface Gateway {
+    /** The plan in force; read once per request. */
+    Snapshot snapshot();
+
+    AccessLog log();
+
+    MeterRegistry metrics();
+
+    LiveStreams streams();
+
+    boolean shuttingDown();
+
+    /** Asks for a connection on {@code loop}; answers through {@code events}, now or later, on the loop. */
+    void connect(EventLoop loop, ClusterState cluster, RequestHead head, boolean fresh, Upstream.Events events);
+}

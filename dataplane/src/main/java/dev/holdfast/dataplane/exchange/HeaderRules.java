@@ -1,0 +1,75 @@
+package dev.holdfast.dataplane.exchange;
+
+import dev.holdfast.plan.Route;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaders;
+import java.util.List;
+import java.util.UUID;
+
+/** What a gateway does to headers: hop-by-hop fields off (RFC 9110 §7.6.1), forwarding fields on, filters applied. */
+final class HeaderRules {
+    private static final List<String> HOP_BY_HOP =
+            List.of("connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade");
+
+    private HeaderRules() {}
+
+    static void stripHopByHop(HttpHeaders headers) {
+        for (String connection : headers.getAll(HttpHeaderNames.CONNECTION)) {
+            for (String named : connection.split(",")) {
+                String name = named.strip();
+                if (!name.isEmpty() && !name.equalsIgnoreCase("te")) {
+                    headers.remove(name);
+                }
+            }
+        }
+        for (String name : HOP_BY_HOP) {
+            headers.remove(name);
+        }
+        boolean trailers = headers.contains(HttpHeaderNames.TE, "trailers", true);
+        headers.remove(HttpHeaderNames.TE);
+        if (trailers) {
+            headers.set(HttpHeaderNames.TE, "trailers");
+        }
+    }
+
+    static void forwarded(HttpHeaders headers, Downstream.Connection connection) {
+        String before = String.join(", ", headers.getAll("x-forwarded-for"));
+        headers.set(
+                "x-forwarded-for", before.isEmpty() ? connection.remoteIp() : before + ", " + connection.remoteIp());
+        headers.set("x-forwarded-proto", connection.tls() ? "https" : "http");
+        if (!headers.contains("x-request-id")) {
+            headers.set("x-request-id", UUID.randomUUID().toString());
+        }
+    }
+
+    static void apply(Route.HeaderMutation mutation, HttpHeaders headers) {
+        for (Route.Header header : mutation.set()) {
+            headers.set(header.name(), header.value());
+        }
+        for (Route.Header header : mutation.add()) {
+            headers.add(header.name(), header.value());
+        }
+        for (String name : mutation.remove()) {
+            headers.remove(name);
+        }
+    }
+
+    /** The target with its path rewritten and its query kept. */
+    static String rewrite(Route.PathRewrite rewrite, String target) {
+        int question = target.indexOf('?');
+        String path = question < 0 ? target : target.substring(0, question);
+        String query = question < 0 ? "" : target.substring(question);
+        return switch (rewrite) {
+            case Route.PathRewrite.Keep() -> target;
+            case Route.PathRewrite.ReplaceFull(String full) -> full + query;
+            case Route.PathRewrite.ReplacePrefix(String prefix, String replacement) -> {
+                String stem = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
+                String rest = path.startsWith(stem) ? path.substring(stem.length()) : path;
+                String front =
+                        replacement.endsWith("/") ? replacement.substring(0, replacement.length() - 1) : replacement;
+                String joined = front + (rest.isEmpty() || rest.startsWith("/") ? rest : "/" + rest);
+                yield (joined.isEmpty() ? "/" : joined) + query;
+            }
+        };
+    }
+}

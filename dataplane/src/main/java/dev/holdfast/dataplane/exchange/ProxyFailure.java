@@ -1,0 +1,38 @@
+package dev.holdfast.dataplane.exchange;
+
+/** The closed list of reasons for an answer of the gateway's own: status, metric label and access log flag. */
+public enum ProxyFailure {
+    NO_ROUTE(404, "no_route"),
+    MISDIRECTED(421, "misdirected"),
+    BAD_REQUEST(400, "bad_request"),
+    HEADERS_TOO_LARGE(431, "headers_too_large"),
+    UPGRADE_NOT_ALLOWED(403, "upgrade_not_allowed"),
+    NO_ENDPOINTS(503, "no_endpoints"),
+    OVERLOADED(503, "overloaded"),
+    STREAM_LIMIT(503, "stream_limit"),
+    CONNECT_REFUSED(503, "connect_refused"),
+    CONNECT_TIMEOUT(504, "connect_timeout"),
+    UPSTREAM_RESET(502, "upstream_reset"),
+    UPSTREAM_PROTOCOL(502, "upstream_protocol"),
+    UPSTREAM_TLS(502, "upstream_tls"),
+    REQUEST_TIMEOUT(504, "request_timeout"),
+    INVALID_BACKEND(500, "invalid_backend"),
+    SHUTTING_DOWN(503, "shutting_down");
+
+    private final int status;
+    private final String reason;
+
+    ProxyFailure(int status, String reason) {
+        this.status = status;
+        this.reason = reason;
+    }
+
+    public int status() {
+        return status;
+    }
+
+    /** Sent as {@code x-holdfast-reason}. */
+    public String reason() {
+        return reason;
+    }
+}

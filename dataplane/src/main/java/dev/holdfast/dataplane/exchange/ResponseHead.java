@@ -1,0 +1,6 @@
+package dev.holdfast.dataplane.exchange;
+
+import io.netty.handler.codec.http.HttpHeaders;
+
+/** A response's status and headers; a status of 101 opens a tunnel, whatever the protocol calls it. */
+public record ResponseHead(int status, HttpHeaders headers) {}

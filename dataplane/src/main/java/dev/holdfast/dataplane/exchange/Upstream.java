@@ -1,0 +1,50 @@
+package dev.holdfast.dataplane.exchange;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.handler.codec.http.HttpHeaders;
+
+/** The backend's end of one exchange. */
+public interface Upstream {
+    /** {@code http/1.1} or {@code h2}. */
+    String protocol();
+
+    /** The address it is connected to. */
+    String endpoint();
+
+    /** True where the connection served before, so that a silent end may be a race with its idle timer. */
+    boolean reused();
+
+    void request(RequestHead head, boolean end);
+
+    void data(ByteBuf data, boolean end);
+
+    void trailers(HttpHeaders trailers);
+
+    void flush();
+
+    boolean writable();
+
+    void reading(boolean on);
+
+    void abort();
+
+    /** What arrives from the backend. Buffers are owned by the callee. */
+    interface Events {
+        void upstreamReady(Upstream upstream);
+
+        void upstreamFailed(ProxyFailure failure);
+
+        void responseHead(ResponseHead head, boolean end);
+
+        void responseData(ByteBuf data, boolean end);
+
+        void responseTrailers(HttpHeaders trailers);
+
+        void responseFlush();
+
+        /** The backend's end is gone before its response was whole. */
+        void upstreamClosed(ProxyFailure failure);
+
+        void upstreamWritable();
+    }
+}

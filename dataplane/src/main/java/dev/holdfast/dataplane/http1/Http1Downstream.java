@@ -1,0 +1,520 @@
+package dev.holdfast.dataplane.http1;
+
+import dev.holdfast.dataplane.exchange.Downstream;
+import dev.holdfast.dataplane.exchange.Exchange;
+import dev.holdfast.dataplane.exchange.Gateway;
+import dev.holdfast.dataplane.exchange.RequestHead;
+import dev.holdfast.dataplane.exchange.ResponseHead;
+import dev.holdfast.plan.HttpSettings;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPipeline;
+import io.netty.channel.EventLoop;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.DecoderResult;
+import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpResponse;
+import io.netty.handler.codec.http.DefaultLastHttpContent;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpMessage;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpResponseEncoder;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpUtil;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.netty.util.ReferenceCountUtil;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Locale;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** One client connection that speaks HTTP/1.1: requests one after another, or a tunnel once a 101 has gone out. */
+public final class Http1Downstream extends ChannelDuplexHandler implements Downstream {
+    private final Gateway gateway;
+    private final Downstream.Connection connection;
+    private final HttpSettings settings;
+    private final Deque<Object> waiting = new ArrayDeque<>();
+    private @Nullable ChannelHandlerContext ctx;
+    private @Nullable Exchange exchange;
+    private @Nullable Future<?> timer;
+    private final Encoder encoder = new Encoder();
+    private boolean keepAlive = true;
+    private boolean requestDone = true;
+    private boolean responseDone = true;
+    private boolean tunnel;
+    private boolean closing;
+    private boolean chunkedAllowed = true;
+    private int requests;
+
+    public Http1Downstream(Gateway gateway, Downstream.Connection connection, HttpSettings settings) {
+        this.gateway = gateway;
+        this.connection = connection;
+        this.settings = settings;
+    }
+
+    /** Puts the codec and this handler at the pipeline's end. */
+    public void install(ChannelPipeline pipeline) {
+        pipeline.addLast("h1-decoder", new StrictDecoder());
+        pipeline.addLast("h1-encoder", encoder);
+        pipeline.addLast("h1", this);
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext context) {
+        ctx = context;
+        watchHeaders();
+    }
+
+    private ChannelHandlerContext ctx() {
+        return java.util.Objects.requireNonNull(ctx);
+    }
+
+    // ---- reading
+
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+        if (closing) {
+            ReferenceCountUtil.release(message);
+            return;
+        }
+        if (message instanceof ByteBuf bytes) {
+            Exchange current = exchange;
+            if (tunnelPending() && current != null) {
+                current.requestData(bytes, false);
+            } else {
+                bytes.release();
+            }
+            return;
+        }
+        if (exchange != null && requestDone) {
+            // A pipelined request waits for the response before it (RFC 9112 §9.3.2).
+            waiting.add(message);
+            context.channel().config().setAutoRead(false);
+            return;
+        }
+        accept(message);
+    }
+
+    private boolean tunnelPending() {
+        return tunnel || context("h1-decoder") == null;
+    }
+
+    private @Nullable Object context(String name) {
+        return ctx().pipeline().get(name);
+    }
+
+    private void accept(Object message) {
+        if (message instanceof HttpRequest request) {
+            if (request.decoderResult().isFailure()) {
+                refuse(request.decoderResult());
+                ReferenceCountUtil.release(message);
+                return;
+            }
+            head(request);
+        }
+        if (message instanceof HttpContent content) {
+            Exchange current = exchange;
+            if (content.decoderResult().isFailure()) {
+                content.release();
+                closing = true;
+                if (current != null) {
+                    current.downstreamClosed();
+                }
+                ctx().close();
+                return;
+            }
+            boolean last = content instanceof LastHttpContent;
+            if (current == null) {
+                content.release();
+                if (last) {
+                    requestDone = true;
+                }
+                return;
+            }
+            if (last) {
+                requestDone = true;
+            }
+            HttpHeaders trailers = content instanceof LastHttpContent end
+                            && !end.trailingHeaders().isEmpty()
+                    ? end.trailingHeaders()
+                    : null;
+            if (content.content().isReadable() || last) {
+                if (bodyExpected) {
+                    current.requestData(content.content(), last && trailers == null);
+                    if (trailers != null) {
+                        current.requestTrailers(trailers);
+                    }
+                } else {
+                    content.release();
+                }
+            } else {
+                content.release();
+            }
+            if (last && upgradeRequested) {
+                // What follows is not HTTP: the decoder goes before it can mistake it for a request.
+                ctx().pipeline().remove("h1-decoder");
+            }
+            if (last) {
+                nextIfDone();
+            }
+        }
+    }
+
+    private boolean bodyExpected;
+    private boolean upgradeRequested;
+
+    private void head(HttpRequest request) {
+        cancelTimer();
+        requestDone = false;
+        responseDone = false;
+        requests++;
+        HttpHeaders headers = request.headers();
+        boolean http11 = request.protocolVersion().isKeepAliveDefault();
+        chunkedAllowed = http11;
+        keepAlive = HttpUtil.isKeepAlive(request)
+                && !gateway.shuttingDown()
+                && (settings.maxRequestsPerConnection() == 0 || requests < settings.maxRequestsPerConnection());
+        encoder.method(request.method().name());
+        java.util.List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
+        String target = request.uri();
+        String authority = hosts.size() == 1 ? hosts.getFirst() : "";
+        if (hosts.size() > 1
+                || (hosts.isEmpty() && http11)
+                || request.method().name().equals("CONNECT")) {
+            refuse(DecoderResult.failure(new IllegalArgumentException("host")));
+            return;
+        }
+        if (target.startsWith("http://") || target.startsWith("https://")) {
+            int slash = target.indexOf('/', target.indexOf("//") + 2);
+            authority = target.substring(target.indexOf("//") + 2, slash < 0 ? target.length() : slash);
+            target = slash < 0 ? "/" : target.substring(slash);
+        }
+        String upgrade = null;
+        if (http11 && headers.containsValue(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE, true)) {
+            String type = headers.get(HttpHeaderNames.UPGRADE, "").strip().toLowerCase(Locale.ROOT);
+            // h2c is a matter between two hops and is ignored (RFC 9113 §3.1 has withdrawn it).
+            upgrade = type.isEmpty() || type.startsWith("h2c") || type.startsWith("tls/") ? null : type;
+        }
+        bodyExpected =
+                HttpUtil.isTransferEncodingChunked(request) || HttpUtil.getContentLength((HttpMessage) request, 0L) > 0;
+        upgradeRequested = upgrade != null;
+        if (upgradeRequested && bodyExpected) {
+            refuse(DecoderResult.failure(new IllegalArgumentException("upgrade with a body")));
+            return;
+        }
+        headers.remove(HttpHeaderNames.HOST);
+        Exchange created = new Exchange(
+                gateway, this, new RequestHead(request.method().name(), authority, target, upgrade, false, headers));
+        exchange = created;
+        created.start(!bodyExpected);
+    }
+
+    private void refuse(DecoderResult result) {
+        Throwable cause = result.cause();
+        boolean tooLarge = cause instanceof TooLongHttpHeaderException || cause instanceof TooLongHttpLineException;
+        closing = true;
+        keepAlive = false;
+        requestDone = true;
+        String why = tooLarge ? "headers_too_large" : "bad_request";
+        byte[] body = (why + "\n").getBytes(StandardCharsets.UTF_8);
+        HttpResponse response =
+                new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(tooLarge ? 431 : 400));
+        response.headers()
+                .set("x-holdfast-reason", why)
+                .set(HttpHeaderNames.CONTENT_LENGTH, body.length)
+                .set(HttpHeaderNames.CONNECTION, "close");
+        gateway.metrics().counter("holdfast.requests.refused", "reason", why).increment();
+        ctx().write(response);
+        ctx().writeAndFlush(new DefaultLastHttpContent(Unpooled.wrappedBuffer(body)))
+                .addListener(ChannelFutureListener.CLOSE);
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext context) {
+        Exchange current = exchange;
+        if (current != null) {
+            current.requestFlush();
+        }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+        cancelTimer();
+        Exchange current = exchange;
+        exchange = null;
+        if (current != null) {
+            current.downstreamClosed();
+        }
+        while (!waiting.isEmpty()) {
+            ReferenceCountUtil.release(waiting.poll());
+        }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext context, Object event) {
+        if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
+            Exchange current = exchange;
+            if (current == null || event instanceof SslCloseCompletionEvent) {
+                context.close();
+            } else if (tunnel) {
+                current.requestData(Unpooled.EMPTY_BUFFER, true);
+                current.requestFlush();
+            } else {
+                keepAlive = false;
+            }
+        }
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext context) {
+        Exchange current = exchange;
+        if (current != null) {
+            current.downstreamWritable();
+        }
+    }
+
+    @Override
+    @SuppressWarnings("deprecation")
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+        context.close();
+    }
+
+    // ---- writing
+
+    @Override
+    public EventLoop loop() {
+        return ctx().channel().eventLoop();
+    }
+
+    @Override
+    public Downstream.Connection connection() {
+        return connection;
+    }
+
+    @Override
+    public void respond(ResponseHead head, boolean end) {
+        HttpResponse response = new DefaultHttpResponse(
+                HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(head.status()), head.headers());
+        if (head.status() == 101) {
+            response.headers().set(HttpHeaderNames.CONNECTION, "Upgrade");
+            if (!response.headers().contains(HttpHeaderNames.UPGRADE)) {
+                response.headers().set(HttpHeaderNames.UPGRADE, "websocket");
+            }
+            ctx().writeAndFlush(response);
+            ctx().pipeline().remove("h1-encoder");
+            tunnel = true;
+            return;
+        }
+        if (head.status() < 200) {
+            ctx().writeAndFlush(response);
+            return;
+        }
+        if (upgradeRequested || closing) {
+            keepAlive = false;
+        }
+        boolean sized = response.headers().contains(HttpHeaderNames.CONTENT_LENGTH);
+        if (!sized && !encoder.bodyless(head.status())) {
+            if (end) {
+                response.headers().set(HttpHeaderNames.CONTENT_LENGTH, 0);
+            } else if (chunkedAllowed) {
+                response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
+            } else {
+                keepAlive = false;
+            }
+        }
+        if (!keepAlive) {
+            response.headers().set(HttpHeaderNames.CONNECTION, "close");
+        } else if (!chunkedAllowed) {
+            response.headers().set(HttpHeaderNames.CONNECTION, "keep-alive");
+        }
+        ctx().write(response);
+        if (end) {
+            last(LastHttpContent.EMPTY_LAST_CONTENT);
+        }
+    }
+
+    @Override
+    public void data(ByteBuf data, boolean end) {
+        if (tunnel) {
+            ctx().write(data);
+            if (end) {
+                ctx().flush();
+                if (connection.tls()) {
+                    ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+                } else if (ctx().channel() instanceof DuplexChannel duplex) {
+                    ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> duplex.shutdownOutput());
+                    closeSoon();
+                }
+            }
+            return;
+        }
+        if (end) {
+            last(new DefaultLastHttpContent(data));
+        } else {
+            ctx().write(new DefaultHttpContent(data));
+        }
+    }
+
+    private void closeSoon() {
+        loop().schedule(() -> ctx().close(), 5, TimeUnit.SECONDS);
+    }
+
+    @Override
+    public void trailers(HttpHeaders trailers) {
+        DefaultLastHttpContent last = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
+        last.trailingHeaders().add(trailers);
+        last(last);
+    }
+
+    private void last(LastHttpContent content) {
+        responseDone = true;
+        if (keepAlive && requestDone) {
+            ctx().write(content);
+        } else if (requestDone) {
+            ctx().writeAndFlush(content).addListener(ChannelFutureListener.CLOSE);
+            closing = true;
+        } else {
+            // The request is still coming: what is left of it is not worth reading.
+            closing = true;
+            ctx().writeAndFlush(content).addListener(ChannelFutureListener.CLOSE);
+        }
+        loop().execute(this::nextIfDone);
+    }
+
+    private void nextIfDone() {
+        if (tunnel || closing || !requestDone || !responseDone || exchange == null) {
+            return;
+        }
+        exchange = null;
+        if (!waiting.isEmpty()) {
+            while (!waiting.isEmpty() && (exchange == null || !requestDone)) {
+                accept(java.util.Objects.requireNonNull(waiting.poll()));
+            }
+            if (exchange != null) {
+                exchange.requestFlush();
+            }
+        }
+        if (waiting.isEmpty()) {
+            ctx().channel().config().setAutoRead(true);
+        }
+        if (exchange == null) {
+            watchIdle();
+        }
+    }
+
+    @Override
+    public void flush() {
+        ctx().flush();
+    }
+
+    @Override
+    public boolean writable() {
+        return ctx().channel().isWritable();
+    }
+
+    @Override
+    public void reading(boolean on) {
+        if (on && !waiting.isEmpty()) {
+            return;
+        }
+        ctx().channel().config().setAutoRead(on);
+    }
+
+    @Override
+    public void abort() {
+        closing = true;
+        ctx().close();
+    }
+
+    /** Told when the plan no longer holds this connection's listener, or at shutdown: ends when idle. */
+    public void retire() {
+        keepAlive = false;
+        if (exchange == null && !closing) {
+            ctx().close();
+        }
+    }
+
+    private void watchHeaders() {
+        arm(settings.requestHeadersTimeout().toMillis());
+    }
+
+    private void watchIdle() {
+        arm(settings.idleTimeout().toMillis());
+    }
+
+    private void arm(long millis) {
+        cancelTimer();
+        if (millis > 0) {
+            timer = loop().schedule(
+                            () -> {
+                                if (exchange == null) {
+                                    ctx().close();
+                                }
+                            },
+                            millis,
+                            TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private void cancelTimer() {
+        Future<?> armed = timer;
+        if (armed != null) {
+            armed.cancel(false);
+            timer = null;
+        }
+    }
+
+    /** Refuses what could be read in two ways: both lengths, or an encoding it does not know (RFC 9112 §6.1, §6.3). */
+    private static final class StrictDecoder extends HttpRequestDecoder {
+        StrictDecoder() {
+            super(new HttpDecoderConfig().setMaxHeaderSize(61_440).setMaxInitialLineLength(16_384));
+        }
+
+        @Override
+        protected void handleTransferEncodingChunkedWithContentLength(HttpMessage message) {
+            throw new IllegalArgumentException("Transfer-Encoding and Content-Length together");
+        }
+    }
+
+    /** Knows the request's method, for a HEAD's response has no body whatever its headers say. */
+    private static final class Encoder extends HttpResponseEncoder {
+        private String method = "GET";
+
+        void method(String name) {
+            method = name;
+        }
+
+        boolean bodyless(int status) {
+            return method.equals("HEAD") || status == 204 || status == 304;
+        }
+
+        @Override
+        protected boolean isContentAlwaysEmpty(HttpResponse response) {
+            return method.equals("HEAD") || super.isContentAlwaysEmpty(response);
+        }
+
+        @Override
+        protected void sanitizeHeadersBeforeEncode(HttpResponse response, boolean alwaysEmpty) {
+            if (!method.equals("HEAD")) {
+                super.sanitizeHeadersBeforeEncode(response, alwaysEmpty);
+            }
+        }
+    }
+}

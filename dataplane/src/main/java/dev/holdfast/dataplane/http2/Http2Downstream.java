@@ -1,0 +1,333 @@
+package dev.holdfast.dataplane.http2;
+
+import dev.holdfast.dataplane.exchange.Downstream;
+import dev.holdfast.dataplane.exchange.Exchange;
+import dev.holdfast.dataplane.exchange.Gateway;
+import dev.holdfast.dataplane.exchange.RequestHead;
+import dev.holdfast.dataplane.exchange.ResponseHead;
+import dev.holdfast.plan.HttpSettings;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelPipeline;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http2.Http2ConnectionAdapter;
+import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2EventAdapter;
+import io.netty.handler.codec.http2.Http2Exception;
+import io.netty.handler.codec.http2.Http2Headers;
+import io.netty.handler.codec.http2.Http2Stream;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** One client connection that speaks HTTP/2; its streams are exchanges, WebSockets come by extended CONNECT. */
+public final class Http2Downstream {
+    private final Gateway gateway;
+    private final Downstream.Connection connection;
+    private final HttpSettings settings;
+    private final Http2Connections.Handler handler;
+    private final io.netty.handler.codec.http2.Http2Connection.PropertyKey key;
+    private @Nullable ChannelHandlerContext ctx;
+    private boolean retiring;
+
+    public Http2Downstream(Gateway gateway, Downstream.Connection connection, HttpSettings settings) {
+        this.gateway = gateway;
+        this.connection = connection;
+        this.settings = settings;
+        this.handler = Http2Connections.make(true, new Frames(), settings.http2());
+        this.key = handler.connection().newKey();
+        handler.connection().addListener(new Http2ConnectionAdapter() {
+            @Override
+            public void onStreamClosed(Http2Stream stream) {
+                StreamEnd end = stream.getProperty(key);
+                if (end != null) {
+                    end.closed();
+                }
+                watchIdle();
+            }
+        });
+        handler.connection().remote().flowController().listener(stream -> {
+            StreamEnd end = stream.getProperty(key);
+            if (end != null) {
+                end.exchange.downstreamWritable();
+            }
+        });
+    }
+
+    public void install(ChannelPipeline pipeline) {
+        pipeline.addLast("h2", handler);
+        pipeline.addLast("h2-end", new ChannelInboundHandlerAdapter() {
+            @Override
+            public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+                context.close();
+            }
+        });
+        ctx = pipeline.context(handler);
+        try {
+            handler.widen(ctx());
+        } catch (Http2Exception e) {
+            throw new IllegalStateException("window could not be widened", e);
+        }
+        watchIdle();
+    }
+
+    private ChannelHandlerContext ctx() {
+        return java.util.Objects.requireNonNull(ctx);
+    }
+
+    private void watchIdle() {
+        long idle = settings.idleTimeout().toMillis();
+        if (handler.connection().numActiveStreams() == 0) {
+            if (retiring) {
+                ctx().close();
+            } else if (idle > 0) {
+                int at = handler.connection().remote().lastStreamCreated();
+                ctx().channel()
+                        .eventLoop()
+                        .schedule(
+                                () -> {
+                                    if (handler.connection().numActiveStreams() == 0
+                                            && handler.connection().remote().lastStreamCreated() == at) {
+                                        ctx().close();
+                                    }
+                                },
+                                idle,
+                                TimeUnit.MILLISECONDS);
+            }
+        }
+    }
+
+    /** GOAWAY now; ends with its last stream. */
+    public void retire() {
+        if (!retiring && ctx().channel().isActive()) {
+            retiring = true;
+            handler.goAway(
+                    ctx(),
+                    handler.connection().remote().lastStreamCreated(),
+                    Http2Error.NO_ERROR.code(),
+                    Unpooled.EMPTY_BUFFER,
+                    ctx().newPromise());
+            ctx().flush();
+            watchIdle();
+        }
+    }
+
+    private final class Frames extends Http2EventAdapter {
+        @Override
+        public void onHeadersRead(
+                ChannelHandlerContext context,
+                int streamId,
+                Http2Headers headers,
+                int dependency,
+                short weight,
+                boolean exclusive,
+                int padding,
+                boolean end)
+                throws Http2Exception {
+            onHeadersRead(context, streamId, headers, padding, end);
+        }
+
+        @Override
+        public void onHeadersRead(
+                ChannelHandlerContext context, int streamId, Http2Headers headers, int padding, boolean end)
+                throws Http2Exception {
+            Http2Stream stream = handler.connection().stream(streamId);
+            StreamEnd known = stream.getProperty(key);
+            if (known != null) {
+                known.exchange.requestTrailers(HeaderForms.toHttp1(headers));
+                known.exchange.requestFlush();
+                return;
+            }
+            CharSequence method = headers.method();
+            CharSequence path = headers.path();
+            CharSequence protocol = headers.get(Http2Headers.PseudoHeaderName.PROTOCOL.value());
+            CharSequence authority = headers.authority();
+            HttpHeaders plain = HeaderForms.toHttp1(headers);
+            String host = authority != null ? authority.toString() : plain.get("host", "");
+            plain.remove("host");
+            if (method == null
+                    || path == null
+                    || (protocol != null && !"CONNECT".contentEquals(method))
+                    || (protocol == null && "CONNECT".contentEquals(method))) {
+                throw Http2Exception.streamError(streamId, Http2Error.PROTOCOL_ERROR, "malformed request");
+            }
+            StreamEnd created = new StreamEnd(
+                    stream,
+                    new RequestHead(
+                            method.toString(),
+                            host,
+                            path.toString(),
+                            protocol == null ? null : protocol.toString().toLowerCase(java.util.Locale.ROOT),
+                            true,
+                            plain));
+            stream.setProperty(key, created);
+            created.exchange.start(end);
+        }
+
+        @Override
+        public int onDataRead(ChannelHandlerContext context, int streamId, ByteBuf data, int padding, boolean end) {
+            int bytes = data.readableBytes() + padding;
+            Http2Stream stream = handler.connection().stream(streamId);
+            StreamEnd known = stream == null ? null : stream.getProperty(key);
+            if (known == null) {
+                return bytes;
+            }
+            known.unconsumed += bytes;
+            known.exchange.requestData(data.retain(), end);
+            known.exchange.requestFlush();
+            return known.takeConsumed();
+        }
+
+        @Override
+        public void onRstStreamRead(ChannelHandlerContext context, int streamId, long errorCode) {
+            Http2Stream stream = handler.connection().stream(streamId);
+            StreamEnd known = stream == null ? null : stream.getProperty(key);
+            if (known != null) {
+                known.exchange.downstreamClosed();
+            }
+        }
+    }
+
+    /** One stream: the client's end of an exchange. */
+    private final class StreamEnd implements Downstream {
+        private final Http2Stream stream;
+        private final Exchange exchange;
+        private final boolean extendedConnect;
+        private boolean reading = true;
+        private boolean ended;
+        private int unconsumed;
+
+        StreamEnd(Http2Stream stream, RequestHead head) {
+            this.stream = stream;
+            this.extendedConnect = head.upgrade() != null;
+            this.exchange = new Exchange(gateway, this, head);
+        }
+
+        int takeConsumed() {
+            if (!reading) {
+                return 0;
+            }
+            int bytes = unconsumed;
+            unconsumed = 0;
+            return bytes;
+        }
+
+        void closed() {
+            if (!ended || extendedConnect) {
+                exchange.downstreamClosed();
+            }
+        }
+
+        private boolean open() {
+            return ctx().channel().isActive() && stream.state() != Http2Stream.State.CLOSED && !ended;
+        }
+
+        @Override
+        public EventLoop loop() {
+            return ctx().channel().eventLoop();
+        }
+
+        @Override
+        public Downstream.Connection connection() {
+            return connection;
+        }
+
+        @Override
+        public void respond(ResponseHead head, boolean end) {
+            if (!open()) {
+                return;
+            }
+            Http2Headers headers = HeaderForms.toHttp2(head.headers());
+            if (head.status() == 101) {
+                // RFC 8441 §5: the 101 of HTTP/1.1 is a 200 here, without the handshake's key.
+                headers.remove("sec-websocket-accept");
+                headers.remove("content-length");
+                headers.status("200");
+            } else {
+                headers.status(Integer.toString(head.status()));
+            }
+            ended = end;
+            handler.encoder().writeHeaders(ctx(), stream.id(), headers, 0, end, ctx().newPromise());
+            if (head.status() < 200) {
+                ctx().flush();
+            }
+            endRequest();
+        }
+
+        @Override
+        public void data(ByteBuf data, boolean end) {
+            if (!open()) {
+                data.release();
+                return;
+            }
+            ended = end;
+            handler.encoder().writeData(ctx(), stream.id(), data, 0, end, ctx().newPromise());
+            endRequest();
+        }
+
+        @Override
+        public void trailers(HttpHeaders trailers) {
+            if (open()) {
+                ended = true;
+                handler.encoder()
+                        .writeHeaders(ctx(), stream.id(), HeaderForms.toHttp2(trailers), 0, true, ctx().newPromise());
+                endRequest();
+            }
+        }
+
+        /** After a whole response the rest of the request is not wanted (RFC 9113 §8.1). */
+        private void endRequest() {
+            if (ended && !extendedConnect && stream.state() == Http2Stream.State.OPEN) {
+                loop().schedule(
+                                () -> {
+                                    if (stream.state() != Http2Stream.State.CLOSED) {
+                                        reset(Http2Error.NO_ERROR);
+                                    }
+                                },
+                                1,
+                                TimeUnit.SECONDS);
+            }
+        }
+
+        @Override
+        public void flush() {
+            ctx().flush();
+        }
+
+        @Override
+        public boolean writable() {
+            return handler.connection().remote().flowController().isWritable(stream)
+                    && ctx().channel().isWritable();
+        }
+
+        @Override
+        public void reading(boolean on) {
+            reading = on;
+            if (on && unconsumed > 0 && stream.state() != Http2Stream.State.CLOSED) {
+                int bytes = takeConsumed();
+                try {
+                    if (handler.connection().local().flowController().consumeBytes(stream, bytes)) {
+                        ctx().flush();
+                    }
+                } catch (Http2Exception e) {
+                    abort();
+                }
+            }
+        }
+
+        @Override
+        public void abort() {
+            if (stream.state() != Http2Stream.State.CLOSED) {
+                reset(Http2Error.INTERNAL_ERROR);
+            }
+        }
+
+        private void reset(Http2Error error) {
+            ended = true;
+            handler.encoder().writeRstStream(ctx(), stream.id(), error.code(), ctx().newPromise());
+            ctx().flush();
+        }
+    }
+}

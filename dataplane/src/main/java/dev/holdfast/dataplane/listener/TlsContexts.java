@@ -1,0 +1,110 @@
+package dev.holdfast.dataplane.listener;
+
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Tls;
+import io.netty.handler.codec.http2.Http2SecurityUtil;
+import io.netty.handler.ssl.ApplicationProtocolConfig;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.handler.ssl.SupportedCipherSuiteFilter;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+
+/** TLS contexts of one plan; one that did not change is taken over from the plan before. */
+public final class TlsContexts {
+    private record Key(Tls.Certificate certificate, List<String> alpn, String min, String max) {}
+
+    private record Entry(Key key, SslContext context, List<String> names) {}
+
+    private volatile Map<String, List<Entry>> byListener = Map.of();
+
+    /** Makes the contexts for {@code listeners}; nothing changes where one cannot be made. */
+    public void prepare(Collection<Listener> listeners) throws SSLException, CertificateException {
+        Map<Key, Entry> known = new HashMap<>();
+        byListener.values().forEach(list -> list.forEach(e -> known.put(e.key, e)));
+        Map<String, List<Entry>> next = new HashMap<>();
+        for (Listener listener : listeners) {
+            if (listener.tls().isEmpty()) {
+                continue;
+            }
+            Tls tls = listener.tls().get();
+            List<Entry> entries = new ArrayList<>();
+            for (Tls.Certificate certificate : tls.certificates()) {
+                Key key = new Key(certificate, tls.alpn(), tls.minVersion(), tls.maxVersion());
+                Entry entry = known.get(key);
+                entries.add(entry == null ? make(key) : entry);
+            }
+            next.put(listener.name(), List.copyOf(entries));
+        }
+        byListener = Map.copyOf(next);
+    }
+
+    /** The context whose certificate fits {@code host} best; the first where none does. */
+    @Nullable
+    SslContext of(Listener listener, String host) {
+        List<Entry> entries = byListener.getOrDefault(listener.name(), List.of());
+        for (Entry entry : entries) {
+            if (entry.names.contains(host)) {
+                return entry.context;
+            }
+        }
+        int dot = host.indexOf('.');
+        for (Entry entry : entries) {
+            if (dot > 0 && entry.names.contains("*" + host.substring(dot))) {
+                return entry.context;
+            }
+        }
+        return entries.isEmpty() ? null : entries.getFirst().context;
+    }
+
+    private static Entry make(Key key) throws SSLException, CertificateException {
+        byte[] chain = key.certificate.chainPem().getBytes(StandardCharsets.UTF_8);
+        byte[] secret = key.certificate.keyPem().reveal().getBytes(StandardCharsets.UTF_8);
+        SslContextBuilder builder = SslContextBuilder.forServer(
+                        new ByteArrayInputStream(chain), new ByteArrayInputStream(secret))
+                .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
+                .ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE)
+                .protocols(versions(key.min, key.max));
+        if (!key.alpn.isEmpty()) {
+            builder.applicationProtocolConfig(new ApplicationProtocolConfig(
+                    ApplicationProtocolConfig.Protocol.ALPN,
+                    ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
+                    ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
+                    key.alpn));
+        }
+        return new Entry(key, builder.build(), names(chain));
+    }
+
+    private static List<String> versions(String min, String max) {
+        List<String> all = List.of("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3");
+        int from = Math.max(all.indexOf(min), 0);
+        int to = all.indexOf(max) < 0 ? all.size() - 1 : all.indexOf(max);
+        return all.subList(min.isEmpty() ? 2 : from, to + 1);
+    }
+
+    private static List<String> names(byte[] chain) throws CertificateException {
+        X509Certificate leaf = (X509Certificate)
+                CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(chain));
+        Collection<List<?>> alternatives = leaf.getSubjectAlternativeNames();
+        if (alternatives == null) {
+            return List.of();
+        }
+        return alternatives.stream()
+                .filter(a -> Integer.valueOf(2).equals(a.get(0)))
+                .map(a -> String.valueOf(a.get(1)).toLowerCase(Locale.ROOT))
+                .toList();
+    }
+}

@@ -1,0 +1,72 @@
+package dev.holdfast.dataplane.observe;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.StringWriter;
+import java.util.Map;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+
+/** JSON lines, written by a thread of its own so that a slow terminal never holds an event loop; lossy when full. */
+public final class AccessLog {
+    private static final JsonFactory JSON = new JsonFactory();
+    private final BlockingQueue<Map<String, Object>> queue = new ArrayBlockingQueue<>(16_384);
+    private final boolean on;
+
+    private AccessLog(boolean on) {
+        this.on = on;
+    }
+
+    public static AccessLog off() {
+        return new AccessLog(false);
+    }
+
+    public static AccessLog to(PrintStream out) {
+        AccessLog log = new AccessLog(true);
+        Thread.ofVirtual().name("access-log").start(() -> log.write(out));
+        return log;
+    }
+
+    public boolean on() {
+        return on;
+    }
+
+    /** Queues one line; a full queue drops it rather than wait. */
+    public boolean line(Map<String, Object> fields) {
+        return on && queue.offer(fields);
+    }
+
+    private void write(PrintStream out) {
+        try {
+            while (!Thread.currentThread().isInterrupted()) {
+                out.println(json(queue.take()));
+                if (queue.isEmpty()) {
+                    out.flush();
+                }
+            }
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+        } catch (IOException impossible) {
+            throw new IllegalStateException("writing JSON to memory failed", impossible);
+        }
+    }
+
+    private static String json(Map<String, Object> fields) throws IOException {
+        StringWriter text = new StringWriter(256);
+        try (JsonGenerator json = JSON.createGenerator(text)) {
+            json.writeStartObject();
+            for (Map.Entry<String, Object> field : fields.entrySet()) {
+                json.writeFieldName(field.getKey());
+                switch (field.getValue()) {
+                    case Integer i -> json.writeNumber(i);
+                    case Long l -> json.writeNumber(l);
+                    case Object other -> json.writeString(other.toString());
+                }
+            }
+            json.writeEndObject();
+        }
+        return text.toString();
+    }
+}

@@ -1,0 +1,85 @@
+package dev.holdfast.dataplane.route;
+
+import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Route;
+import dev.holdfast.plan.VirtualHost;
+import dev.holdfast.plan.match.RouteTable;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** One plan compiled for the request path; immutable, read once per request. */
+public final class Snapshot {
+    public static final Snapshot EMPTY = new Snapshot(Plan.EMPTY, Map.of());
+
+    private final Plan plan;
+    private final Map<Integer, List<ListenerTable>> ports = new HashMap<>();
+    private final Map<String, ClusterState> clusters;
+    private final Set<String> attachments = new HashSet<>();
+
+    public Snapshot(Plan plan, Map<String, ClusterState> clusters) {
+        this.plan = plan;
+        this.clusters = Map.copyOf(clusters);
+        for (Listener listener : plan.listeners()) {
+            ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>())
+                    .add(new ListenerTable(listener, new RouteTable(listener.virtualHosts())));
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    attachments.add(listener.name() + " " + route.route());
+                }
+            }
+        }
+    }
+
+    public Plan plan() {
+        return plan;
+    }
+
+    public List<ListenerTable> port(int bindPort) {
+        return ports.getOrDefault(bindPort, List.of());
+    }
+
+    public Map<Integer, List<ListenerTable>> ports() {
+        return ports;
+    }
+
+    public @Nullable ClusterState cluster(String name) {
+        return clusters.get(name);
+    }
+
+    /** Whether a stream of {@code route} by {@code listener} may live on. */
+    public boolean attached(String listener, String route) {
+        return attachments.contains(listener + " " + route);
+    }
+
+    /** The listener of a port for a host name: exact, then the longest wildcard, then the one for all; or null. */
+    public static @Nullable ListenerTable choose(List<ListenerTable> tables, String host) {
+        ListenerTable best = null;
+        int bestScore = -1;
+        for (ListenerTable table : tables) {
+            String name = table.listener().hostname().orElse("");
+            int score;
+            if (name.isEmpty()) {
+                score = 0;
+            } else if (name.startsWith("*.")) {
+                score = host.endsWith(name.substring(1)) && host.length() >= name.length() ? name.length() : -1;
+            } else {
+                score = name.equals(host) ? Integer.MAX_VALUE : -1;
+            }
+            if (score > bestScore) {
+                best = table;
+                bestScore = score;
+            }
+        }
+        return best;
+    }
+
+    /** A listener and its compiled routes. */
+    public record ListenerTable(Listener listener, RouteTable routes) {}
+}

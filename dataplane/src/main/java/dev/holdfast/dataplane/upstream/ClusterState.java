@@ -1,0 +1,138 @@
+package dev.holdfast.dataplane.upstream;
+
+import dev.holdfast.plan.Cluster;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.netty.handler.codec.http2.Http2SecurityUtil;
+import io.netty.handler.ssl.ApplicationProtocolConfig;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.handler.ssl.SupportedCipherSuiteFilter;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What outlives a plan about a cluster: its counts. The counts are shared by all loops, so they are atomic; the
+ * configuration is replaced whole by each plan.
+ */
+public final class ClusterState {
+    private final String name;
+    private volatile Cluster config;
+    private volatile @Nullable SslContext h1Tls;
+    private volatile @Nullable SslContext h2Tls;
+    final AtomicInteger connections = new AtomicInteger();
+    final AtomicInteger pending = new AtomicInteger();
+    private final AtomicInteger requests = new AtomicInteger();
+    private final AtomicInteger streams = new AtomicInteger();
+    private final AtomicInteger next = new AtomicInteger();
+    private final AtomicBoolean warned = new AtomicBoolean();
+    /** Set once a plain backend has shown that it does not speak HTTP/2 with prior knowledge. */
+    volatile boolean http1Only;
+
+    public ClusterState(Cluster config, MeterRegistry registry) {
+        this.name = config.name();
+        this.config = config;
+        registry.gauge(
+                "holdfast.cluster.streams.open",
+                List.of(io.micrometer.core.instrument.Tag.of("cluster", name)),
+                streams);
+        registry.gauge(
+                "holdfast.cluster.connections",
+                List.of(io.micrometer.core.instrument.Tag.of("cluster", name)),
+                connections);
+    }
+
+    public Cluster config() {
+        return config;
+    }
+
+    /** Takes the next plan's configuration; TLS contexts are made anew where TLS changed. */
+    public void configure(Cluster next) {
+        if (!next.tls().equals(config.tls())) {
+            h1Tls = null;
+            h2Tls = null;
+        }
+        if (!next.endpoints().equals(config.endpoints())) {
+            http1Only = false;
+        }
+        config = next;
+    }
+
+    /** Takes a request slot; false where the circuit breaker is full. */
+    public boolean tryRequest() {
+        if (requests.incrementAndGet() > config.breaker().maxParallelRequests()) {
+            requests.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    public void releaseRequest() {
+        requests.decrementAndGet();
+    }
+
+    /** Takes a slot of the streams' own budget. */
+    public boolean tryStream() {
+        int limit = config.maxStreams();
+        if (streams.incrementAndGet() > limit && limit > 0) {
+            streams.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    public void releaseStream() {
+        streams.decrementAndGet();
+    }
+
+    public Cluster.@Nullable Endpoint pick() {
+        List<Cluster.Endpoint> endpoints = config.endpoints();
+        return endpoints.isEmpty() ? null : endpoints.get(Math.floorMod(next.getAndIncrement(), endpoints.size()));
+    }
+
+    /** True the first time only: a warning is given once a route. */
+    boolean firstWarning() {
+        return warned.compareAndSet(false, true);
+    }
+
+    SslContext tls(boolean offerHttp2) throws SSLException {
+        SslContext known = offerHttp2 ? h2Tls : h1Tls;
+        if (known != null) {
+            return known;
+        }
+        Cluster.UpstreamTls tls = config.tls().orElseThrow();
+        SslContextBuilder builder = SslContextBuilder.forClient()
+                .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
+                .ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE);
+        if (tls.insecureSkipVerify()) {
+            builder.trustManager(InsecureTrustManagerFactory.INSTANCE);
+        } else {
+            if (!tls.caPem().isEmpty()) {
+                builder.trustManager(new ByteArrayInputStream(tls.caPem().getBytes(StandardCharsets.UTF_8)));
+            }
+            builder.endpointIdentificationAlgorithm("HTTPS");
+        }
+        if (tls.insecureSkipVerify()) {
+            builder.endpointIdentificationAlgorithm(null);
+        }
+        builder.applicationProtocolConfig(new ApplicationProtocolConfig(
+                ApplicationProtocolConfig.Protocol.ALPN,
+                ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
+                ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
+                offerHttp2 ? List.of("h2", "http/1.1") : List.of("http/1.1")));
+        SslContext made = builder.build();
+        if (offerHttp2) {
+            h2Tls = made;
+        } else {
+            h1Tls = made;
+        }
+        return made;
+    }
+}

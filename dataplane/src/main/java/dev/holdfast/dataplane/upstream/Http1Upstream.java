@@ -1,0 +1,372 @@
+package dev.holdfast.dataplane.upstream;
+
+import dev.holdfast.dataplane.exchange.ProxyFailure;
+import dev.holdfast.dataplane.exchange.RequestHead;
+import dev.holdfast.dataplane.exchange.ResponseHead;
+import dev.holdfast.dataplane.exchange.Upstream;
+import dev.holdfast.plan.Cluster;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpRequest;
+import io.netty.handler.codec.http.DefaultLastHttpContent;
+import io.netty.handler.codec.http.HttpClientCodec;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpUtil;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.util.AttributeKey;
+import io.netty.util.ReferenceCountUtil;
+import java.util.Base64;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** One connection to a backend by HTTP/1.1: one exchange at a time, then kept for the next; or a tunnel. */
+final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstream {
+    /** Set once a connection has become a stream and so no longer counts for the circuit breaker. */
+    static final AttributeKey<Boolean> LEFT_POOL = AttributeKey.valueOf("holdfast.left-pool");
+
+    private final Pools.Pool pool;
+    private final Cluster.Endpoint address;
+    private final Channel channel;
+    private final long openedNanos = System.nanoTime();
+    private @Nullable Events events;
+    private @Nullable Future<?> idleTimer;
+    private boolean reused;
+    private boolean keepAlive;
+    private boolean requestEnded;
+    private boolean responseEnded;
+    private boolean tunnel;
+    private boolean idle;
+    private long served;
+
+    Http1Upstream(Pools.Pool pool, Cluster.Endpoint address, Channel channel) {
+        this.pool = pool;
+        this.address = address;
+        this.channel = channel;
+    }
+
+    void install() {
+        channel.pipeline()
+                .addLast(
+                        "codec",
+                        new HttpClientCodec(
+                                new HttpDecoderConfig()
+                                        .setMaxHeaderSize(131_072)
+                                        .setMaxInitialLineLength(16_384),
+                                false,
+                                false));
+        channel.pipeline().addLast("upstream", this);
+    }
+
+    Cluster.Endpoint address() {
+        return address;
+    }
+
+    boolean usable() {
+        return channel.isActive() && idle;
+    }
+
+    void take(Events taker) {
+        events = taker;
+        idle = false;
+        keepAlive = true;
+        requestEnded = false;
+        responseEnded = false;
+        served++;
+        Future<?> timer = idleTimer;
+        if (timer != null) {
+            timer.cancel(false);
+            idleTimer = null;
+        }
+    }
+
+    @Override
+    public String protocol() {
+        return "http/1.1";
+    }
+
+    @Override
+    public String endpoint() {
+        return address.isUnix() ? address.host() : address.host() + ":" + address.port();
+    }
+
+    @Override
+    public boolean reused() {
+        return reused;
+    }
+
+    @Override
+    public void request(RequestHead head, boolean end) {
+        HttpHeaders headers = head.headers();
+        String method = head.method();
+        if (head.upgrade() != null) {
+            headers.set(HttpHeaderNames.CONNECTION, "Upgrade");
+            headers.set(HttpHeaderNames.UPGRADE, head.upgrade());
+            if (head.http2()) {
+                // RFC 8441 §5: the key belongs to HTTP/1.1, so the bridge makes one.
+                method = "GET";
+                byte[] key = new byte[16];
+                ThreadLocalRandom.current().nextBytes(key);
+                headers.set("sec-websocket-key", Base64.getEncoder().encodeToString(key));
+                if (!headers.contains("sec-websocket-version")) {
+                    headers.set("sec-websocket-version", "13");
+                }
+            }
+        }
+        HttpRequest request =
+                new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.valueOf(method), head.target(), headers);
+        headers.set(HttpHeaderNames.HOST, head.authority());
+        boolean bodyless = end || head.upgrade() != null;
+        if (!bodyless && !headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
+            headers.set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
+        }
+        channel.write(request);
+        if (bodyless) {
+            requestEnded = true;
+            channel.write(LastHttpContent.EMPTY_LAST_CONTENT);
+        }
+        upgrade = head.upgrade() != null;
+    }
+
+    private boolean upgrade;
+
+    @Override
+    public void data(ByteBuf data, boolean end) {
+        if (tunnel) {
+            channel.write(data);
+            if (end) {
+                channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> {
+                    if (channel instanceof DuplexChannel duplex
+                            && channel.pipeline().get("tls") == null) {
+                        duplex.shutdownOutput();
+                    }
+                });
+            }
+        } else if (upgrade || requestEnded) {
+            data.release();
+        } else if (end) {
+            requestEnded = true;
+            channel.write(new DefaultLastHttpContent(data));
+            doneIfDone();
+        } else {
+            channel.write(new DefaultHttpContent(data));
+        }
+    }
+
+    @Override
+    public void trailers(HttpHeaders trailers) {
+        if (!tunnel && !requestEnded) {
+            DefaultLastHttpContent last = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
+            last.trailingHeaders().add(trailers);
+            requestEnded = true;
+            channel.writeAndFlush(last);
+        }
+    }
+
+    @Override
+    public void flush() {
+        channel.flush();
+    }
+
+    @Override
+    public boolean writable() {
+        return channel.isWritable();
+    }
+
+    @Override
+    public void reading(boolean on) {
+        channel.config().setAutoRead(on);
+    }
+
+    @Override
+    public void abort() {
+        events = null;
+        if (tunnel) {
+            // What was written, a Close frame perhaps, still goes out before the end.
+            channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+        } else {
+            channel.close();
+        }
+    }
+
+    void close() {
+        channel.close();
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+        Events to = events;
+        if (to == null) {
+            ReferenceCountUtil.release(message);
+            if (!responseEnded || idle) {
+                channel.close();
+            }
+            return;
+        }
+        if (message instanceof ByteBuf bytes) {
+            to.responseData(bytes, false);
+            return;
+        }
+        if (message instanceof HttpResponse response) {
+            if (response.decoderResult().isFailure()) {
+                ReferenceCountUtil.release(message);
+                events = null;
+                channel.close();
+                to.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
+                return;
+            }
+            int status = response.status().code();
+            if (status == 101) {
+                if (!upgrade) {
+                    events = null;
+                    channel.close();
+                    to.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
+                    return;
+                }
+                tunnel = true;
+                channel.attr(LEFT_POOL).set(Boolean.TRUE);
+                pool.cluster.connections.decrementAndGet();
+                pool.next();
+                to.responseHead(new ResponseHead(101, response.headers()), false);
+                to.responseFlush();
+                ReferenceCountUtil.release(message);
+                ctx.pipeline().remove("codec");
+                return;
+            }
+            if (status >= 200) {
+                keepAlive = HttpUtil.isKeepAlive(response);
+                to.responseHead(new ResponseHead(status, response.headers()), false);
+            } else {
+                to.responseHead(new ResponseHead(status, response.headers()), false);
+                skipLast = true;
+            }
+        }
+        if (message instanceof HttpContent content) {
+            if (content.decoderResult().isFailure()) {
+                content.release();
+                events = null;
+                channel.close();
+                to.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
+                return;
+            }
+            boolean last = content instanceof LastHttpContent;
+            if (last && skipLast) {
+                skipLast = false;
+                content.release();
+                return;
+            }
+            if (!last) {
+                if (events != null) {
+                    to.responseData(content.content(), false);
+                } else {
+                    content.release();
+                }
+                return;
+            }
+            responseEnded = true;
+            events = null;
+            HttpHeaders trailers = ((LastHttpContent) content).trailingHeaders();
+            if (trailers.isEmpty()) {
+                to.responseData(content.content(), true);
+            } else {
+                if (content.content().isReadable()) {
+                    to.responseData(content.content(), false);
+                } else {
+                    content.release();
+                }
+                to.responseTrailers(trailers);
+            }
+            to.responseFlush();
+            doneIfDone();
+        }
+    }
+
+    private boolean skipLast;
+
+    private void doneIfDone() {
+        if (!responseEnded) {
+            return;
+        }
+        long limit = pool.cluster.config().breaker().maxRequestsPerConnection();
+        long life = pool.cluster.config().maxConnectionDuration().toNanos();
+        if (!keepAlive
+                || !requestEnded
+                || !channel.isActive()
+                || (limit > 0 && served >= limit)
+                || (life > 0 && System.nanoTime() - openedNanos > life)) {
+            channel.close();
+            return;
+        }
+        reused = true;
+        idle = true;
+        channel.config().setAutoRead(true);
+        long idleMillis = pool.cluster.config().idleTimeout().toMillis();
+        if (idleMillis > 0) {
+            idleTimer = channel.eventLoop().schedule(() -> channel.close(), idleMillis, TimeUnit.MILLISECONDS);
+        }
+        pool.returned(this);
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        Events to = events;
+        if (to != null) {
+            to.responseFlush();
+        }
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        Events to = events;
+        if (to != null && channel.isWritable()) {
+            to.upstreamWritable();
+        }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event instanceof ChannelInputShutdownEvent) {
+            Events to = events;
+            if (tunnel && to != null) {
+                to.responseData(Unpooled.EMPTY_BUFFER, true);
+            } else {
+                ctx.close();
+            }
+        }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        Events to = events;
+        events = null;
+        pool.gone(this);
+        if (to != null) {
+            if (tunnel) {
+                to.responseData(Unpooled.EMPTY_BUFFER, true);
+            } else {
+                to.upstreamClosed(ProxyFailure.UPSTREAM_RESET);
+            }
+        }
+    }
+
+    @Override
+    @SuppressWarnings("deprecation")
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        ctx.close();
+    }
+}

@@ -1,0 +1,413 @@
+package dev.holdfast.dataplane.upstream;
+
+import dev.holdfast.dataplane.exchange.ProxyFailure;
+import dev.holdfast.dataplane.exchange.RequestHead;
+import dev.holdfast.dataplane.exchange.ResponseHead;
+import dev.holdfast.dataplane.exchange.Upstream;
+import dev.holdfast.dataplane.http2.HeaderForms;
+import dev.holdfast.dataplane.http2.Http2Connections;
+import dev.holdfast.plan.Cluster;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http2.Http2Connection;
+import io.netty.handler.codec.http2.Http2ConnectionAdapter;
+import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2EventAdapter;
+import io.netty.handler.codec.http2.Http2Exception;
+import io.netty.handler.codec.http2.Http2Headers;
+import io.netty.handler.codec.http2.Http2Settings;
+import io.netty.handler.codec.http2.Http2Stream;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** One connection to a backend by HTTP/2, shared by the exchanges of its loop. Serves once SETTINGS have come. */
+final class Http2UpstreamConnection {
+    private static final String WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+    private final Pools pools;
+    private final Pools.Pool pool;
+    private final Cluster.Endpoint address;
+    private final Channel channel;
+    private final boolean fallback;
+    private final Http2Connections.Handler handler;
+    private final Http2Connection.PropertyKey key;
+    private final List<Pools.Waiter> waiters = new ArrayList<>();
+    private @Nullable ChannelHandlerContext ctx;
+    private boolean ready;
+    private boolean goingAway;
+    private boolean connectProtocol;
+    private long maxStreams = 100;
+    private long used;
+
+    Http2UpstreamConnection(Pools pools, Pools.Pool pool, Cluster.Endpoint address, Channel channel, boolean fallback) {
+        this.pools = pools;
+        this.pool = pool;
+        this.address = address;
+        this.channel = channel;
+        this.fallback = fallback;
+        this.handler =
+                Http2Connections.make(false, new Frames(), pool.cluster.config().http2());
+        this.key = handler.connection().newKey();
+        handler.connection().addListener(new Http2ConnectionAdapter() {
+            @Override
+            public void onStreamClosed(Http2Stream stream) {
+                StreamEnd end = stream.getProperty(key);
+                if (end != null) {
+                    end.closed();
+                }
+                pool.next();
+                if (handler.connection().numActiveStreams() == 0) {
+                    if (goingAway) {
+                        channel.close();
+                    } else {
+                        closeIfIdle();
+                    }
+                }
+            }
+
+            @Override
+            public void onGoAwayReceived(int lastStreamId, long errorCode, ByteBuf debug) {
+                goingAway = true;
+                pool.gone(Http2UpstreamConnection.this);
+            }
+        });
+        handler.connection().remote().flowController().listener(stream -> {
+            StreamEnd end = stream.getProperty(key);
+            if (end != null && end.writable()) {
+                end.events.upstreamWritable();
+            }
+        });
+    }
+
+    void install() {
+        channel.pipeline().addLast("h2", handler);
+        channel.pipeline().addLast("h2-end", new ChannelInboundHandlerAdapter() {
+            @Override
+            public void channelInactive(ChannelHandlerContext context) {
+                pool.gone(Http2UpstreamConnection.this);
+                notReady();
+            }
+
+            @Override
+            public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+                context.close();
+            }
+        });
+        ctx = channel.pipeline().context(handler);
+        try {
+            handler.widen(ctx());
+        } catch (Http2Exception e) {
+            channel.close();
+        }
+        channel.eventLoop()
+                .schedule(
+                        () -> {
+                            if (!ready) {
+                                notReady();
+                                channel.close();
+                            }
+                        },
+                        3,
+                        TimeUnit.SECONDS);
+    }
+
+    private ChannelHandlerContext ctx() {
+        return java.util.Objects.requireNonNull(ctx);
+    }
+
+    private void closeIfIdle() {
+        long idle = pool.cluster.config().idleTimeout().toMillis();
+        long at = used;
+        if (idle > 0) {
+            channel.eventLoop()
+                    .schedule(
+                            () -> {
+                                if (used == at && handler.connection().numActiveStreams() == 0) {
+                                    channel.close();
+                                }
+                            },
+                            idle,
+                            TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private void notReady() {
+        if (ready || waiters.isEmpty()) {
+            return;
+        }
+        List<Pools.Waiter> left = List.copyOf(waiters);
+        waiters.clear();
+        if (fallback && pool.cluster.config().tls().isEmpty()) {
+            pools.fallBack(pool, address, left);
+        } else {
+            left.forEach(w -> w.events().upstreamFailed(ProxyFailure.UPSTREAM_PROTOCOL));
+        }
+    }
+
+    Cluster.Endpoint address() {
+        return address;
+    }
+
+    boolean hasRoom() {
+        return !goingAway
+                && channel.isActive()
+                && pool.cluster.config().endpoints().contains(address)
+                && handler.connection().numActiveStreams() + waiters.size() < maxStreams
+                && !handler.connection().goAwayReceived();
+    }
+
+    void open(Pools.Waiter waiter) {
+        used++;
+        if (!ready) {
+            waiters.add(waiter);
+            return;
+        }
+        if (waiter.head().upgrade() != null && !connectProtocol) {
+            pools.upgradeByHttp1(pool, address, waiter);
+            return;
+        }
+        waiter.events().upstreamReady(new StreamEnd(waiter.events()));
+    }
+
+    private final class Frames extends Http2EventAdapter {
+        @Override
+        public void onSettingsRead(ChannelHandlerContext context, Http2Settings settings) {
+            Long max = settings.maxConcurrentStreams();
+            if (max != null) {
+                maxStreams = max;
+            }
+            connectProtocol |= Boolean.TRUE.equals(settings.connectProtocolEnabled());
+            if (!ready) {
+                ready = true;
+                List<Pools.Waiter> now = List.copyOf(waiters);
+                waiters.clear();
+                now.forEach(Http2UpstreamConnection.this::open);
+            }
+        }
+
+        @Override
+        public void onHeadersRead(
+                ChannelHandlerContext context,
+                int streamId,
+                Http2Headers headers,
+                int dependency,
+                short weight,
+                boolean exclusive,
+                int padding,
+                boolean end) {
+            onHeadersRead(context, streamId, headers, padding, end);
+        }
+
+        @Override
+        public void onHeadersRead(
+                ChannelHandlerContext context, int streamId, Http2Headers headers, int padding, boolean end) {
+            StreamEnd known = known(streamId);
+            if (known == null) {
+                return;
+            }
+            CharSequence status = headers.status();
+            HttpHeaders plain = HeaderForms.toHttp1(headers);
+            if (status == null) {
+                known.ended = true;
+                known.events.responseTrailers(plain);
+            } else {
+                int code = Integer.parseInt(status.toString());
+                if (known.extendedConnect && code >= 200 && code < 300) {
+                    code = 101;
+                    known.accept(plain);
+                }
+                known.ended = end;
+                known.events.responseHead(new ResponseHead(code, plain), end);
+            }
+            known.events.responseFlush();
+        }
+
+        @Override
+        public int onDataRead(ChannelHandlerContext context, int streamId, ByteBuf data, int padding, boolean end) {
+            int bytes = data.readableBytes() + padding;
+            StreamEnd known = known(streamId);
+            if (known == null) {
+                return bytes;
+            }
+            known.ended = end;
+            known.unconsumed += bytes;
+            known.events.responseData(data.retain(), end);
+            known.events.responseFlush();
+            return known.takeConsumed();
+        }
+
+        @Override
+        public void onRstStreamRead(ChannelHandlerContext context, int streamId, long errorCode) {
+            StreamEnd known = known(streamId);
+            if (known != null && !known.ended) {
+                known.ended = true;
+                known.events.upstreamClosed(ProxyFailure.UPSTREAM_RESET);
+            }
+        }
+    }
+
+    private @Nullable StreamEnd known(int streamId) {
+        Http2Stream stream = handler.connection().stream(streamId);
+        return stream == null ? null : stream.getProperty(key);
+    }
+
+    /** One stream: the backend's end of an exchange. */
+    private final class StreamEnd implements Upstream {
+        private final Events events;
+        private @Nullable Http2Stream stream;
+        private boolean reading = true;
+        private boolean ended;
+        private boolean sentEnd;
+        private boolean extendedConnect;
+        private String websocketKey = "";
+        private int unconsumed;
+
+        StreamEnd(Events events) {
+            this.events = events;
+        }
+
+        int takeConsumed() {
+            if (!reading) {
+                return 0;
+            }
+            int bytes = unconsumed;
+            unconsumed = 0;
+            return bytes;
+        }
+
+        void closed() {
+            if (!ended) {
+                ended = true;
+                events.upstreamClosed(ProxyFailure.UPSTREAM_RESET);
+            }
+        }
+
+        /** A client on HTTP/1.1 expects the answer to its key (RFC 6455 §4.2.2). */
+        void accept(HttpHeaders headers) {
+            if (!websocketKey.isEmpty()) {
+                try {
+                    byte[] digest = MessageDigest.getInstance("SHA-1")
+                            .digest((websocketKey + WEBSOCKET_GUID).getBytes(StandardCharsets.US_ASCII));
+                    headers.set("sec-websocket-accept", Base64.getEncoder().encodeToString(digest));
+                } catch (NoSuchAlgorithmException impossible) {
+                    throw new IllegalStateException("every JDK has SHA-1", impossible);
+                }
+            }
+        }
+
+        @Override
+        public String protocol() {
+            return "h2";
+        }
+
+        @Override
+        public String endpoint() {
+            return address.host() + ":" + address.port();
+        }
+
+        @Override
+        public boolean reused() {
+            return used > 1;
+        }
+
+        @Override
+        public void request(RequestHead head, boolean end) {
+            HttpHeaders plain = head.headers();
+            String key1 = plain.get("sec-websocket-key", "");
+            extendedConnect = head.upgrade() != null;
+            if (extendedConnect) {
+                websocketKey = head.http2() ? "" : key1;
+                plain.remove("sec-websocket-key");
+            }
+            Http2Headers headers = HeaderForms.toHttp2(plain);
+            headers.method(extendedConnect ? "CONNECT" : head.method());
+            headers.scheme(pool.cluster.config().tls().isPresent() ? "https" : "http");
+            headers.authority(head.authority());
+            headers.path(head.target());
+            if (extendedConnect) {
+                headers.set(Http2Headers.PseudoHeaderName.PROTOCOL.value(), head.upgrade());
+            }
+            boolean last = end && !extendedConnect;
+            sentEnd = last;
+            int id = handler.connection().local().incrementAndGetNextStreamId();
+            handler.encoder().writeHeaders(ctx(), id, headers, 0, last, ctx().newPromise());
+            stream = handler.connection().stream(id);
+            if (stream == null) {
+                ended = true;
+                channel.eventLoop().execute(() -> events.upstreamClosed(ProxyFailure.UPSTREAM_RESET));
+                return;
+            }
+            stream.setProperty(key, this);
+        }
+
+        private boolean open() {
+            return stream != null && stream.state() != Http2Stream.State.CLOSED && channel.isActive();
+        }
+
+        @Override
+        public void data(ByteBuf data, boolean end) {
+            Http2Stream to = stream;
+            if (!open() || to == null || sentEnd) {
+                data.release();
+                return;
+            }
+            sentEnd = end;
+            handler.encoder().writeData(ctx(), to.id(), data, 0, end, ctx().newPromise());
+        }
+
+        @Override
+        public void trailers(HttpHeaders trailers) {
+            Http2Stream to = stream;
+            if (open() && to != null && !sentEnd) {
+                sentEnd = true;
+                handler.encoder()
+                        .writeHeaders(ctx(), to.id(), HeaderForms.toHttp2(trailers), 0, true, ctx().newPromise());
+            }
+        }
+
+        @Override
+        public void flush() {
+            ctx().flush();
+        }
+
+        @Override
+        public boolean writable() {
+            Http2Stream to = stream;
+            return to != null && handler.connection().remote().flowController().isWritable(to);
+        }
+
+        @Override
+        public void reading(boolean on) {
+            reading = on;
+            Http2Stream from = stream;
+            if (on && unconsumed > 0 && from != null && from.state() != Http2Stream.State.CLOSED) {
+                try {
+                    if (handler.connection().local().flowController().consumeBytes(from, takeConsumed())) {
+                        ctx().flush();
+                    }
+                } catch (Http2Exception e) {
+                    abort();
+                }
+            }
+        }
+
+        @Override
+        public void abort() {
+            Http2Stream to = stream;
+            ended = true;
+            if (open() && to != null) {
+                handler.encoder().writeRstStream(ctx(), to.id(), Http2Error.CANCEL.code(), ctx().newPromise());
+                ctx().flush();
+            }
+        }
+    }
+}

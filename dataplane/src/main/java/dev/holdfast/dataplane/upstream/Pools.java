@@ -1,0 +1,333 @@
+package dev.holdfast.dataplane.upstream;
+
+import dev.holdfast.dataplane.exchange.ProxyFailure;
+import dev.holdfast.dataplane.exchange.RequestHead;
+import dev.holdfast.dataplane.exchange.Upstream;
+import dev.holdfast.plan.Cluster;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ConnectTimeoutException;
+import io.netty.channel.EventLoop;
+import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.resolver.AddressResolverGroup;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The upstream connections of one event loop: no lock, no hop to another loop. */
+public final class Pools {
+    private static final Logger LOG = LoggerFactory.getLogger(Pools.class);
+    private final EventLoop loop;
+    private final AddressResolverGroup<InetSocketAddress> resolver;
+    private final Map<ClusterState, Pool> pools = new HashMap<>();
+
+    public Pools(EventLoop loop, AddressResolverGroup<InetSocketAddress> resolver) {
+        this.loop = loop;
+        this.resolver = resolver;
+    }
+
+    /** One request that waits for a connection. */
+    record Waiter(RequestHead head, Upstream.Events events) {}
+
+    /** The connections of one cluster on this loop. */
+    final class Pool {
+        final ClusterState cluster;
+        private final Map<Cluster.Endpoint, Deque<Http1Upstream>> idle = new HashMap<>();
+        private final Map<Cluster.Endpoint, List<Http2UpstreamConnection>> shared = new HashMap<>();
+        private final Deque<Runnable> pending = new ArrayDeque<>();
+        private boolean ticking;
+
+        Pool(ClusterState cluster) {
+            this.cluster = cluster;
+        }
+
+        void returned(Http1Upstream connection) {
+            if (!cluster.config().endpoints().contains(connection.address())) {
+                connection.close();
+                return;
+            }
+            idle.computeIfAbsent(connection.address(), e -> new ArrayDeque<>()).push(connection);
+            next();
+        }
+
+        void gone(Http1Upstream connection) {
+            Deque<Http1Upstream> queue = idle.get(connection.address());
+            if (queue != null) {
+                queue.remove(connection);
+            }
+            next();
+        }
+
+        void gone(Http2UpstreamConnection connection) {
+            List<Http2UpstreamConnection> list = shared.get(connection.address());
+            if (list != null) {
+                list.remove(connection);
+            }
+            next();
+        }
+
+        void next() {
+            Runnable waiting = pending.poll();
+            if (waiting != null) {
+                cluster.pending.decrementAndGet();
+                waiting.run();
+            }
+        }
+
+        private void queue(Runnable retry, Upstream.Events events) {
+            if (cluster.pending.incrementAndGet() > cluster.config().breaker().maxPendingRequests()) {
+                cluster.pending.decrementAndGet();
+                events.upstreamFailed(ProxyFailure.OVERLOADED);
+                return;
+            }
+            pending.add(retry);
+            tick();
+        }
+
+        /** Slots are shared with other loops, which do not wake this one: so it looks now and then. */
+        private void tick() {
+            if (!ticking && !pending.isEmpty()) {
+                ticking = true;
+                loop.schedule(
+                        () -> {
+                            ticking = false;
+                            next();
+                            tick();
+                        },
+                        20,
+                        TimeUnit.MILLISECONDS);
+            }
+        }
+    }
+
+    /** Finds or opens a connection for the request. */
+    public void connect(ClusterState cluster, RequestHead head, boolean fresh, Upstream.Events events) {
+        assert loop.inEventLoop();
+        Pool pool = pools.computeIfAbsent(cluster, Pool::new);
+        Cluster config = cluster.config();
+        Cluster.Endpoint endpoint = cluster.pick();
+        if (endpoint == null) {
+            events.upstreamFailed(ProxyFailure.NO_ENDPOINTS);
+            return;
+        }
+        boolean tls = config.tls().isPresent();
+        boolean h2 = switch (config.protocol()) {
+            case HTTP1 -> false;
+            case HTTP2 -> true;
+            case AUTO -> config.useClientProtocol() ? head.http2() : tls;
+        };
+        if (config.useClientProtocol() && config.protocol() != Cluster.Protocol.HTTP2) {
+            h2 = head.http2();
+        }
+        boolean fallback = config.protocol() != Cluster.Protocol.HTTP2;
+        if (head.upgrade() != null && fallback) {
+            h2 = false;
+        }
+        if (h2 && !tls && fallback && cluster.http1Only) {
+            h2 = false;
+        }
+        if (h2) {
+            shared(pool, endpoint, head, events, fallback);
+        } else {
+            http1(pool, endpoint, head, fresh, events);
+        }
+    }
+
+    private void http1(Pool pool, Cluster.Endpoint endpoint, RequestHead head, boolean fresh, Upstream.Events events) {
+        Deque<Http1Upstream> queue = pool.idle.get(endpoint);
+        if (!fresh && queue != null) {
+            for (Http1Upstream kept = queue.poll(); kept != null; kept = queue.poll()) {
+                if (kept.usable()) {
+                    kept.take(events);
+                    events.upstreamReady(kept);
+                    return;
+                }
+            }
+        }
+        if (!slot(pool.cluster)) {
+            pool.queue(() -> connect(pool.cluster, head, fresh, events), events);
+            return;
+        }
+        open(pool, endpoint, false, events, channel -> {
+            Http1Upstream made = new Http1Upstream(pool, endpoint, channel);
+            made.install();
+            made.take(events);
+            events.upstreamReady(made);
+        });
+    }
+
+    private void shared(
+            Pool pool, Cluster.Endpoint endpoint, RequestHead head, Upstream.Events events, boolean fallback) {
+        List<Http2UpstreamConnection> list = pool.shared.computeIfAbsent(endpoint, e -> new ArrayList<>());
+        for (Http2UpstreamConnection connection : list) {
+            if (connection.hasRoom()) {
+                connection.open(new Waiter(head, events));
+                return;
+            }
+        }
+        // ALPN said http/1.1 before: its idle connections serve pages as well.
+        Deque<Http1Upstream> kept = pool.idle.get(endpoint);
+        if (fallback
+                && kept != null
+                && !kept.isEmpty()
+                && pool.cluster.config().tls().isPresent()) {
+            http1(pool, endpoint, head, false, events);
+            return;
+        }
+        if (!slot(pool.cluster)) {
+            pool.queue(() -> connect(pool.cluster, head, false, events), events);
+            return;
+        }
+        open(pool, endpoint, true, events, channel -> {
+            SslHandler tls = channel.pipeline().get(SslHandler.class);
+            if (tls != null && !"h2".equals(tls.applicationProtocol())) {
+                if (!fallback) {
+                    channel.close();
+                    events.upstreamFailed(ProxyFailure.UPSTREAM_PROTOCOL);
+                    return;
+                }
+                Http1Upstream made = new Http1Upstream(pool, endpoint, channel);
+                made.install();
+                made.take(events);
+                events.upstreamReady(made);
+                return;
+            }
+            Http2UpstreamConnection made = new Http2UpstreamConnection(this, pool, endpoint, channel, fallback);
+            list.add(made);
+            made.open(new Waiter(head, events));
+            made.install();
+        });
+    }
+
+    /** A plain backend that does not speak HTTP/2: its requests go again, by HTTP/1.1. */
+    void fallBack(Pool pool, Cluster.Endpoint endpoint, List<Waiter> waiters) {
+        pool.cluster.http1Only = true;
+        if (pool.cluster.firstWarning()) {
+            LOG.atWarn()
+                    .addKeyValue("cluster", pool.cluster.config().name())
+                    .log("the backend does not speak HTTP/2, which useClientProtocol asks for; using HTTP/1.1");
+        }
+        for (Waiter waiter : waiters) {
+            http1(pool, endpoint, waiter.head(), false, waiter.events());
+        }
+    }
+
+    /** An HTTP/2 backend that has not advertised extended CONNECT: the upgrade goes by HTTP/1.1. */
+    void upgradeByHttp1(Pool pool, Cluster.Endpoint endpoint, Waiter waiter) {
+        http1(pool, endpoint, waiter.head(), false, waiter.events());
+    }
+
+    private static boolean slot(ClusterState cluster) {
+        if (cluster.connections.incrementAndGet() > cluster.config().breaker().maxConnections()) {
+            cluster.connections.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    private interface Opened {
+        void accept(Channel channel);
+    }
+
+    private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Upstream.Events events, Opened opened) {
+        ClusterState cluster = pool.cluster;
+        Cluster config = cluster.config();
+        Bootstrap bootstrap = new Bootstrap().group(loop).option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int)
+                Math.min(config.connectTimeout().toMillis(), Integer.MAX_VALUE));
+        SocketAddress address;
+        if (endpoint.isUnix()) {
+            if (!Transport.hasUnix()) {
+                cluster.connections.decrementAndGet();
+                events.upstreamFailed(ProxyFailure.CONNECT_REFUSED);
+                return;
+            }
+            bootstrap.channel(Transport.unix()).disableResolver();
+            address = new DomainSocketAddress(endpoint.host());
+        } else {
+            bootstrap
+                    .channel(Transport.socket())
+                    .option(ChannelOption.TCP_NODELAY, true)
+                    .resolver(resolver);
+            bootstrap.option(ChannelOption.ALLOW_HALF_CLOSURE, true);
+            Transport.keepalive(bootstrap, config.tcpKeepalive());
+            address = InetSocketAddress.createUnresolved(endpoint.host(), endpoint.port());
+        }
+        SslHandler tls = null;
+        if (config.tls().isPresent()) {
+            String sni = config.tls().orElseThrow().sni();
+            try {
+                tls = cluster.tls(offerHttp2)
+                        .newHandler(
+                                io.netty.buffer.ByteBufAllocator.DEFAULT,
+                                sni.isEmpty() ? endpoint.host() : sni,
+                                Math.max(endpoint.port(), 0));
+                tls.setHandshakeTimeoutMillis(Math.max(config.connectTimeout().toMillis(), 1));
+            } catch (SSLException e) {
+                cluster.connections.decrementAndGet();
+                events.upstreamFailed(ProxyFailure.UPSTREAM_TLS);
+                return;
+            }
+        }
+        SslHandler secure = tls;
+        bootstrap.handler(new ChannelInboundHandlerAdapter() {
+            @Override
+            public void handlerAdded(ChannelHandlerContext ctx) {
+                if (secure != null) {
+                    ctx.pipeline().addFirst("tls", secure);
+                }
+            }
+
+            @Override
+            public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+                if (event instanceof SslHandshakeCompletionEvent done) {
+                    if (done.isSuccess()) {
+                        ctx.pipeline().remove((ChannelHandler) this);
+                        opened.accept(ctx.channel());
+                    } else {
+                        ctx.close();
+                        events.upstreamFailed(ProxyFailure.UPSTREAM_TLS);
+                    }
+                }
+            }
+
+            @Override
+            public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+                ctx.close();
+            }
+        });
+        ChannelFuture connecting = bootstrap.connect(address);
+        connecting.channel().closeFuture().addListener(f -> {
+            if (connecting.channel().attr(Http1Upstream.LEFT_POOL).get() == null) {
+                cluster.connections.decrementAndGet();
+                pool.next();
+            }
+        });
+        connecting.addListener(done -> {
+            if (!done.isSuccess()) {
+                events.upstreamFailed(
+                        done.cause() instanceof ConnectTimeoutException
+                                ? ProxyFailure.CONNECT_TIMEOUT
+                                : ProxyFailure.CONNECT_REFUSED);
+            } else if (secure == null) {
+                connecting.channel().pipeline().removeFirst();
+                opened.accept(connecting.channel());
+            }
+        });
+    }
+}

@@ -1,0 +1,81 @@
+package dev.holdfast.dataplane.upstream;
+
+import dev.holdfast.plan.TcpKeepalive;
+import io.netty.bootstrap.AbstractBootstrap;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.ServerSocketChannel;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import java.util.Optional;
+
+/** The machine's best transport: epoll on Linux, NIO elsewhere. */
+public final class Transport {
+    private static final boolean EPOLL = Epoll.isAvailable();
+
+    private Transport() {}
+
+    public static IoHandlerFactory handler() {
+        return EPOLL ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
+    }
+
+    public static Class<? extends ServerSocketChannel> server() {
+        return EPOLL ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
+    }
+
+    public static Class<? extends SocketChannel> socket() {
+        return EPOLL ? EpollSocketChannel.class : NioSocketChannel.class;
+    }
+
+    public static Class<EpollDomainSocketChannel> unix() {
+        return EpollDomainSocketChannel.class;
+    }
+
+    public static boolean hasUnix() {
+        return EPOLL;
+    }
+
+    /** Sets keepalive on what a client bootstrap opens; times below a second count as one. */
+    static void keepalive(AbstractBootstrap<?, ?> bootstrap, Optional<TcpKeepalive> keepalive) {
+        keepalive.ifPresent(k -> {
+            bootstrap.option(ChannelOption.SO_KEEPALIVE, true);
+            if (EPOLL) {
+                bootstrap.option(EpollChannelOption.TCP_KEEPCNT, k.probes());
+                bootstrap.option(
+                        EpollChannelOption.TCP_KEEPIDLE, seconds(k.idleTime().toSeconds()));
+                bootstrap.option(
+                        EpollChannelOption.TCP_KEEPINTVL, seconds(k.interval().toSeconds()));
+            }
+        });
+    }
+
+    /** The same for an accepted connection. */
+    public static void keepalive(SocketChannel channel, Optional<TcpKeepalive> keepalive) {
+        keepalive.ifPresent(k -> {
+            channel.config().setKeepAlive(true);
+            if (EPOLL) {
+                channel.config().setOption(EpollChannelOption.TCP_KEEPCNT, k.probes());
+                channel.config()
+                        .setOption(
+                                EpollChannelOption.TCP_KEEPIDLE,
+                                seconds(k.idleTime().toSeconds()));
+                channel.config()
+                        .setOption(
+                                EpollChannelOption.TCP_KEEPINTVL,
+                                seconds(k.interval().toSeconds()));
+            }
+        });
+    }
+
+    private static int seconds(long value) {
+        return (int) Math.max(1, Math.min(value, 32_767));
+    }
+}
