@@ -601,9 +601,7 @@ public final class Exchange implements Upstream.Events {
 
     @Override
     public void responseFlush() {
-        if (!finished) {
-            downstream.flush();
-        }
+        downstream.flush();
     }
 
     @Override

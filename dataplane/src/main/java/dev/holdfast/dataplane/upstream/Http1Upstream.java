@@ -257,6 +257,15 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
             }
         }
         if (message instanceof HttpContent content) {
+            if (tunnel) {
+                // The codec ends the 101 with an empty last content before it goes.
+                if (content.content().isReadable()) {
+                    to.responseData(content.content(), false);
+                } else {
+                    content.release();
+                }
+                return;
+            }
             if (content.decoderResult().isFailure()) {
                 content.release();
                 events = null;
