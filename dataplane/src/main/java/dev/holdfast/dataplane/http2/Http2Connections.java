@@ -48,7 +48,7 @@ public final class Http2Connections {
             int now = connection().local().flowController().initialWindowSize(whole);
             if (connectionWindow > now) {
                 connection().local().flowController().incrementWindowSize(whole, connectionWindow - now);
-                ctx.flush();
+                flush(ctx);
             }
         }
     }

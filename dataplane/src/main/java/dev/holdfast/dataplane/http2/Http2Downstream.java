@@ -109,7 +109,7 @@ public final class Http2Downstream {
                     Http2Error.NO_ERROR.code(),
                     Unpooled.EMPTY_BUFFER,
                     ctx().newPromise());
-            ctx().flush();
+            handler.flush(ctx());
             watchIdle();
         }
     }
@@ -251,7 +251,7 @@ public final class Http2Downstream {
             ended = end;
             handler.encoder().writeHeaders(ctx(), stream.id(), headers, 0, end, ctx().newPromise());
             if (head.status() < 200) {
-                ctx().flush();
+                handler.flush(ctx());
             }
             endRequest();
         }
@@ -293,7 +293,7 @@ public final class Http2Downstream {
 
         @Override
         public void flush() {
-            ctx().flush();
+            handler.flush(ctx());
         }
 
         @Override
@@ -309,7 +309,7 @@ public final class Http2Downstream {
                 int bytes = takeConsumed();
                 try {
                     if (handler.connection().local().flowController().consumeBytes(stream, bytes)) {
-                        ctx().flush();
+                        handler.flush(ctx());
                     }
                 } catch (Http2Exception e) {
                     abort();
@@ -327,7 +327,7 @@ public final class Http2Downstream {
         private void reset(Http2Error error) {
             ended = true;
             handler.encoder().writeRstStream(ctx(), stream.id(), error.code(), ctx().newPromise());
-            ctx().flush();
+            handler.flush(ctx());
         }
     }
 }

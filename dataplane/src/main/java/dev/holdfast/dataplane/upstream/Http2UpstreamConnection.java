@@ -376,7 +376,7 @@ final class Http2UpstreamConnection {
 
         @Override
         public void flush() {
-            ctx().flush();
+            handler.flush(ctx());
         }
 
         @Override
@@ -392,7 +392,7 @@ final class Http2UpstreamConnection {
             if (on && unconsumed > 0 && from != null && from.state() != Http2Stream.State.CLOSED) {
                 try {
                     if (handler.connection().local().flowController().consumeBytes(from, takeConsumed())) {
-                        ctx().flush();
+                        handler.flush(ctx());
                     }
                 } catch (Http2Exception e) {
                     abort();
@@ -406,7 +406,7 @@ final class Http2UpstreamConnection {
             ended = true;
             if (open() && to != null) {
                 handler.encoder().writeRstStream(ctx(), to.id(), Http2Error.CANCEL.code(), ctx().newPromise());
-                ctx().flush();
+                handler.flush(ctx());
             }
         }
     }
