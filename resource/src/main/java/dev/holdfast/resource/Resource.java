@@ -1,0 +1,39 @@
+package dev.holdfast.resource;
+
+import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.ResourceRef;
+import java.util.Map;
+import java.util.Optional;
+
+/** One manifest whose kind we know; its tree has been checked against the schema. Never prints its values. */
+public record Resource(ResourceRef ref, Node.Mapping root) {
+    public Field root0() {
+        return new Field(ref, "", root, new Origin(ref, "", Optional.of(root.position())));
+    }
+
+    public Field spec() {
+        return root0().get("spec");
+    }
+
+    public Field get(String name) {
+        return root0().get(name);
+    }
+
+    public Map<String, String> labels() {
+        return root0().at("metadata.labels").texts();
+    }
+
+    /** For "oldest wins"; files have none, so that namespace and name decide. */
+    public String creationTimestamp() {
+        return root0().at("metadata.creationTimestamp").text("9999");
+    }
+
+    public Origin origin() {
+        return new Origin(ref, "", Optional.of(root.position()));
+    }
+
+    @Override
+    public String toString() {
+        return ref.toString();
+    }
+}

@@ -1,0 +1,77 @@
+package dev.holdfast.resource;
+
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ResourceRef;
+import dev.holdfast.problem.SourcePosition;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** All resources of one reading, sorted by age, then namespace and name, so that order of input never matters. */
+public record ResourceSet(List<Resource> resources, List<Problem> problems) {
+    private static final Comparator<Resource> AGE = Comparator.comparing(Resource::creationTimestamp)
+            .thenComparing(r -> r.ref().namespace())
+            .thenComparing(r -> r.ref().name())
+            .thenComparing(r -> r.ref().kind());
+
+    public ResourceSet {
+        resources = resources.stream().sorted(AGE).toList();
+        problems = List.copyOf(problems);
+    }
+
+    public List<Resource> kind(String kind) {
+        return resources.stream().filter(r -> r.ref().kind().equals(kind)).toList();
+    }
+
+    public Optional<Resource> find(String kind, String namespace, String name) {
+        return resources.stream()
+                .filter(r -> r.ref().kind().equals(kind)
+                        && r.ref().namespace().equals(namespace)
+                        && r.ref().name().equals(name))
+                .findFirst();
+    }
+
+    /** A TLS Secret that a listener names and the set does not hold, with the host names it would be for. */
+    public record MissingSecret(String namespace, String name, List<String> hostnames) {}
+
+    public List<MissingSecret> missingCertificateSecrets() {
+        Map<String, MissingSecret> missing = new TreeMap<>();
+        for (Resource gateway : kind("Gateway")) {
+            for (Field listener : gateway.spec().get("listeners").items()) {
+                for (Field ref : listener.at("tls.certificateRefs").items()) {
+                    String namespace = ref.get("namespace").text(gateway.ref().namespace());
+                    String name = ref.get("name").text("");
+                    if (find("Secret", namespace, name).isEmpty()) {
+                        List<String> hosts = new ArrayList<>();
+                        MissingSecret known = missing.get(namespace + "/" + name);
+                        if (known != null) {
+                            hosts.addAll(known.hostnames());
+                        }
+                        listener.get("hostname").text().ifPresent(hosts::add);
+                        missing.put(namespace + "/" + name, new MissingSecret(namespace, name, List.copyOf(hosts)));
+                    }
+                }
+            }
+        }
+        return List.copyOf(missing.values());
+    }
+
+    /** This set and a TLS Secret more. */
+    public ResourceSet withSecret(String namespace, String name, String certPem, String keyPem) {
+        SourcePosition none = new SourcePosition("(made by --dev-tls)", 1, 1);
+        Map<String, Node> data = new LinkedHashMap<>();
+        data.put("tls.crt", new Node.Scalar(none, certPem, Node.Type.STRING));
+        data.put("tls.key", new Node.Scalar(none, keyPem, Node.Type.STRING));
+        Map<String, Node> root = new LinkedHashMap<>();
+        root.put("type", new Node.Scalar(none, "kubernetes.io/tls", Node.Type.STRING));
+        root.put("stringData", new Node.Mapping(none, data));
+        Collection<Resource> all = new ArrayList<>(resources);
+        all.add(new Resource(new ResourceRef("", "Secret", namespace, name), new Node.Mapping(none, root)));
+        return new ResourceSet(List.copyOf(all), problems);
+    }
+}
