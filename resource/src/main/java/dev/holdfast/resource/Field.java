@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * A place in a resource, there or not: {@code route.get("spec").get("rules").items()}. The tree has been checked against
  * the schema, so reading by type needs no further check. Knows its origin, for messages and for the plan.
  */
-public record Field(ResourceRef resource, String path, @Nullable Node node, Origin parent) {
+public record Field(
+        ResourceRef resource, String path, @Nullable Node node, Origin parent) {
     public boolean present() {
         return node != null && !(node instanceof Node.Scalar s && s.type() == Node.Type.NULL);
     }
@@ -34,7 +35,8 @@ public record Field(ResourceRef resource, String path, @Nullable Node node, Orig
     public List<Field> items() {
         return node instanceof Node.Sequence list
                 ? IntStream.range(0, list.items().size())
-                        .mapToObj(i -> new Field(resource, path + "[" + i + "]", list.items().get(i), origin()))
+                        .mapToObj(i -> new Field(
+                                resource, path + "[" + i + "]", list.items().get(i), origin()))
                         .toList()
                 : List.of();
     }

@@ -34,10 +34,17 @@ final class Schema {
         List<String> allowed = List.of();
         String constraints = "";
         boolean required;
-        @Nullable Pattern pattern;
+
+        @Nullable
+        Pattern pattern;
+
         final Map<String, Shape> fields = new LinkedHashMap<>();
-        @Nullable Shape item;
-        @Nullable Shape values;
+
+        @Nullable
+        Shape item;
+
+        @Nullable
+        Shape values;
     }
 
     private static final class Holder {
@@ -110,7 +117,8 @@ final class Schema {
     private record Walk(ResourceRef ref, List<Problem> problems) {
         void fields(Shape shape, Node.Mapping map, String path) {
             map.entries().forEach((name, value) -> {
-                if (path.isEmpty() && List.of("apiVersion", "kind", "metadata", "status").contains(name)) {
+                if (path.isEmpty()
+                        && List.of("apiVersion", "kind", "metadata", "status").contains(name)) {
                     return;
                 }
                 String here = path.isEmpty() ? name : path + "." + name;
@@ -150,14 +158,19 @@ final class Schema {
             boolean fits = switch (node) {
                 case Node.Mapping ignored -> type.equals("object") || type.isEmpty() || type.equals("any");
                 case Node.Sequence ignored -> type.equals("array") || type.isEmpty() || type.equals("any");
-                case Node.Scalar s -> switch (s.type()) {
-                    case STRING -> !type.startsWith("integer") && !type.startsWith("number")
-                            && !type.equals("boolean") && !type.equals("object") && !type.equals("array");
-                    case INTEGER -> type.startsWith("int") || type.startsWith("number") || type.isEmpty();
-                    case NUMBER -> type.startsWith("number") || type.isEmpty();
-                    case BOOLEAN -> type.equals("boolean") || type.isEmpty();
-                    case NULL -> true;
-                };
+                case Node.Scalar s ->
+                    switch (s.type()) {
+                        case STRING ->
+                            !type.startsWith("integer")
+                                    && !type.startsWith("number")
+                                    && !type.equals("boolean")
+                                    && !type.equals("object")
+                                    && !type.equals("array");
+                        case INTEGER -> type.startsWith("int") || type.startsWith("number") || type.isEmpty();
+                        case NUMBER -> type.startsWith("number") || type.isEmpty();
+                        case BOOLEAN -> type.equals("boolean") || type.isEmpty();
+                        case NULL -> true;
+                    };
             };
             if (!fits) {
                 add(
@@ -165,7 +178,9 @@ final class Schema {
                         node,
                         path,
                         "there is " + describe(node) + " where " + article(type) + " is expected",
-                        type.equals("string") && node instanceof Node.Scalar ? "Put it in quotes." : "Write " + article(type) + ".");
+                        type.equals("string") && node instanceof Node.Scalar
+                                ? "Put it in quotes."
+                                : "Write " + article(type) + ".");
                 return;
             }
             switch (node) {
@@ -210,7 +225,8 @@ final class Schema {
             limits(shape, scalar, path, scalar.text().length(), "minLen", "maxLen", "characters");
             Matcher regex = REGEX.matcher(shape.constraints);
             if (shape.pattern == null && regex.find()) {
-                shape.pattern = Pattern.compile(regex.group(1).replace("\\\\", "\\").replaceAll("\"$", ""));
+                shape.pattern =
+                        Pattern.compile(regex.group(1).replace("\\\\", "\\").replaceAll("\"$", ""));
             }
             Pattern pattern = shape.pattern;
             if (pattern != null && !pattern.matcher(scalar.text()).find()) {
@@ -249,7 +265,8 @@ final class Schema {
             return switch (node) {
                 case Node.Mapping ignored -> "a mapping";
                 case Node.Sequence ignored -> "a list";
-                case Node.Scalar s -> "the " + s.type().name().toLowerCase(java.util.Locale.ROOT) + " \"" + s.text() + "\"";
+                case Node.Scalar s ->
+                    "the " + s.type().name().toLowerCase(java.util.Locale.ROOT) + " \"" + s.text() + "\"";
             };
         }
 

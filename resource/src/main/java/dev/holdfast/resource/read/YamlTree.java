@@ -52,12 +52,13 @@ final class YamlTree {
             SourcePosition position = e.getProblemMark()
                     .map(m -> new SourcePosition(file, m.getLine() + 1, m.getColumn() + 1))
                     .orElse(new SourcePosition(file, 1, 1));
-            problems.add(Problem.of(
-                    ProblemCode.SYNTAX,
-                    Severity.ERROR,
-                    Optional.of(position),
-                    "not valid YAML: " + e.getProblem(),
-                    "Mend the syntax at this place; indentation and unclosed quotes or brackets are the usual causes."));
+            problems.add(
+                    Problem.of(
+                            ProblemCode.SYNTAX,
+                            Severity.ERROR,
+                            Optional.of(position),
+                            "not valid YAML: " + e.getProblem(),
+                            "Mend the syntax at this place; indentation and unclosed quotes or brackets are the usual causes."));
         } catch (TooMuch e) {
             problems.add(Problem.of(
                     ProblemCode.SYNTAX,
