@@ -33,6 +33,8 @@ final class ArchitectureTest {
             "resource",
             List.of("problem"),
             "dataplane",
+            List.of("plan", "problem"),
+            "console",
             List.of("plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
