@@ -35,7 +35,9 @@ final class ArchitectureTest {
             "dataplane",
             List.of("plan", "problem"),
             "console",
-            List.of("plan", "problem"));
+            List.of("plan", "problem"),
+            "translate",
+            List.of("resource", "plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
 
@@ -94,6 +96,11 @@ final class ArchitectureTest {
     @MethodSource("jdkOnly")
     void theVocabularyAndTheHubArePure(String module) {
         pure(module).check(CLASSES);
+    }
+
+    @Test
+    void translationIsPure() {
+        pure("translate").check(CLASSES);
     }
 
     @Test

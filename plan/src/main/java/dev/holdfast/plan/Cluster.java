@@ -30,6 +30,24 @@ public record Cluster(
         endpoints = List.copyOf(endpoints);
     }
 
+    /** The same cluster under another name. */
+    public Cluster named(String other) {
+        return new Cluster(
+                other,
+                endpoints,
+                protocol,
+                useClientProtocol,
+                tls,
+                breaker,
+                maxStreams,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                origin);
+    }
+
     /** What pages are asked for in. An upgrade goes by HTTP/1.1 unless the backend is HTTP/2 only. */
     public enum Protocol {
         HTTP1,

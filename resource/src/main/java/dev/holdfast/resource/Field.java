@@ -14,6 +14,11 @@ import org.jspecify.annotations.Nullable;
  */
 public record Field(
         ResourceRef resource, String path, @Nullable Node node, Origin parent) {
+    /** A place that holds nothing, for where a whole policy is absent. */
+    public static Field absent(Origin origin) {
+        return new Field(origin.resource(), origin.fieldPath(), null, origin);
+    }
+
     public boolean present() {
         return node != null && !(node instanceof Node.Scalar s && s.type() == Node.Type.NULL);
     }

@@ -7,25 +7,26 @@ import java.util.Optional;
 
 /** One manifest whose kind we know; its tree has been checked against the schema. Never prints its values. */
 public record Resource(ResourceRef ref, Node.Mapping root) {
-    public Field root0() {
+    /** The whole manifest. */
+    public Field fields() {
         return new Field(ref, "", root, new Origin(ref, "", Optional.of(root.position())));
     }
 
     public Field spec() {
-        return root0().get("spec");
+        return fields().get("spec");
     }
 
     public Field get(String name) {
-        return root0().get(name);
+        return fields().get(name);
     }
 
     public Map<String, String> labels() {
-        return root0().at("metadata.labels").texts();
+        return fields().at("metadata.labels").texts();
     }
 
     /** For "oldest wins"; files have none, so that namespace and name decide. */
     public String creationTimestamp() {
-        return root0().at("metadata.creationTimestamp").text("9999");
+        return fields().at("metadata.creationTimestamp").text("9999");
     }
 
     public Origin origin() {

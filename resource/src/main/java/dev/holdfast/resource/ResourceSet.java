@@ -6,6 +6,7 @@ import dev.holdfast.problem.SourcePosition;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,27 +14,44 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /** All resources of one reading, sorted by age, then namespace and name, so that order of input never matters. */
-public record ResourceSet(List<Resource> resources, List<Problem> problems) {
+public final class ResourceSet {
     private static final Comparator<Resource> AGE = Comparator.comparing(Resource::creationTimestamp)
             .thenComparing(r -> r.ref().namespace())
             .thenComparing(r -> r.ref().name())
             .thenComparing(r -> r.ref().kind());
 
-    public ResourceSet {
-        resources = resources.stream().sorted(AGE).toList();
-        problems = List.copyOf(problems);
+    private final List<Resource> resources;
+    private final List<Problem> problems;
+    private final Map<String, List<Resource>> byKind = new HashMap<>();
+    private final Map<Key, Resource> byName = new HashMap<>();
+
+    private record Key(String kind, String namespace, String name) {}
+
+    public ResourceSet(List<Resource> resources, List<Problem> problems) {
+        this.resources = resources.stream().sorted(AGE).toList();
+        this.problems = List.copyOf(problems);
+        for (Resource resource : this.resources) {
+            ResourceRef ref = resource.ref();
+            byKind.computeIfAbsent(ref.kind(), k -> new ArrayList<>()).add(resource);
+            byName.putIfAbsent(new Key(ref.kind(), ref.namespace(), ref.name()), resource);
+        }
+        byKind.replaceAll((kind, list) -> List.copyOf(list));
+    }
+
+    public List<Resource> resources() {
+        return resources;
+    }
+
+    public List<Problem> problems() {
+        return problems;
     }
 
     public List<Resource> kind(String kind) {
-        return resources.stream().filter(r -> r.ref().kind().equals(kind)).toList();
+        return byKind.getOrDefault(kind, List.of());
     }
 
     public Optional<Resource> find(String kind, String namespace, String name) {
-        return resources.stream()
-                .filter(r -> r.ref().kind().equals(kind)
-                        && r.ref().namespace().equals(namespace)
-                        && r.ref().name().equals(name))
-                .findFirst();
+        return Optional.ofNullable(byName.get(new Key(kind, namespace, name)));
     }
 
     /** A TLS Secret that a listener names and the set does not hold, with the host names it would be for. */

@@ -11,20 +11,35 @@ import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** A backendRef into a cluster: where it is and how to talk to it. */
-record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<Problem> problems) {
-    private static final Field NONE_FIELD_PARENT = null_();
+final class Backends {
+    private final ResourceSet set;
+    private final Grants grants;
+    private final TranslateOptions options;
+    private final List<Problem> problems;
+    /** {@code namespace/service} to its slices. */
+    private final Map<String, List<Resource>> slices = new HashMap<>();
 
-    private static Field null_() {
-        dev.holdfast.problem.ResourceRef none = new dev.holdfast.problem.ResourceRef("", "", "", "");
-        return new Field(none, "", null, new dev.holdfast.problem.Origin(none, "", Optional.empty()));
+    Backends(ResourceSet set, Grants grants, TranslateOptions options, List<Problem> problems) {
+        this.set = set;
+        this.grants = grants;
+        this.options = options;
+        this.problems = problems;
+        for (Resource slice : set.kind("EndpointSlice")) {
+            String service = slice.labels().getOrDefault("kubernetes.io/service-name", "");
+            slices.computeIfAbsent(slice.ref().namespace() + "/" + service, s -> new ArrayList<>())
+                    .add(slice);
+        }
     }
 
     /** What a backend is, before policy: addresses, protocol, TLS. */
-    private record Target(List<Cluster.Endpoint> endpoints, Cluster.Protocol protocol, Optional<Cluster.UpstreamTls> tls) {}
+    private record Target(
+            List<Cluster.Endpoint> endpoints, Cluster.Protocol protocol, Optional<Cluster.UpstreamTls> tls) {}
 
     /** The cluster named {@code name}, or empty where the reference is invalid (its share answers 500). */
     Optional<Cluster> cluster(String name, Resource route, Field ref, Optional<Field> policy) {
@@ -45,11 +60,17 @@ record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<P
             case "Service" -> service(namespace, service, ref);
             case "Backend" -> backend(namespace, service, ref);
             default -> {
-                warn(ref, ProblemCode.BACKEND_NOT_FOUND, "the kind " + kind + " is not a backend", "Name a Service or Backend.");
+                warn(
+                        ref,
+                        ProblemCode.BACKEND_NOT_FOUND,
+                        "the kind " + kind + " is not a backend",
+                        "Name a Service or Backend.");
                 yield Optional.empty();
             }
         };
-        return target.map(t -> build(name, t, ref, policy.orElse(NONE_FIELD_PARENT)));
+        boolean grpc = route.ref().kind().equals("GRPCRoute");
+        return target.map(t -> grpc ? new Target(t.endpoints, Cluster.Protocol.HTTP2, t.tls) : t)
+                .map(t -> build(name, t, ref, policy.orElse(Field.absent(ref.origin()))));
     }
 
     private Cluster build(String name, Target target, Field ref, Field policy) {
@@ -72,7 +93,7 @@ record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<P
                 Durations.of(policy.at("timeout.tcp.connectTimeout"), Duration.ofSeconds(10)),
                 Durations.of(http.get("connectionIdleTimeout"), Duration.ofHours(1)),
                 Durations.of(http.get("maxConnectionDuration"), Duration.ZERO),
-                Listeners.http2(policy.get("http2"), Http2Settings.DEFAULT),
+                ClientTraffic.http2(policy.get("http2"), Http2Settings.DEFAULT),
                 ref.origin());
     }
 
@@ -91,9 +112,17 @@ record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<P
         Optional<Field> servicePort = found.flatMap(s -> s.spec().get("ports").items().stream()
                 .filter(p -> p.get("port").number(0) == port)
                 .findFirst());
-        Cluster.Protocol protocol = servicePort
-                .map(p -> protocol(p.get("appProtocol").text("")))
-                .orElse(Cluster.Protocol.AUTO);
+        Cluster.Protocol protocol =
+                servicePort.map(p -> protocol(p.get("appProtocol").text(""))).orElse(Cluster.Protocol.AUTO);
+        Optional<Field> tlsPolicy = tlsPolicy(namespace, name, servicePort);
+        Optional<Cluster.UpstreamTls> tls = Optional.empty();
+        if (tlsPolicy.isPresent()) {
+            tls = upstreamTls(
+                    tlsPolicy.get(), namespace, tlsPolicy.get().get("hostname").text(""));
+            if (tls.isEmpty()) {
+                return Optional.empty();
+            }
+        }
         String given = options.resolve()
                 .getOrDefault(
                         namespace + "/" + name + ":" + port,
@@ -101,9 +130,10 @@ record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<P
         if (!given.isEmpty()) {
             int colon = given.lastIndexOf(':');
             return Optional.of(new Target(
-                    List.of(new Cluster.Endpoint(given.substring(0, colon), Integer.parseInt(given.substring(colon + 1)))),
+                    List.of(new Cluster.Endpoint(
+                            given.substring(0, colon), Integer.parseInt(given.substring(colon + 1)))),
                     protocol,
-                    Optional.empty()));
+                    tls));
         }
         if (found.isEmpty()) {
             warn(
@@ -124,22 +154,18 @@ record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<P
         Resource service = found.get();
         if (service.spec().get("type").text("").equals("ExternalName")) {
             return Optional.of(new Target(
-                    List.of(new Cluster.Endpoint(service.spec().get("externalName").text(""), (int) port)),
+                    List.of(new Cluster.Endpoint(
+                            service.spec().get("externalName").text(""), (int) port)),
                     protocol,
-                    Optional.empty()));
+                    tls));
         }
-        List<Resource> slices = set.kind("EndpointSlice").stream()
-                .filter(s -> s.ref().namespace().equals(namespace)
-                        && name.equals(s.labels().get("kubernetes.io/service-name")))
-                .toList();
-        if (slices.isEmpty()) {
+        List<Resource> known = slices.getOrDefault(namespace + "/" + name, List.of());
+        if (known.isEmpty()) {
             return Optional.of(new Target(
-                    List.of(new Cluster.Endpoint(name + "." + namespace + ".svc", (int) port)),
-                    protocol,
-                    Optional.empty()));
+                    List.of(new Cluster.Endpoint(name + "." + namespace + ".svc", (int) port)), protocol, tls));
         }
         List<Cluster.Endpoint> endpoints = new ArrayList<>();
-        for (Resource slice : slices) {
+        for (Resource slice : known) {
             endpoints.addAll(endpoints(slice, servicePort.get()));
         }
         if (endpoints.isEmpty()) {
@@ -149,14 +175,14 @@ record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<P
                     "failed to find endpoints: no ready endpoints for the related Service " + namespace + "/" + name,
                     "Start its pods, or check the EndpointSlice's ports and conditions.");
         }
-        return Optional.of(new Target(
-                endpoints.stream().distinct().toList(), protocol, Optional.empty()));
+        return Optional.of(new Target(endpoints.stream().distinct().toList(), protocol, tls));
     }
 
     private static List<Cluster.Endpoint> endpoints(Resource slice, Field servicePort) {
         List<Cluster.Endpoint> out = new ArrayList<>();
         String name = servicePort.get("name").text("");
-        String target = servicePort.get("targetPort").text(servicePort.get("port").text(""));
+        String target =
+                servicePort.get("targetPort").text(servicePort.get("port").text(""));
         for (Field port : slice.get("ports").items()) {
             boolean same = port.get("name").text("").equals(name)
                     || port.get("port").text("").equals(target)
@@ -184,18 +210,27 @@ record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<P
         }
         Field spec = found.get().spec();
         List<Cluster.Endpoint> endpoints = new ArrayList<>();
-        String host = "";
+        String sni = spec.at("tls.sni").text("");
         for (Field endpoint : spec.get("endpoints").items()) {
             if (endpoint.get("fqdn").present()) {
-                host = endpoint.at("fqdn.hostname").text("");
-                endpoints.add(new Cluster.Endpoint(host, (int) endpoint.at("fqdn.port").number(0)));
+                endpoints.add(new Cluster.Endpoint(endpoint.at("fqdn.hostname").text(""), (int)
+                        endpoint.at("fqdn.port").number(0)));
             } else if (endpoint.get("ip").present()) {
-                endpoints.add(new Cluster.Endpoint(
-                        endpoint.at("ip.address").text(""), (int) endpoint.at("ip.port").number(0)));
+                endpoints.add(new Cluster.Endpoint(endpoint.at("ip.address").text(""), (int)
+                        endpoint.at("ip.port").number(0)));
             } else if (endpoint.get("unix").present()) {
                 endpoints.add(new Cluster.Endpoint(endpoint.at("unix.path").text(""), -1));
             }
-            host = endpoint.get("hostname").text(host);
+            if (sni.isEmpty()) {
+                sni = endpoint.get("hostname").text("");
+            }
+        }
+        if (endpoints.isEmpty()) {
+            warn(
+                    ref,
+                    ProblemCode.NO_ENDPOINTS,
+                    "Backend " + namespace + "/" + name + " names no endpoint that is carried out on this plane",
+                    "Add endpoints with fqdn, ip or unix.");
         }
         Cluster.Protocol protocol = Cluster.Protocol.AUTO;
         boolean wss = false;
@@ -204,40 +239,70 @@ record Backends(ResourceSet set, Grants grants, TranslateOptions options, List<P
             wss |= app.text("").endsWith("/wss");
         }
         Field tls = spec.get("tls");
-        Optional<Cluster.UpstreamTls> upstream = wss || tls.present()
-                ? Optional.of(new Cluster.UpstreamTls(
-                        tls.get("sni").text(host),
-                        ca(tls, namespace),
-                        tls.get("insecureSkipVerify").flag(false)))
-                : Optional.empty();
+        if (!wss && !tls.present()) {
+            return Optional.of(new Target(endpoints, protocol, Optional.empty()));
+        }
+        Optional<Cluster.UpstreamTls> upstream = upstreamTls(tls, namespace, sni);
+        if (upstream.isEmpty()) {
+            return Optional.empty();
+        }
         return Optional.of(new Target(endpoints, protocol, upstream));
     }
 
-    private String ca(Field tls, String namespace) {
+    /** The BackendTLSPolicy of a Service's port: one for the port's name before one for the whole Service. */
+    private Optional<Field> tlsPolicy(String namespace, String service, Optional<Field> servicePort) {
+        String portName = servicePort.map(p -> p.get("name").text("")).orElse("");
+        Optional<Field> whole = Optional.empty();
+        for (Resource policy : set.kind("BackendTLSPolicy")) {
+            if (!policy.ref().namespace().equals(namespace)) {
+                continue;
+            }
+            for (Field target : policy.spec().get("targetRefs").items()) {
+                if (!target.get("kind").text("").equals("Service")
+                        || !target.get("name").text("").equals(service)) {
+                    continue;
+                }
+                Optional<String> section = target.get("sectionName").text();
+                if (section.isPresent() && section.get().equals(portName)) {
+                    return Optional.of(policy.spec().get("validation"));
+                }
+                if (section.isEmpty() && whole.isEmpty()) {
+                    whole = Optional.of(policy.spec().get("validation"));
+                }
+            }
+        }
+        return whole;
+    }
+
+    /** Empty where a certificate authority that is named cannot be had: nothing is sent to a backend unverified. */
+    private Optional<Cluster.UpstreamTls> upstreamTls(Field tls, String namespace, String sni) {
         StringBuilder pem = new StringBuilder();
         for (Field ref : tls.get("caCertificateRefs").items()) {
             String kind = ref.get("kind").text("ConfigMap");
             String name = ref.get("name").text("");
             Optional<Resource> found = set.find(kind, namespace, name);
-            if (found.isEmpty()) {
+            String ca = found.map(f -> Certificates.value(f, "ca.crt")).orElse("");
+            if (!ca.contains("-----BEGIN CERTIFICATE-----")) {
                 problems.add(Problem.at(
                         ref.origin(),
                         ProblemCode.CERTIFICATE_REF,
                         Severity.ERROR,
-                        kind + " " + namespace + "/" + name + " does not exist",
-                        "Add it with a key ca.crt."));
-            } else {
-                pem.append(Certificates.value(found.get(), "ca.crt")).append('\n');
+                        kind + " " + namespace + "/" + name
+                                + (found.isEmpty() ? " does not exist" : " has no PEM certificate under ca.crt"),
+                        "Add it with the key ca.crt."));
+                return Optional.empty();
             }
+            pem.append(ca).append('\n');
         }
-        return pem.toString();
+        return Optional.of(new Cluster.UpstreamTls(
+                sni, pem.toString(), tls.get("insecureSkipVerify").flag(false)));
     }
 
     private static Cluster.Protocol protocol(String appProtocol) {
         return switch (appProtocol) {
             case "kubernetes.io/h2c", "gateway.envoyproxy.io/h2c", "grpc" -> Cluster.Protocol.HTTP2;
-            case "kubernetes.io/ws", "kubernetes.io/wss", "gateway.envoyproxy.io/ws", "gateway.envoyproxy.io/wss" -> Cluster
-                    .Protocol.HTTP1;
+            case "kubernetes.io/ws", "kubernetes.io/wss", "gateway.envoyproxy.io/ws", "gateway.envoyproxy.io/wss" ->
+                Cluster.Protocol.HTTP1;
             default -> Cluster.Protocol.AUTO;
         };
     }

@@ -108,7 +108,8 @@ record Certificates(ResourceSet set, Grants grants, List<Problem> problems) {
             String base64 = key.replaceAll("(?s).*-----BEGIN PRIVATE KEY-----(.*?)-----END.*", "$1");
             byte[] der = Base64.getMimeDecoder().decode(base64);
             PublicKey wanted = certificate.getPublicKey();
-            PrivateKey given = KeyFactory.getInstance(wanted.getAlgorithm()).generatePrivate(new PKCS8EncodedKeySpec(der));
+            PrivateKey given =
+                    KeyFactory.getInstance(wanted.getAlgorithm()).generatePrivate(new PKCS8EncodedKeySpec(der));
             return matches(wanted, given)
                     ? Optional.empty()
                     : Optional.of("tls.key does not match the certificate in tls.crt");

@@ -25,11 +25,10 @@ record Grants(ResourceSet set) {
                     .anyMatch(f -> f.get("group").text("").equals(fromGroup)
                             && f.get("kind").text("").equals(fromKind)
                             && f.get("namespace").text("").equals(fromNamespace));
-            boolean to = grant.spec().get("to").items().stream().anyMatch((Field t) -> t.get("group")
-                            .text("")
-                            .equals(toGroup)
-                    && t.get("kind").text("").equals(toKind)
-                    && t.get("name").text(toName).equals(toName));
+            boolean to = grant.spec().get("to").items().stream()
+                    .anyMatch((Field t) -> t.get("group").text("").equals(toGroup)
+                            && t.get("kind").text("").equals(toKind)
+                            && t.get("name").text(toName).equals(toName));
             if (from && to) {
                 return true;
             }

@@ -14,4 +14,9 @@ public record TranslateOptions(int portOffset, Map<String, String> resolve) {
     public TranslateOptions {
         resolve = Map.copyOf(resolve);
     }
+
+    /** The port that a listener's port is bound as. */
+    int bindPort(int port) {
+        return port > 0 && port < 1024 ? port + portOffset : port;
+    }
 }

@@ -2,14 +2,17 @@ package dev.holdfast.translate;
 
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.Tls;
+import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /** What a ClientTrafficPolicy makes of a listener. */
-final class Listeners {
-    private Listeners() {}
+final class ClientTraffic {
+    private ClientTraffic() {}
 
     static HttpSettings http(Optional<Field> policy) {
         if (policy.isEmpty()) {
@@ -36,8 +39,13 @@ final class Listeners {
     static Http2Settings http2(Field field, Http2Settings base) {
         return new Http2Settings(
                 (int) field.get("maxConcurrentStreams").number(base.maxConcurrentStreams()),
-                (int) quantity(field.get("initialStreamWindowSize"), base.initialStreamWindow()),
-                (int) quantity(field.get("initialConnectionWindowSize"), base.initialConnectionWindow()));
+                window(field.get("initialStreamWindowSize"), base.initialStreamWindow()),
+                window(field.get("initialConnectionWindowSize"), base.initialConnectionWindow()));
+    }
+
+    /** HTTP/2 windows end at 2^31-1 (RFC 9113 §6.9.1). */
+    private static int window(Field field, int otherwise) {
+        return (int) Math.min(quantity(field, otherwise), Integer.MAX_VALUE);
     }
 
     /** Bytes of a Kubernetes quantity: {@code 64Ki}, {@code 1Mi}, {@code 65536}. */
@@ -58,17 +66,24 @@ final class Listeners {
         };
     }
 
-    static List<String> alpn(Optional<Field> policy) {
-        Field field = policy.map(p -> p.at("tls.alpnProtocols")).orElse(null);
-        return field == null || !field.present()
-                ? List.of("h2", "http/1.1")
-                : field.items().stream().map(i -> i.text("")).toList();
+    /** ALPN unset is {@code h2, http/1.1}; a list is taken as it stands, an empty one turns ALPN off. */
+    static Tls tls(Optional<Field> policy, List<Tls.Certificate> certificates) {
+        Field spec = policy.map(p -> p.get("tls"))
+                .orElse(Field.absent(new Origin(new ResourceRef("", "", "", ""), "", Optional.empty())));
+        Field alpn = spec.get("alpnProtocols");
+        return new Tls(
+                certificates,
+                alpn.present() ? alpn.items().stream().map(i -> i.text("")).toList() : List.of("h2", "http/1.1"),
+                version(spec.get("minVersion"), "TLSv1.2"),
+                version(spec.get("maxVersion"), "TLSv1.3"));
     }
 
-    static String version(Optional<Field> policy, String field, String otherwise) {
-        String text = policy.map(p -> p.at("tls." + field).text("")).orElse("");
-        return text.isEmpty() || text.equals("Auto")
-                ? otherwise
-                : text.equals("1.0") ? "TLSv1" : "TLSv" + text;
+    private static String version(Field field, String otherwise) {
+        String text = field.text("Auto");
+        return switch (text) {
+            case "Auto" -> otherwise;
+            case "1.0" -> "TLSv1";
+            default -> "TLSv" + text;
+        };
     }
 }

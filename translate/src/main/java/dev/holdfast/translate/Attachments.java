@@ -1,0 +1,176 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.ResourceSet;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** Which listeners take which routes: parentRefs, allowedRoutes, host names. */
+final class Attachments {
+    static final List<String> ROUTE_KINDS = List.of("HTTPRoute", "GRPCRoute");
+
+    private final ResourceSet set;
+    private final List<GatewayListener> listeners;
+    private final List<Problem> problems;
+
+    private Attachments(ResourceSet set, List<GatewayListener> listeners, List<Problem> problems) {
+        this.set = set;
+        this.listeners = listeners;
+        this.problems = problems;
+    }
+
+    static List<Attachment> of(ResourceSet set, List<GatewayListener> listeners, List<Problem> problems) {
+        Attachments pass = new Attachments(set, listeners, problems);
+        List<Attachment> out = new ArrayList<>();
+        for (String kind : ROUTE_KINDS) {
+            for (Resource route : set.kind(kind)) {
+                out.addAll(pass.route(route));
+            }
+        }
+        return List.copyOf(out);
+    }
+
+    private List<Attachment> route(Resource route) {
+        List<Field> parents = route.spec().get("parentRefs").items();
+        if (parents.isEmpty()) {
+            warn(
+                    route.spec(),
+                    ProblemCode.NO_PARENT,
+                    "the route names no parent, so nothing serves it",
+                    "Add parentRefs with the name of a Gateway.");
+        }
+        Map<GatewayListener, Attachment> taken = new LinkedHashMap<>();
+        for (Field parent : parents) {
+            parent(route, parent).forEach(a -> taken.putIfAbsent(a.listener(), a));
+        }
+        return List.copyOf(taken.values());
+    }
+
+    private List<Attachment> parent(Resource route, Field parent) {
+        String kind = parent.get("kind").text("Gateway");
+        String namespace = parent.get("namespace").text(route.ref().namespace());
+        String name = parent.get("name").text("");
+        if (!kind.equals("Gateway")) {
+            warn(
+                    parent,
+                    ProblemCode.NOT_CARRIED_OUT,
+                    "a parent of kind " + kind + " is not carried out on this plane",
+                    "Attach the route to a Gateway.");
+            return List.of();
+        }
+        if (set.find("Gateway", namespace, name).isEmpty()) {
+            warn(
+                    parent,
+                    ProblemCode.NO_PARENT,
+                    "No listeners match this parent ref: there is no Gateway " + namespace + "/" + name,
+                    "Name a Gateway that exists; across namespaces add parentRefs[].namespace.");
+            return List.of();
+        }
+        List<GatewayListener> ofGateway = listeners.stream()
+                .filter(l -> l.gateway().ref().namespace().equals(namespace)
+                        && l.gateway().ref().name().equals(name))
+                .toList();
+        if (ofGateway.isEmpty()) {
+            return List.of();
+        }
+        List<GatewayListener> named = ofGateway.stream()
+                .filter(l -> parent.get("sectionName").text(l.section()).equals(l.section()))
+                .filter(l -> parent.get("port").number(l.port()) == l.port())
+                .toList();
+        if (named.isEmpty()) {
+            warn(
+                    parent,
+                    ProblemCode.NO_PARENT,
+                    "No listeners match this parent ref: Gateway " + namespace + "/" + name + " has the listeners "
+                            + ofGateway.stream().map(GatewayListener::section).toList(),
+                    "Mend sectionName or port.");
+            return List.of();
+        }
+        List<GatewayListener> allowing =
+                named.stream().filter(l -> allows(l, route)).toList();
+        if (allowing.isEmpty()) {
+            warn(
+                    parent,
+                    ProblemCode.NOT_ALLOWED,
+                    "No listeners included by this parent ref allowed this attachment: allowedRoutes of Gateway "
+                            + namespace + "/" + name + " admits other namespaces or kinds",
+                    "Move the route to the Gateway's namespace, or write allowedRoutes.namespaces.from: All.");
+            return List.of();
+        }
+        List<Attachment> out = new ArrayList<>();
+        for (GatewayListener listener : allowing) {
+            List<String> hostnames = hostnames(listener, route);
+            if (!hostnames.isEmpty()) {
+                out.add(new Attachment(route, listener, hostnames));
+            }
+        }
+        if (out.isEmpty()) {
+            warn(
+                    route.spec().get("hostnames"),
+                    ProblemCode.NO_HOSTNAME,
+                    "There were no hostname intersections between the "
+                            + route.ref().kind()
+                            + " and this parent ref's Listener(s): the listeners have "
+                            + allowing.stream()
+                                    .map(l -> l.hostname().orElse("*"))
+                                    .toList(),
+                    "Give the route a hostname that a listener covers.");
+        }
+        return out;
+    }
+
+    private boolean allows(GatewayListener listener, Resource route) {
+        Field allowed = listener.field().get("allowedRoutes");
+        List<Field> kinds = allowed.get("kinds").items();
+        if (!kinds.isEmpty()
+                && kinds.stream()
+                        .noneMatch(
+                                k -> k.get("kind").text("").equals(route.ref().kind()))) {
+            return false;
+        }
+        return switch (allowed.at("namespaces.from").text("Same")) {
+            case "All" -> true;
+            case "Selector" ->
+                Selectors.matches(
+                        allowed.at("namespaces.selector"),
+                        namespaceLabels(route.ref().namespace()));
+            case "None" -> false;
+            default -> route.ref().namespace().equals(listener.gateway().ref().namespace());
+        };
+    }
+
+    /** A namespace that no manifest describes has the one label that every namespace has. */
+    private Map<String, String> namespaceLabels(String namespace) {
+        Map<String, String> labels = new LinkedHashMap<>();
+        set.find("Namespace", "", namespace).ifPresent(n -> labels.putAll(n.labels()));
+        labels.put("kubernetes.io/metadata.name", namespace);
+        return labels;
+    }
+
+    private static List<String> hostnames(GatewayListener listener, Resource route) {
+        String door = listener.hostname().orElse("*");
+        List<Field> own = route.spec().get("hostnames").items();
+        if (own.isEmpty()) {
+            return List.of(door);
+        }
+        Set<String> out = new LinkedHashSet<>();
+        for (Field hostname : own) {
+            Hostnames.intersect(door, hostname.text("").toLowerCase(Locale.ROOT))
+                    .ifPresent(out::add);
+        }
+        return List.copyOf(out);
+    }
+
+    private void warn(Field field, ProblemCode code, String message, String fix) {
+        problems.add(Problem.at(field.origin(), code, Severity.WARNING, message, fix));
+    }
+}

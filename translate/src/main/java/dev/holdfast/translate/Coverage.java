@@ -1,0 +1,173 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Node;
+import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.ResourceSet;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** Says of every field that is valid but not carried out on this plane that it is not: never silence. */
+final class Coverage {
+    private static final List<String> TARGETS = List.of("targetRef", "targetRefs", "targetSelectors");
+
+    /** Kind to the fields below {@code spec} that something is made of; a path covers all below it. */
+    private static final Map<String, Set<String>> CARRIED = table();
+
+    /** Kinds that are facts, not wishes. */
+    private static final Set<String> FACTS =
+            Set.of("Service", "EndpointSlice", "Secret", "ConfigMap", "Namespace", "ServiceAccount", "ReferenceGrant");
+
+    private Coverage() {}
+
+    private static Map<String, Set<String>> table() {
+        Map<String, Set<String>> out = new LinkedHashMap<>();
+        out.put("GatewayClass", Set.of("controllerName", "description"));
+        out.put(
+                "Gateway",
+                paths(
+                        "gatewayClassName",
+                        "tls.frontend",
+                        "listeners[]: name hostname port protocol allowedRoutes",
+                        "listeners[].tls: mode certificateRefs"));
+        String filter = "type requestHeaderModifier responseHeaderModifier urlRewrite requestRedirect";
+        out.put(
+                "HTTPRoute",
+                paths(
+                        "parentRefs",
+                        "hostnames",
+                        "rules[]: name matches timeouts",
+                        "rules[].filters[]: " + filter,
+                        "rules[].backendRefs[]: group kind name namespace port weight",
+                        "rules[].backendRefs[].filters[]: " + filter));
+        out.put(
+                "GRPCRoute",
+                paths(
+                        "parentRefs",
+                        "hostnames",
+                        "rules[]: name matches",
+                        "rules[].filters[]: " + filter,
+                        "rules[].backendRefs[]: group kind name namespace port weight",
+                        "rules[].backendRefs[].filters[]: " + filter));
+        out.put(
+                "Backend",
+                paths(
+                        "type",
+                        "appProtocols",
+                        "endpoints[]: fqdn ip unix hostname",
+                        "tls: sni caCertificateRefs insecureSkipVerify wellKnownCACertificates"));
+        out.put(
+                "BackendTLSPolicy",
+                paths("targetRefs", "validation: hostname caCertificateRefs wellKnownCACertificates"));
+        out.put(
+                "ClientTrafficPolicy",
+                policy(
+                        "tls: alpnProtocols minVersion maxVersion clientValidation",
+                        "timeout.http",
+                        "timeout.tcp.tlsHandshakeTimeout",
+                        "tcpKeepalive",
+                        "connection.connectionLimit: value maxConnectionDuration maxRequestsPerConnection maxStreamDuration",
+                        "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"));
+        out.put(
+                "BackendTrafficPolicy",
+                policy(
+                        "mergeType",
+                        "useClientProtocol",
+                        "httpUpgrade[].type",
+                        "tcpKeepalive",
+                        "circuitBreaker: maxConnections maxPendingRequests maxParallelRequests maxRequestsPerConnection",
+                        "timeout.tcp.connectTimeout",
+                        "timeout.http: requestTimeout connectionIdleTimeout maxConnectionDuration streamIdleTimeout"
+                                + " maxStreamDuration",
+                        "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"));
+        return Map.copyOf(out);
+    }
+
+    private static Set<String> policy(String... entries) {
+        Set<String> out = new TreeSet<>(paths(entries));
+        out.addAll(TARGETS);
+        return out;
+    }
+
+    /** {@code "a.b: c d"} stands for {@code a.b.c} and {@code a.b.d}. */
+    private static Set<String> paths(String... entries) {
+        Set<String> out = new TreeSet<>();
+        for (String entry : entries) {
+            int colon = entry.indexOf(": ");
+            if (colon < 0) {
+                out.add(entry);
+                continue;
+            }
+            for (String name : entry.substring(colon + 2).split(" ")) {
+                out.add(entry.substring(0, colon) + "." + name);
+            }
+        }
+        return out;
+    }
+
+    static void check(ResourceSet set, List<Problem> problems) {
+        for (Resource resource : set.resources()) {
+            String kind = resource.ref().kind();
+            if (FACTS.contains(kind)) {
+                continue;
+            }
+            Set<String> carried = CARRIED.get(kind);
+            if (carried == null) {
+                problems.add(notCarriedOut(resource.spec(), "the kind " + kind, guard(kind)));
+            } else {
+                walk(resource.spec(), "", carried, problems);
+            }
+        }
+    }
+
+    private static String guard(String kind) {
+        return kind.equals("SecurityPolicy") ? "; what it guards answers 500 rather than be let through" : "";
+    }
+
+    private static void walk(Field field, String path, Set<String> carried, List<Problem> problems) {
+        if (!field.present() || carried.contains(path)) {
+            return;
+        }
+        boolean onTheWay =
+                path.isEmpty() || carried.stream().anyMatch(c -> c.startsWith(path + ".") || c.startsWith(path + "["));
+        if (!onTheWay) {
+            problems.add(notCarriedOut(field, field.path(), ""));
+            return;
+        }
+        for (Field child : children(field)) {
+            String below = child.path().endsWith("]")
+                    ? path + "[]"
+                    : (path.isEmpty() ? "" : path + ".")
+                            + child.path().substring(child.path().lastIndexOf('.') + 1);
+            walk(child, below, carried, problems);
+        }
+    }
+
+    private static List<Field> children(Field field) {
+        return switch (field.node()) {
+            case Node.Mapping map -> {
+                List<Field> out = new ArrayList<>();
+                map.entries().keySet().forEach(name -> out.add(field.get(name)));
+                yield out;
+            }
+            case Node.Sequence ignored -> field.items();
+            case null, default -> List.of();
+        };
+    }
+
+    private static Problem notCarriedOut(Field at, String what, String more) {
+        return Problem.at(
+                at.origin(),
+                ProblemCode.NOT_CARRIED_OUT,
+                Severity.WARNING,
+                what + " is valid, but is not carried out on this plane" + more,
+                "Remove it, or live without it; the rest of the manifest holds.");
+    }
+}

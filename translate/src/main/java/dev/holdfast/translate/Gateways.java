@@ -1,0 +1,156 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.Tls;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.ResourceSet;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** Which Gateways are ours, and their listeners with TLS and client settings. All Gateways share one machine's ports. */
+final class Gateways {
+    private static final Set<String> CONTROLLERS =
+            Set.of("gateway.holdfast.dev/gatewayclass-controller", "gateway.envoyproxy.io/gatewayclass-controller");
+    private static final Set<String> HTTP_PROTOCOLS = Set.of("HTTP", "HTTPS");
+
+    private final Certificates certificates;
+    private final Policies client;
+    private final TranslateOptions options;
+    private final List<Problem> problems;
+    private final Map<Integer, List<GatewayListener>> byBindPort = new HashMap<>();
+
+    private Gateways(Certificates certificates, Policies client, TranslateOptions options, List<Problem> problems) {
+        this.certificates = certificates;
+        this.client = client;
+        this.options = options;
+        this.problems = problems;
+    }
+
+    static List<GatewayListener> listeners(
+            ResourceSet set, Grants grants, Policies client, TranslateOptions options, List<Problem> problems) {
+        Gateways pass = new Gateways(new Certificates(set, grants, problems), client, options, problems);
+        List<GatewayListener> out = new ArrayList<>();
+        for (Resource gateway : set.kind("Gateway")) {
+            if (pass.ours(set, gateway)) {
+                for (Field listener : gateway.spec().get("listeners").items()) {
+                    pass.listener(gateway, listener).ifPresent(out::add);
+                }
+            }
+        }
+        return List.copyOf(out);
+    }
+
+    /** A missing GatewayClass counts as ours: outside a cluster nobody else would serve it. */
+    private boolean ours(ResourceSet set, Resource gateway) {
+        Field name = gateway.spec().get("gatewayClassName");
+        Optional<Resource> known = set.find("GatewayClass", "", name.text(""));
+        String controller =
+                known.map(c -> c.spec().get("controllerName").text("")).orElse("");
+        if (known.isEmpty() || CONTROLLERS.contains(controller)) {
+            return true;
+        }
+        problems.add(Problem.at(
+                name.origin(),
+                ProblemCode.NOTHING_TO_SERVE,
+                Severity.INFO,
+                "the GatewayClass " + name.text("") + " belongs to the controller " + controller
+                        + ", so this Gateway is left to it",
+                "To serve it here, give the class the controllerName gateway.holdfast.dev/gatewayclass-controller."));
+        return false;
+    }
+
+    private Optional<GatewayListener> listener(Resource gateway, Field field) {
+        String protocol = field.get("protocol").text("");
+        if (!HTTP_PROTOCOLS.contains(protocol)) {
+            problems.add(Problem.at(
+                    field.get("protocol").origin(),
+                    ProblemCode.NOT_CARRIED_OUT,
+                    Severity.WARNING,
+                    "listeners of protocol " + protocol + " are not carried out on this plane; this one is not bound",
+                    "Use HTTP or HTTPS."));
+            return Optional.empty();
+        }
+        int port = (int) field.get("port").number(0);
+        int bindPort = options.bindPort(port);
+        Optional<String> hostname = field.get("hostname").text().map(String::toLowerCase);
+        Optional<Field> policy = client.listener(gateway, field.get("name").text(""));
+        HttpSettings http = ClientTraffic.http(policy);
+        boolean serves = true;
+        Optional<Tls> tls = Optional.empty();
+        if (protocol.equals("HTTPS")) {
+            List<Tls.Certificate> certs = certificates.of(gateway, field);
+            serves = !certs.isEmpty();
+            tls = Optional.of(ClientTraffic.tls(policy, certs));
+        }
+        GatewayListener made = new GatewayListener(
+                gateway, field, port, bindPort, hostname, tls, http, serves, guarded(gateway, field, policy));
+        Optional<GatewayListener> clash = byBindPort.getOrDefault(bindPort, List.of()).stream()
+                .filter(other -> clash(other, made))
+                .findFirst();
+        if (clash.isPresent()) {
+            problems.add(conflict(clash.get(), made));
+            return Optional.of(made.broken());
+        }
+        byBindPort.computeIfAbsent(bindPort, p -> new ArrayList<>()).add(made);
+        return Optional.of(made);
+    }
+
+    private static boolean clash(GatewayListener a, GatewayListener b) {
+        return a.port() != b.port()
+                || a.tls().isPresent() != b.tls().isPresent()
+                || a.hostname().equals(b.hostname());
+    }
+
+    private static Problem conflict(GatewayListener first, GatewayListener second) {
+        String other = "listener " + first.name()
+                + first.field().origin().position().map(p -> " at " + p).orElse("");
+        String message;
+        String fix;
+        if (first.port() != second.port()) {
+            message = "port " + second.port() + " would be bound as " + second.bindPort()
+                    + ", which is also the port of " + other;
+            fix = "Choose another --port-offset, or another port.";
+        } else if (first.tls().isPresent() != second.tls().isPresent()) {
+            message = "All listeners for a given port must use a compatible protocol; port " + second.port()
+                    + " has another one in " + other;
+            fix = "Move one of the two to a port of its own.";
+        } else {
+            message = "All listeners for a given port must use a unique hostname; port " + second.port() + " with "
+                    + second.hostname().map(h -> "hostname " + h).orElse("no hostname") + " is also " + other;
+            fix = "Give each its own hostname, or remove one.";
+        }
+        return Problem.at(second.field().origin(), ProblemCode.LISTENER_CONFLICT, Severity.ERROR, message, fix);
+    }
+
+    /** Client certificates that are asked for but not checked would be a door left open. */
+    private boolean guarded(Resource gateway, Field listener, Optional<Field> policy) {
+        if (!listener.get("protocol").text("").equals("HTTPS")) {
+            return false;
+        }
+        Field byPolicy = policy.map(p -> p.at("tls.clientValidation")).orElse(Field.absent(gateway.origin()));
+        Field byGateway = gateway.spec().at("tls.frontend");
+        for (Field guard : List.of(byPolicy, byGateway)) {
+            if (guard.present()) {
+                problems.add(Problem.at(
+                        guard.origin(),
+                        ProblemCode.NOT_CARRIED_OUT,
+                        Severity.WARNING,
+                        "client certificates are not checked on this plane yet, so every request to listener "
+                                + gateway.ref().namespace() + "/"
+                                + gateway.ref().name() + "/"
+                                + listener.get("name").text("") + " is answered with 500 rather than let through",
+                        "Remove it, or run these manifests on Envoy."));
+                return true;
+            }
+        }
+        return false;
+    }
+}

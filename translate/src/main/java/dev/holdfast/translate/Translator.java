@@ -1,0 +1,72 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.VirtualHost;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.resource.ResourceSet;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Manifests into a plan: gateways, listeners, attachment, policies, rules, assembly, in that order. Pure: the same set
+ * in any order of files gives the same plan. What is wrong is in the plan's problems and only its smallest part is left
+ * out.
+ */
+public final class Translator {
+    private Translator() {}
+
+    public static Plan translate(ResourceSet set, TranslateOptions options) {
+        List<Problem> problems = new ArrayList<>();
+        Coverage.check(set, problems);
+        Grants grants = new Grants(set);
+        Policies client = new Policies(set, "ClientTrafficPolicy", problems);
+        Policies backend = new Policies(set, "BackendTrafficPolicy", problems);
+        Policies security = new Policies(set, "SecurityPolicy", problems);
+        List<GatewayListener> listeners = Gateways.listeners(set, grants, client, options, problems);
+        List<Attachment> attachments = Attachments.of(set, listeners, problems);
+        client.overriddenSections(listeners);
+        backend.overriddenRoutes(attachments);
+        security.overriddenRoutes(attachments);
+
+        Map<String, Cluster> clusters = new TreeMap<>();
+        Rules rules = new Rules(
+                new Backends(set, grants, options, problems),
+                backend,
+                security,
+                Ports.of(listeners),
+                clusters,
+                problems);
+        Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
+        for (Attachment attachment : attachments) {
+            if (!attachment.listener().serves()) {
+                continue;
+            }
+            List<Rules.Entry> entries = rules.of(attachment);
+            Map<String, List<Rules.Entry>> byHost = hosts.computeIfAbsent(attachment.listener(), l -> new TreeMap<>());
+            for (String hostname : attachment.hostnames()) {
+                byHost.computeIfAbsent(hostname, h -> new ArrayList<>()).addAll(entries);
+            }
+        }
+        List<Listener> served = listeners.stream()
+                .filter(GatewayListener::serves)
+                .map(l -> l.listener(virtualHosts(hosts.getOrDefault(l, Map.of()))))
+                .toList();
+        return new Plan(served, clusters, problems.stream().distinct().toList());
+    }
+
+    private static List<VirtualHost> virtualHosts(Map<String, List<Rules.Entry>> byHost) {
+        return byHost.entrySet().stream()
+                .map(host -> new VirtualHost(
+                        host.getKey(),
+                        host.getValue().stream()
+                                .sorted(Rules.PRECEDENCE)
+                                .map(Rules.Entry::route)
+                                .toList()))
+                .toList();
+    }
+}
