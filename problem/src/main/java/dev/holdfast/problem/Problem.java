@@ -36,6 +36,10 @@ public record Problem(
         return new Problem(code, severity, Optional.empty(), "", position, message, fix, "");
     }
 
+    public Problem withFix(String sentence) {
+        return new Problem(code, severity, resource, fieldPath, position, message, sentence, fixYaml);
+    }
+
     public Problem withFixYaml(String yaml) {
         return new Problem(code, severity, resource, fieldPath, position, message, fix, yaml);
     }

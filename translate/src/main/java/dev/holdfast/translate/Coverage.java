@@ -138,7 +138,7 @@ final class Coverage {
         boolean onTheWay =
                 path.isEmpty() || carried.stream().anyMatch(c -> c.startsWith(path + ".") || c.startsWith(path + "["));
         if (!onTheWay) {
-            problems.add(notCarriedOut(field, field.path(), ""));
+            problems.add(notCarriedOut(field, "the field", ""));
             return;
         }
         for (Field child : children(field)) {

@@ -85,10 +85,8 @@ final class Policies {
         String section = target.get("sectionName").text("");
         String namespace = policy.ref().namespace();
         Optional<Resource> found = set.find(kind, namespace, name);
-        boolean sectionThere = section.isEmpty()
-                || found.stream()
-                        .anyMatch(r -> r.spec().get(kind.equals("Gateway") ? "listeners" : "rules").items().stream()
-                                .anyMatch(s -> s.get("name").text("").equals(section)));
+        List<String> sections = found.map(r -> sections(r, kind)).orElse(List.of());
+        boolean sectionThere = section.isEmpty() || sections.contains(section);
         if (found.isPresent() && sectionThere) {
             claim(policy, target, Target.of(found.get(), section));
             return;
@@ -100,7 +98,14 @@ final class Policies {
                 "there is no " + kind + " " + namespace + "/" + name
                         + (found.isPresent() ? " with a section named " + section : "")
                         + ", so the policy does nothing",
-                candidates(set, kind, namespace)));
+                found.isPresent() ? "Name one of " + sections + "." : candidates(set, kind, namespace)));
+    }
+
+    private static List<String> sections(Resource target, String kind) {
+        return target.spec().get(kind.equals("Gateway") ? "listeners" : "rules").items().stream()
+                .map(s -> s.get("name").text(""))
+                .filter(n -> !n.isEmpty())
+                .toList();
     }
 
     private static String candidates(ResourceSet set, String kind, String namespace) {

@@ -45,21 +45,33 @@ final class Rules {
         if ((one != many) || selectors) {
             return;
         }
+        Problem problem = Problem.at(
+                spec.origin(),
+                ProblemCode.TARGET_REQUIRED,
+                Severity.ERROR,
+                "either targetRef or targetRefs must be used: the policy names nothing that it applies to, and"
+                        + " the API refuses it",
+                one ? "Keep targetRefs and remove targetRef." : "Add these lines under spec.");
+        problems.add(one ? problem : proposal(problem, policy, all));
+    }
+
+    /** The lines to add; a policy reaches its own namespace only, so where the one Gateway is elsewhere that is said. */
+    private static Problem proposal(Problem problem, Resource policy, List<Resource> all) {
         List<Resource> gateways =
                 all.stream().filter(r -> r.ref().kind().equals("Gateway")).toList();
-        String name = gateways.size() == 1 ? gateways.getFirst().ref().name() : "NAME-OF-YOUR-GATEWAY";
-        problems.add(Problem.at(
-                        spec.origin(),
-                        ProblemCode.TARGET_REQUIRED,
-                        Severity.ERROR,
-                        "either targetRef or targetRefs must be used: the policy names nothing that it applies to, and"
-                                + " the API refuses it",
-                        one ? "Keep targetRefs and remove targetRef." : "Add these lines under spec.")
-                .withFixYaml(
-                        one
-                                ? ""
-                                : "targetRefs:\n  - group: gateway.networking.k8s.io\n    kind: Gateway\n    name: "
-                                        + name + "\n"));
+        List<Resource> near = gateways.stream()
+                .filter(g -> g.ref().namespace().equals(policy.ref().namespace()))
+                .toList();
+        List<Resource> choice = near.isEmpty() ? gateways : near;
+        String name = choice.size() == 1 ? choice.getFirst().ref().name() : "NAME-OF-YOUR-GATEWAY";
+        String lines = "targetRefs:\n  - group: gateway.networking.k8s.io\n    kind: Gateway\n    name: " + name + "\n";
+        if (near.isEmpty() && choice.size() == 1) {
+            String namespace = choice.getFirst().ref().namespace();
+            return problem.withFix("Add these lines under spec, and namespace: " + namespace
+                            + " under metadata, for a policy reaches its own namespace only.")
+                    .withFixYaml(lines);
+        }
+        return problem.withFixYaml(lines);
     }
 
     private static void gateway(Resource gateway, List<Problem> problems) {
