@@ -37,7 +37,9 @@ final class ArchitectureTest {
             "console",
             List.of("plan", "problem"),
             "translate",
-            List.of("resource", "plan", "problem"));
+            List.of("resource", "plan", "problem"),
+            "app",
+            List.of("translate", "resource", "dataplane", "console", "plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
 

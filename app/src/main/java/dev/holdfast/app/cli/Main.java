@@ -1,0 +1,57 @@
+package dev.holdfast.app.cli;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** {@code holdfast}: exit status 0 is well, 1 problems were found, 2 wrong usage or unreadable input. */
+@Command(
+        name = "holdfast",
+        mixinStandardHelpOptions = true,
+        version = "holdfast 0.1.0",
+        scope = ScopeType.INHERIT,
+        synopsisSubcommandLabel = "COMMAND",
+        description = "A gateway that keeps long-lived connections alive and the pages beside them fast.",
+        subcommands = {
+            DemoCommand.class,
+            RunCommand.class,
+            CheckCommand.class,
+            TranslateCommand.class,
+            StreamsCommand.class,
+            TrainCommand.class
+        })
+public final class Main implements Runnable {
+    @Spec
+    private @SuppressWarnings("NullAway.Init") CommandSpec spec;
+
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new Main())
+                .setUsageHelpAutoWidth(true)
+                .setExecutionExceptionHandler((failure, command, parsed) -> {
+                    command.getErr().println("holdfast: " + reason(failure));
+                    if (System.getenv("HOLDFAST_DEBUG") != null) {
+                        failure.printStackTrace(command.getErr());
+                    } else if (failure instanceof RuntimeException) {
+                        command.getErr().println("This is a defect of ours. HOLDFAST_DEBUG=1 shows where it happened.");
+                    }
+                    return 2;
+                });
+    }
+
+    private static String reason(Exception failure) {
+        String message = failure.getMessage();
+        return message == null ? failure.getClass().getSimpleName() : message;
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Name a command: demo, run, check, translate or streams.");
+    }
+}
