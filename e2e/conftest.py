@@ -44,12 +44,13 @@ def example(tmp_path):
 class Seed:
     """The seed's example running, with its Service at the test's backend."""
 
-    def __init__(self, folder, backend, *more):
+    def __init__(self, folder, backend, *more, resolve=True):
         self.folder, self.backend = folder, backend
         self.offset = offset_for(443, 80)
         self.https, self.http, self.host = 443 + self.offset, 80 + self.offset, manifests.HOST
-        self.gateway = Gateway("-f", folder, "--port-offset", self.offset, "--dev-tls", "--resolve",
-                               f"home-automation/home-assistant=127.0.0.1:{backend.port}", *more)
+        if resolve:
+            more = ("--resolve", f"home-automation/home-assistant=127.0.0.1:{backend.port}", *more)
+        self.gateway = Gateway("-f", folder, "--port-offset", self.offset, "--dev-tls", *more)
 
 
 @pytest.fixture
@@ -65,8 +66,8 @@ def seed_with(example, backend):
     """For tests that edit the manifests or add options first."""
     running = []
 
-    def start(*more):
-        made = Seed(example, backend, *more)
+    def start(*more, **how):
+        made = Seed(example, backend, *more, **how)
         running.append(made)
         made.gateway.ready()
         return made

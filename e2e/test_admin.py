@@ -53,6 +53,8 @@ def test_streams_are_listed_and_closed_by_the_command_line(seed, go):
         await bridged.echo("still here")
         code, out, err = await asyncio.to_thread(run, "streams", "close", "nothing", *admin)
         assert code != 0 and "Exception" not in err
+        await h2.aclose()
+        await h2.ended.wait()
     go(talk())
     wait(lambda: len([x for x in seed.gateway.access_log() if x["event"] == "stream_close"]) == 2, 10, seed.gateway.text)
     log = seed.gateway.access_log()

@@ -20,7 +20,7 @@ def test_sigterm_closes_each_stream_with_1001(seed, go):
             await asyncio.sleep(0.05)
         assert {s.closed for s in h1 + tls + bridged} == {1001}
     go(talk())
-    assert seed.gateway.end() == 0
+    assert seed.gateway.ended() == 0
     assert set(seed.backend.closes) == {1001} and len(seed.backend.closes) == 60
 
 

@@ -24,6 +24,11 @@ class Closed(Exception):
     pass
 
 
+# RFC 9113 6.8: after GOAWAY the streams that are open go on. The library would refuse their frames.
+h2.connection.H2ConnectionStateMachine._transitions[
+    (h2.connection.ConnectionState.CLIENT_OPEN, h2.connection.ConnectionInputs.RECV_GOAWAY)] = (None, h2.connection.ConnectionState.CLIENT_OPEN)
+
+
 class WebSocket:
     """Over HTTP/1.1. `closed` holds the close code once the peer has said goodbye, or 'cut' where it did not."""
 
@@ -93,6 +98,7 @@ class Http2:
         self.streams = {}
         self.goaway = None
         self.ended = asyncio.Event()
+        self.room = asyncio.Event()
 
     @classmethod
     async def connect(cls, port, host, tls=True):
@@ -146,6 +152,8 @@ class Http2:
                 stream.trailers = dict(event.headers)
             case h2.events.StreamEnded() if stream:
                 stream._over("ended")
+            case h2.events.WindowUpdated():
+                self.room.set()
             case h2.events.StreamReset() if stream:
                 stream._over("reset")
             case h2.events.ConnectionTerminated():
@@ -223,8 +231,21 @@ class Stream:
     async def echo(self, text, seconds=15):
         if self.closed is not None:
             raise Closed(self.closed)
-        self.raw(frames.frame(frames.TEXT, text.encode(), mask=True))
+        await asyncio.wait_for(self.send(frames.frame(frames.TEXT, text.encode(), mask=True)), seconds)
         answer = await asyncio.wait_for(self.inbox.get(), seconds)
         if answer is None:
             raise Closed(self.closed)
         assert answer == text.encode(), (answer, text)
+
+    async def send(self, data):
+        """As far as the windows allow, then as they open (RFC 9113 6.9)."""
+        while data and self.end is None:
+            h2 = self.connection.h2
+            n = min(h2.local_flow_control_window(self.id), h2.max_outbound_frame_size, len(data))
+            if n <= 0:
+                self.connection.room.clear()
+                await self.connection.room.wait()
+                continue
+            h2.send_data(self.id, data[:n])
+            self.connection.flush()
+            data = data[n:]

@@ -96,6 +96,10 @@ class Gateway:
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 
+    def ended(self, seconds=60):
+        """The exit status, once it has ended by itself."""
+        return self.process.wait(seconds)
+
     def end(self, seconds=60):
         """The exit status; ends the process where it runs yet."""
         if self.process.poll() is None:

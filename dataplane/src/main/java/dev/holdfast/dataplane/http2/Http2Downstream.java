@@ -19,6 +19,7 @@ import io.netty.handler.codec.http2.Http2EventAdapter;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Stream;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -59,6 +60,13 @@ public final class Http2Downstream {
     public void install(ChannelPipeline pipeline) {
         pipeline.addLast("h2", handler);
         pipeline.addLast("h2-end", new ChannelInboundHandlerAdapter() {
+            @Override
+            public void userEventTriggered(ChannelHandlerContext context, Object event) {
+                if (event instanceof SslCloseCompletionEvent) {
+                    context.close();
+                }
+            }
+
             @Override
             public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
                 context.close();

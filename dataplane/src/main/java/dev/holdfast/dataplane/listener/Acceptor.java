@@ -12,6 +12,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.handler.ssl.SniHandler;
@@ -81,6 +82,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
                             TimeUnit.MILLISECONDS);
         }
         if (tables.getFirst().listener().tls().isPresent()) {
+            channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
             channel.pipeline().addLast("sni", new Sni(settings));
             channel.pipeline().addLast("alpn", new AfterHandshake());
         } else {
@@ -98,6 +100,8 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     }
 
     private void http2(Channel channel, HttpSettings settings, String sniListener) {
+        // Half a connection is of no use to HTTP/2: the client's FIN ends it.
+        channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
         Http2Downstream downstream = new Http2Downstream(gateway, new Known(channel, sniListener), settings);
         downstream.install(channel.pipeline());
         retire.put(channel, downstream::retire);

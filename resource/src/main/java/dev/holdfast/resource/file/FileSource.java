@@ -34,6 +34,9 @@ public final class FileSource implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FileSource.class);
     private static final Duration QUIET = Duration.ofMillis(150);
     private static final Duration GRACE = Duration.ofMillis(700);
+    /** Files that never come to rest are read as they are after this long. */
+    private static final Duration AT_MOST = Duration.ofSeconds(3);
+
     private static final Duration LOOK = Duration.ofSeconds(2);
     private static final Duration STEP = Duration.ofMillis(25);
 
@@ -82,11 +85,12 @@ public final class FileSource implements AutoCloseable {
     }
 
     private void changed() throws InterruptedException {
+        long deadline = System.nanoTime() + AT_MOST.toNanos();
         Map<String, Print> before = seen;
-        Map<String, Print> now = quiet(QUIET, prints());
+        Map<String, Print> now = quiet(QUIET, prints(), deadline);
         ReadResult read = ManifestReader.read(paths);
-        while (!closed && suspicious(before, now, read)) {
-            Map<String, Print> later = quiet(GRACE, now);
+        while (!closed && suspicious(before, now, read) && System.nanoTime() < deadline) {
+            Map<String, Print> later = quiet(GRACE, now, deadline);
             boolean same = later.equals(now);
             now = later;
             read = ManifestReader.read(paths);
@@ -102,10 +106,11 @@ public final class FileSource implements AutoCloseable {
     }
 
     /** Waits until nothing has changed for {@code time}; returns how the files look then. */
-    private Map<String, Print> quiet(Duration time, Map<String, Print> from) throws InterruptedException {
+    private Map<String, Print> quiet(Duration time, Map<String, Print> from, long deadline)
+            throws InterruptedException {
         Map<String, Print> now = from;
         long since = System.nanoTime();
-        while (!closed && System.nanoTime() - since < time.toNanos()) {
+        while (!closed && System.nanoTime() - since < time.toNanos() && System.nanoTime() < deadline) {
             TimeUnit.NANOSECONDS.sleep(STEP.toNanos());
             Map<String, Print> look = prints();
             if (!look.equals(now)) {
