@@ -7,12 +7,20 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** Run once after a build, so that the JVM can note what a start needs; serves a few requests and ends. */
 @Command(name = "train", hidden = true, description = "Serves a few requests for the AOT cache, and ends.")
 final class TrainCommand implements Callable<Integer> {
+    @Option(names = "--certificate-only", description = "Makes the demo's certificate, and ends.")
+    private boolean certificateOnly;
+
     @Override
     public Integer call() throws Exception {
+        if (certificateOnly) {
+            Demo.makeCertificate();
+            return 0;
+        }
         try (Demo demo = Demo.start(true, new PrintWriter(new StringWriter()))) {
             Pipeline pipeline = demo.pipeline();
             if (pipeline.start().isPresent()) {

@@ -1,7 +1,9 @@
 package dev.holdfast.app.demo;
 
+import dev.holdfast.app.run.DevTls;
 import dev.holdfast.app.run.Pipeline;
 import dev.holdfast.app.run.Settings;
+import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.translate.TranslateOptions;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,11 +26,12 @@ import java.util.stream.Stream;
 /** The demo: an application, the seed's manifests in a folder of their own, and the gateway that follows them. */
 public final class Demo implements AutoCloseable {
     private static final List<String> MANIFESTS = List.of(
-            "gateway.yaml",
-            "route.yaml",
-            "1-client-traffic-policy.yaml",
-            "2-backend-traffic-policy.yaml",
-            "3-home-assistant.yaml");
+            "websocket/gateway.yaml",
+            "websocket/route.yaml",
+            "websocket/1-client-traffic-policy.yaml",
+            "websocket/2-backend-traffic-policy.yaml",
+            "websocket/3-home-assistant.yaml",
+            "demo/any-host.yaml");
     private static final List<Integer> OFFSETS = List.of(8000, 18_000, 28_000, 38_000, 48_000);
 
     private final Path folder;
@@ -46,15 +50,7 @@ public final class Demo implements AutoCloseable {
 
     /** Starts the application and prepares the gateway, which the caller starts. */
     public static Demo start(boolean accessLog, PrintWriter out) throws IOException {
-        Path folder = Files.createTempDirectory("holdfast-demo");
-        for (String name : MANIFESTS) {
-            try (InputStream in = resource("websocket/" + name)) {
-                Files.copy(in, folder.resolve(name));
-            }
-        }
-        try (InputStream in = resource("demo/any-host.yaml")) {
-            Files.copy(in, folder.resolve("any-host.yaml"));
-        }
+        Path folder = unpack();
         AtomicInteger changes = new AtomicInteger();
         DemoServer server = DemoServer.start(() -> change(folder, changes.incrementAndGet()));
         int offset = OFFSETS.stream()
@@ -70,6 +66,31 @@ public final class Demo implements AutoCloseable {
                 Duration.ofSeconds(3),
                 System.err);
         return new Demo(folder, server, new Pipeline(settings), offset, out);
+    }
+
+    private static Path unpack() throws IOException {
+        Path folder = Files.createTempDirectory("holdfast-demo");
+        for (String name : MANIFESTS) {
+            try (InputStream in = resource(name)) {
+                Files.copy(in, folder.resolve(name.substring(name.indexOf('/') + 1)));
+            }
+        }
+        return folder;
+    }
+
+    private static void remove(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        }
+    }
+
+    /** The certificate that {@link #start} would make, so that it finds it. */
+    public static void makeCertificate() throws IOException {
+        Path folder = unpack();
+        DevTls.prepare(ManifestReader.read(List.of(folder)).resources());
+        remove(folder);
     }
 
     private static InputStream resource(String name) {
@@ -138,10 +159,6 @@ public final class Demo implements AutoCloseable {
     public void close() throws IOException {
         pipeline.close();
         server.close();
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(file);
-            }
-        }
+        remove(folder);
     }
 }

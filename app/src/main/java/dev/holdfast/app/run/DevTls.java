@@ -4,61 +4,45 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.io.IOException;
-import java.io.StringWriter;
-import java.io.UncheckedIOException;
-import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
-import java.security.KeyPair;
-import java.security.KeyPairGenerator;
 import java.security.MessageDigest;
-import java.security.SecureRandom;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
-import java.security.spec.ECGenParameterSpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Date;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import org.bouncycastle.asn1.x500.X500Name;
-import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
-import org.bouncycastle.asn1.x509.Extension;
-import org.bouncycastle.asn1.x509.GeneralName;
-import org.bouncycastle.asn1.x509.GeneralNames;
-import org.bouncycastle.asn1.x509.KeyPurposeId;
-import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
-import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
-import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
-import org.bouncycastle.openssl.jcajce.JcaPKCS8Generator;
-import org.bouncycastle.operator.OperatorCreationException;
-import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 
 /**
  * Certificates for Secrets that are absent, self-signed, for trying things out. Each is kept under the user's cache
  * folder, readable by the user alone, so that a browser's exception outlives a restart.
  */
-final class DevTls {
-    private static final Duration LIFE = Duration.ofDays(365);
+public final class DevTls {
     private static final Duration RENEW_BEFORE = Duration.ofDays(30);
 
     private final Map<List<String>, Pair> made = new HashMap<>();
 
     /** PEM texts; the key never shows in text. */
-    private record Pair(String certificate, String key) {
+    record Pair(String certificate, String key) {
         @Override
         public String toString() {
             return "[redacted]";
         }
+    }
+
+    /** Makes and keeps the certificate for these manifests, so that the next start finds it. */
+    public static void prepare(ResourceSet set) {
+        new DevTls().complete(set);
     }
 
     /** The set with a Secret for each that a listener names and nobody gave. */
@@ -99,12 +83,12 @@ final class DevTls {
                     return kept;
                 }
             }
-            Pair fresh = make(names);
+            Pair fresh = CertificateMaker.make(names);
             keep(folder, key, fresh.key);
             keep(folder, certificate, fresh.certificate);
             return fresh;
         } catch (IOException notKept) {
-            return make(names);
+            return CertificateMaker.make(names);
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("this JDK has no SHA-256", e);
         }
@@ -140,45 +124,5 @@ final class DevTls {
         } catch (CertificateException broken) {
             return false;
         }
-    }
-
-    private static Pair make(List<String> names) {
-        try {
-            KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
-            generator.initialize(new ECGenParameterSpec("secp256r1"));
-            KeyPair pair = generator.generateKeyPair();
-            X500Name name = new X500Name("CN=Holdfast development certificate");
-            Instant now = Instant.now();
-            GeneralName[] alternatives = names.stream()
-                    .map(n -> new GeneralName(
-                            n.matches("[0-9.]+") || n.contains(":") ? GeneralName.iPAddress : GeneralName.dNSName, n))
-                    .toArray(GeneralName[]::new);
-            JcaX509v3CertificateBuilder builder = new JcaX509v3CertificateBuilder(
-                    name,
-                    new BigInteger(120, new SecureRandom()),
-                    Date.from(now.minus(Duration.ofHours(1))),
-                    Date.from(now.plus(LIFE)),
-                    name,
-                    pair.getPublic());
-            builder.addExtension(Extension.subjectAlternativeName, false, new GeneralNames(alternatives));
-            builder.addExtension(
-                    Extension.extendedKeyUsage, false, new ExtendedKeyUsage(KeyPurposeId.id_kp_serverAuth));
-            X509Certificate certificate = new JcaX509CertificateConverter()
-                    .getCertificate(
-                            builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(pair.getPrivate())));
-            return new Pair(pem(certificate), pem(new JcaPKCS8Generator(pair.getPrivate(), null)));
-        } catch (GeneralSecurityException | OperatorCreationException e) {
-            throw new IllegalStateException("a certificate could not be made", e);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static String pem(Object value) throws IOException {
-        StringWriter text = new StringWriter();
-        try (JcaPEMWriter writer = new JcaPEMWriter(text)) {
-            writer.writeObject(value);
-        }
-        return text.toString();
     }
 }

@@ -100,12 +100,13 @@ public final class Pipeline implements AutoCloseable {
         return plan;
     }
 
+    /** Milliseconds since the command was typed, as the launcher noted it; else since the JVM began. */
     private static long sinceStart() {
-        return ProcessHandle.current()
-                .info()
-                .startInstant()
-                .map(s -> System.currentTimeMillis() - s.toEpochMilli())
-                .orElse(0L);
+        Long noted = Long.getLong("holdfast.started");
+        long began = noted == null
+                ? java.lang.management.ManagementFactory.getRuntimeMXBean().getStartTime()
+                : noted / 1000;
+        return System.currentTimeMillis() - began;
     }
 
     private static String url(Listener listener) {
