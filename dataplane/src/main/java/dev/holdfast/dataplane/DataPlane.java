@@ -2,15 +2,15 @@ package dev.holdfast.dataplane;
 
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.exchange.LiveStreams;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.Upstream;
 import dev.holdfast.dataplane.listener.Acceptor;
 import dev.holdfast.dataplane.listener.TlsContexts;
+import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Pools;
 import dev.holdfast.dataplane.upstream.Transport;
+import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Listener;

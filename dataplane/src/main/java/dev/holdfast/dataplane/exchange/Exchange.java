@@ -1,7 +1,11 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.StreamView;

@@ -1,8 +1,10 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.dataplane.upstream.Upstream;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.EventLoop;
 

@@ -1,10 +1,12 @@
 package dev.holdfast.dataplane.http2;
 
+import dev.holdfast.dataplane.codec.HeaderForms;
+import dev.holdfast.dataplane.codec.Http2Connections;
 import dev.holdfast.dataplane.exchange.Downstream;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.ResponseHead;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.HttpSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;

@@ -1,11 +1,10 @@
 package dev.holdfast.dataplane.upstream;
 
-import dev.holdfast.dataplane.exchange.ProxyFailure;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.ResponseHead;
-import dev.holdfast.dataplane.exchange.Upstream;
-import dev.holdfast.dataplane.http2.HeaderForms;
-import dev.holdfast.dataplane.http2.Http2Connections;
+import dev.holdfast.dataplane.codec.HeaderForms;
+import dev.holdfast.dataplane.codec.Http2Connections;
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.Cluster;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;

@@ -1,8 +1,7 @@
 package dev.holdfast.dataplane.upstream;
 
-import dev.holdfast.dataplane.exchange.ProxyFailure;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.Upstream;
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.Cluster;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;

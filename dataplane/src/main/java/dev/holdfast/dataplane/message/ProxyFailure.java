@@ -1,4 +1,4 @@
-package dev.holdfast.dataplane.exchange;
+package dev.holdfast.dataplane.message;
 
 /** The closed list of reasons for an answer of the gateway's own: status, metric label and access log flag. */
 public enum ProxyFailure {
