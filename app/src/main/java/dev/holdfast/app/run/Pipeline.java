@@ -15,6 +15,7 @@ import dev.holdfast.resource.ResourceSet;
 import dev.holdfast.resource.file.FileSource;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -177,7 +178,12 @@ public final class Pipeline implements AutoCloseable {
             refused = exit;
             say("not started: " + summary);
         } else {
-            metrics.counter("holdfast.reloads", "result", "refused").increment();
+
+            Counter.builder("holdfast.reloads")
+                    .description("Changes of the manifests, by what became of them")
+                    .tag("result", "refused")
+                    .register(metrics)
+                    .increment();
             say("refused in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary
                     + "; the last good manifests go on serving");
         }

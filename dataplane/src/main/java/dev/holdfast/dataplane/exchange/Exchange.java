@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.exchange;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
+import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Upstream;
@@ -27,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,6 +63,7 @@ public final class Exchange implements Upstream.Events {
     private Duration idleTimeout = Duration.ZERO;
     private Duration maxDuration = Duration.ZERO;
     private @Nullable ClusterState cluster;
+    private Metrics.RouteMeters meters;
     private @Nullable Upstream upstream;
     private Kind kind = Kind.REQUEST;
     private boolean requestSlot;
@@ -84,6 +87,7 @@ public final class Exchange implements Upstream.Events {
     private volatile long bytesToClient;
     private volatile long lastActivityMillis = startedMillis;
     private volatile boolean draining;
+    private final AtomicBoolean drainPlanned = new AtomicBoolean();
     private volatile long drainAtMillis;
     private final FrameSkimmer fromClient = new FrameSkimmer();
     private final FrameSkimmer toClient = new FrameSkimmer();
@@ -96,6 +100,7 @@ public final class Exchange implements Upstream.Events {
         this.downstream = downstream;
         this.original = head;
         this.forwarded = head;
+        this.meters = gateway.metrics().of("none", "none");
     }
 
     public EventLoop loop() {
@@ -108,6 +113,11 @@ public final class Exchange implements Upstream.Events {
 
     String routeName() {
         return routeName;
+    }
+
+    /** True the first time only: a stream whose drain is planned is not drained again. */
+    boolean claimDrain() {
+        return drainPlanned.compareAndSet(false, true);
     }
 
     // ---- the request
@@ -143,6 +153,7 @@ public final class Exchange implements Upstream.Events {
         }
         routeName = route.route();
         routeId = route.id();
+        meters = gateway.metrics().of(routeName, "none");
         filters = route.filters();
         idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
         maxDuration =
@@ -176,6 +187,7 @@ public final class Exchange implements Upstream.Events {
             return;
         }
         cluster = chosen;
+        meters = gateway.metrics().of(routeName, chosen.config().name());
         if (chosen.config().endpoints().isEmpty()) {
             fail(ProxyFailure.NO_ENDPOINTS);
             return;
@@ -303,6 +315,7 @@ public final class Exchange implements Upstream.Events {
         }
         touch();
         bytesFromClient += data.readableBytes();
+        meters.bytesFromClient(data.readableBytes());
         requestBodyStarted = true;
         requestEnded |= end;
         Upstream to = upstream;
@@ -494,6 +507,7 @@ public final class Exchange implements Upstream.Events {
         }
         cancel(requestTimer);
         streamId = gateway.streams().add(this);
+        meters.streamOpened(kindName());
         logStreamOpen();
         if (!idleTimeout.isZero()) {
             watchIdle(idleTimeout.toMillis());
@@ -530,6 +544,7 @@ public final class Exchange implements Upstream.Events {
         touch();
         int bytes = data.readableBytes();
         bytesToClient += bytes;
+        meters.bytesToClient(bytes);
         if (kind == Kind.WEBSOCKET) {
             relayToClient(data, end);
         } else {
@@ -789,20 +804,11 @@ public final class Exchange implements Upstream.Events {
             of.releaseStream();
             streamSlot = false;
         }
-        String route = routeName.isEmpty() ? "none" : routeName;
         if (!streamId.isEmpty()) {
-            gateway.streams().remove(streamId, why.isEmpty() ? "closed" : why);
+            gateway.streams().remove(streamId);
+            meters.streamClosed(kindName(), why.isEmpty() ? "closed" : why);
         } else {
-            gateway.metrics()
-                    .timer(
-                            "holdfast.request.duration",
-                            "route",
-                            route,
-                            "cluster",
-                            of == null ? "none" : of.config().name(),
-                            "status",
-                            Integer.toString(status))
-                    .record(System.nanoTime() - startedNanos, TimeUnit.NANOSECONDS);
+            meters.request(status, why, System.nanoTime() - startedNanos);
         }
         if (gateway.log().on()) {
             Map<String, Object> line = line(streamId.isEmpty() ? "request" : "stream_close");

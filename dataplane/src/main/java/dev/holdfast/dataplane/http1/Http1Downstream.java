@@ -240,7 +240,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
                 .set("x-holdfast-reason", why)
                 .set(HttpHeaderNames.CONTENT_LENGTH, body.length)
                 .set(HttpHeaderNames.CONNECTION, "close");
-        gateway.metrics().counter("holdfast.requests.refused", "reason", why).increment();
+        gateway.metrics().refusedRequest(why);
         ctx().write(response);
         ctx().writeAndFlush(new DefaultLastHttpContent(Unpooled.wrappedBuffer(body)))
                 .addListener(ChannelFutureListener.CLOSE);

@@ -7,6 +7,7 @@ import dev.holdfast.dataplane.http2.Http2Downstream;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.Transport;
 import dev.holdfast.plan.HttpSettings;
+import io.micrometer.core.instrument.Gauge;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -35,20 +36,21 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     private final int bindPort;
     private final TlsContexts contexts;
     private final Map<Channel, Runnable> retire = new ConcurrentHashMap<>();
+    private final Gauge open;
 
     public Acceptor(Gateway gateway, int bindPort, TlsContexts contexts) {
         this.gateway = gateway;
         this.bindPort = bindPort;
         this.contexts = contexts;
-        gateway.metrics()
-                .gaugeMapSize(
-                        "holdfast.connections.open",
-                        List.of(io.micrometer.core.instrument.Tag.of("port", Integer.toString(bindPort))),
-                        retire);
+        this.open = Gauge.builder("holdfast.connections.open", retire, Map::size)
+                .description("Client connections, by bound port")
+                .tag("port", Integer.toString(bindPort))
+                .register(gateway.metrics().registry());
     }
 
-    /** Tells every connection to end once it is idle. */
+    /** Tells every connection to end once it is idle; for a socket that takes no more. */
     public void retireAll() {
+        gateway.metrics().registry().remove(open);
         retire.forEach((channel, end) -> channel.eventLoop().execute(end));
     }
 
@@ -67,9 +69,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         retire.put(channel, channel::close);
         channel.closeFuture().addListener(f -> retire.remove(channel));
         if (settings.maxConnections() > 0 && retire.size() > settings.maxConnections()) {
-            gateway.metrics()
-                    .counter("holdfast.connections.refused", "reason", "connection_limit")
-                    .increment();
+            gateway.metrics().refusedConnection("connection_limit");
             channel.close();
             return;
         }
@@ -167,7 +167,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
             Snapshot.ListenerTable table = chosen;
             if (event instanceof SslHandshakeCompletionEvent done) {
                 if (!done.isSuccess() || table == null) {
-                    gateway.metrics().counter("holdfast.tls.handshakes.failed").increment();
+                    gateway.metrics().failedHandshake();
                     ctx.close();
                     return;
                 }

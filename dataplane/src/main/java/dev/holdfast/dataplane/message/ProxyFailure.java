@@ -10,6 +10,7 @@ public enum ProxyFailure {
     NO_ENDPOINTS(503, "no_endpoints"),
     OVERLOADED(503, "overloaded"),
     STREAM_LIMIT(503, "stream_limit"),
+    DNS_FAILED(503, "dns_failed"),
     CONNECT_REFUSED(503, "connect_refused"),
     CONNECT_TIMEOUT(504, "connect_timeout"),
     UPSTREAM_RESET(502, "upstream_reset"),

@@ -154,6 +154,14 @@ final class Http2UpstreamConnection {
         }
     }
 
+    /** Takes no more streams and ends with its last one. */
+    void retire() {
+        goingAway = true;
+        if (handler.connection().numActiveStreams() == 0 && waiters.isEmpty()) {
+            channel.close();
+        }
+    }
+
     Cluster.Endpoint address() {
         return address;
     }
