@@ -33,7 +33,6 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.resolver.AddressResolverGroup;
 import java.net.InetSocketAddress;
-import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -42,7 +41,6 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
-import javax.net.ssl.SSLException;
 
 /**
  * The embedded data plane. A new plan is made whole beside the old one and published by one reference; sockets are
@@ -83,12 +81,12 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
         List<Problem> problems = new ArrayList<>();
         try {
             contexts.prepare(plan.listeners());
-        } catch (SSLException | CertificateException | IllegalArgumentException e) {
-            problems.add(Problem.of(
+        } catch (TlsContexts.Unusable e) {
+            problems.add(Problem.at(
+                    e.listener().origin(),
                     ProblemCode.CERTIFICATE_REF,
                     Severity.ERROR,
-                    java.util.Optional.empty(),
-                    "a certificate or its key cannot be used for TLS",
+                    String.valueOf(e.getMessage()),
                     "Check that tls.crt and tls.key are PEM and belong together."));
             metrics.reload("refused");
             return new Applied(false, Map.of(), 0, problems);
@@ -130,7 +128,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
             fresh.values().forEach(b -> b.channel.close().awaitUninterruptibly());
             try {
                 contexts.prepare(snapshot.plan().listeners());
-            } catch (SSLException | CertificateException impossible) {
+            } catch (TlsContexts.Unusable impossible) {
                 throw new IllegalStateException("the last good plan's certificates no longer load", impossible);
             }
             metrics.reload("refused");
@@ -220,6 +218,16 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
         }
         resolver.close();
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
+    }
+
+    /** For tests: how many clusters each loop keeps connections to. */
+    List<Integer> poolSizes() {
+        return pools.entrySet().stream()
+                .map(e -> e.getKey()
+                        .submit(() -> e.getValue().size())
+                        .awaitUninterruptibly()
+                        .getNow())
+                .toList();
     }
 
     @Override

@@ -40,6 +40,9 @@ public final class Exchange implements Upstream.Events {
         (byte) 0x88, 0x0e, 0x03, (byte) 0xe9, 'g', 'o', 'i', 'n', 'g', ' ', 'a', 'w', 'a', 'y', '.', '.'
     };
 
+    private static final int RETRY_LEAST_MILLIS = 500;
+    private static final int RETRY_MOST_MILLIS = 4_000;
+
     private enum Kind {
         REQUEST,
         WEBSOCKET,
@@ -78,6 +81,8 @@ public final class Exchange implements Upstream.Events {
     private int status;
     private String reason = "";
     private java.util.concurrent.@Nullable Future<?> requestTimer;
+    private java.util.concurrent.@Nullable Future<?> backendTimer;
+    private java.util.concurrent.@Nullable Future<?> receiveTimer;
     private java.util.concurrent.@Nullable Future<?> idleTimer;
     private java.util.concurrent.@Nullable Future<?> lifeTimer;
 
@@ -94,6 +99,7 @@ public final class Exchange implements Upstream.Events {
     private boolean closeSentToClient;
     private boolean closeSentToBackend;
     private int lastTwo;
+    private boolean plainEvents;
 
     public Exchange(Gateway gateway, Downstream downstream, RequestHead head) {
         this.gateway = gateway;
@@ -158,6 +164,9 @@ public final class Exchange implements Upstream.Events {
         idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
         maxDuration =
                 route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
+        if (!end) {
+            receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
+        }
         switch (route.action()) {
             case Route.Action.Redirect redirect -> redirect(redirect, target, host);
             case Route.Action.Respond(int code, String why, String body) ->
@@ -168,8 +177,9 @@ public final class Exchange implements Upstream.Events {
     }
 
     private void forward(Snapshot snapshot, Route route, List<Route.Destination> destinations, String target) {
-        if (original.upgrade() != null && !route.upgrades().contains(original.upgrade())) {
-            fail(ProxyFailure.UPGRADE_NOT_ALLOWED);
+        ProxyFailure wrong = handshakeProblem(route);
+        if (wrong != null) {
+            fail(wrong);
             return;
         }
         Route.Destination destination = pick(destinations);
@@ -222,12 +232,35 @@ public final class Exchange implements Upstream.Events {
                     .toList();
         }
         forwarded = new RequestHead(original.method(), authority, path, original.upgrade(), original.http2(), headers);
-        Duration timeout = route.requestTimeout();
-        if (!timeout.isZero()) {
-            requestTimer = loop().schedule(this::timedOut, timeout.toMillis(), TimeUnit.MILLISECONDS);
-        }
+        requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
+        backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
         downstream.reading(false);
         gateway.connect(loop(), chosen, forwarded, false, this);
+    }
+
+    /** What is wrong with an upgrade before anybody has been asked; null where nothing is, or where it is none. */
+    private @Nullable ProxyFailure handshakeProblem(Route route) {
+        String upgrade = original.upgrade();
+        if (upgrade == null) {
+            return null;
+        }
+        if (!route.upgrades().contains(upgrade)) {
+            return ProxyFailure.UPGRADE_NOT_ALLOWED;
+        }
+        if (!upgrade.equals("websocket") || original.http2()) {
+            return null;
+        }
+        // RFC 6455 §4.2.1: GET, a key of 16 octets in base64, version 13; §4.4 says how another version is answered.
+        String key = original.headers().get(HttpHeaderNames.SEC_WEBSOCKET_KEY, "");
+        if (!original.method().equals("GET") || key.strip().length() != 24) {
+            return ProxyFailure.UPGRADE_MALFORMED;
+        }
+        return original.headers()
+                        .get(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "")
+                        .strip()
+                        .equals("13")
+                ? null
+                : ProxyFailure.UPGRADE_VERSION;
     }
 
     private static Route.@Nullable Destination pick(List<Route.Destination> destinations) {
@@ -397,13 +430,18 @@ public final class Exchange implements Upstream.Events {
         }
     }
 
-    private void timedOut() {
-        if (!finished && kind == Kind.REQUEST) {
+    private java.util.concurrent.@Nullable Future<?> within(Duration time, ProxyFailure failure) {
+        return time.isZero() ? null : loop().schedule(() -> timedOut(failure), time.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void timedOut(ProxyFailure failure) {
+        boolean received = failure == ProxyFailure.REQUEST_RECEIVE_TIMEOUT && requestEnded;
+        if (!finished && kind == Kind.REQUEST && !received) {
             if (upstream != null) {
                 upstream.abort();
                 upstream = null;
             }
-            fail(ProxyFailure.REQUEST_TIMEOUT);
+            fail(failure);
         }
     }
 
@@ -473,17 +511,23 @@ public final class Exchange implements Upstream.Events {
             String type = headers.get(HttpHeaderNames.CONTENT_TYPE, "");
             if (!end && type.startsWith("text/event-stream")) {
                 kind = Kind.SSE;
+                plainEvents = !headers.contains(HttpHeaderNames.CONTENT_ENCODING)
+                        && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
             } else if (!end && type.startsWith("application/grpc")) {
                 kind = Kind.GRPC;
             }
             if (kind != Kind.REQUEST && !established()) {
                 return;
             }
+            if (original.upgrade() != null) {
+                // The backend's own answer passes; that it was a refusal is for the log and the metrics.
+                reason = ProxyFailure.UPGRADE_REFUSED.reason();
+            }
         }
         downstream.respond(head, end);
         if (end) {
             responseEnded = true;
-            finish("");
+            finish(reason);
         }
     }
 
@@ -505,7 +549,7 @@ public final class Exchange implements Upstream.Events {
             of.releaseRequest();
             requestSlot = false;
         }
-        cancel(requestTimer);
+        cancelRequestTimers();
         streamId = gateway.streams().add(this);
         meters.streamOpened(kindName());
         logStreamOpen();
@@ -718,12 +762,19 @@ public final class Exchange implements Upstream.Events {
         }
     }
 
+    /** Compressed events hide where one ends. */
     private boolean betweenEvents() {
-        return lastTwo == 0 || lastTwo == ('\n' << 8 | '\n') || lastTwo == ('\r' << 8 | '\r');
+        return !plainEvents || lastTwo == 0 || lastTwo == ('\n' << 8 | '\n') || lastTwo == ('\r' << 8 | '\r');
     }
 
+    /** Ends between two events, with a time to come back that differs from client to client (HTML, 9.2.6). */
     private void endSse() {
-        downstream.data(Unpooled.EMPTY_BUFFER, true);
+        ByteBuf last = Unpooled.EMPTY_BUFFER;
+        if (plainEvents) {
+            int wait = ThreadLocalRandom.current().nextInt(RETRY_LEAST_MILLIS, RETRY_MOST_MILLIS);
+            last = Unpooled.copiedBuffer("retry: " + wait + "\n\n", StandardCharsets.US_ASCII);
+        }
+        downstream.data(last, true);
         downstream.flush();
         if (upstream != null) {
             upstream.abort();
@@ -737,7 +788,15 @@ public final class Exchange implements Upstream.Events {
             if (upstream != null) {
                 upstream.abort();
             }
-            downstream.abort();
+            if (kind == Kind.GRPC && draining) {
+                // gRPC's own goodbye: UNAVAILABLE, which clients take for "try again elsewhere".
+                HttpHeaders trailers = new DefaultHttpHeaders();
+                trailers.set("grpc-status", "14").set("grpc-message", "the gateway is going away");
+                downstream.trailers(trailers);
+                downstream.flush();
+            } else {
+                downstream.abort();
+            }
             finish(why);
         }
     }
@@ -754,6 +813,9 @@ public final class Exchange implements Upstream.Events {
         headers.set("x-holdfast-reason", failure.reason());
         if (failure.status() == 503) {
             headers.set(HttpHeaderNames.RETRY_AFTER, "5");
+        }
+        if (failure == ProxyFailure.UPGRADE_VERSION) {
+            headers.set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13");
         }
         answer(failure.status(), failure.reason(), failure.reason() + "\n", headers);
     }
@@ -787,12 +849,18 @@ public final class Exchange implements Upstream.Events {
         }
     }
 
+    private void cancelRequestTimers() {
+        cancel(requestTimer);
+        cancel(backendTimer);
+        cancel(receiveTimer);
+    }
+
     private void finish(String why) {
         finished = true;
         while (!held.isEmpty()) {
             ReferenceCountUtil.release(held.poll());
         }
-        cancel(requestTimer);
+        cancelRequestTimers();
         cancel(idleTimer);
         cancel(lifeTimer);
         ClusterState of = cluster;
@@ -868,12 +936,11 @@ public final class Exchange implements Upstream.Events {
         Upstream to = upstream;
         ClusterState of = cluster;
         int question = original.target().indexOf('?');
-        String closesBy = draining ? "drain" : !idleTimeout.isZero() ? "idle" : !maxDuration.isZero() ? "lifetime" : "";
-        long closesAt = draining
-                ? drainAtMillis
-                : !idleTimeout.isZero()
-                        ? lastActivityMillis + idleTimeout.toMillis()
-                        : !maxDuration.isZero() ? startedMillis + maxDuration.toMillis() : 0;
+        long idleAt = idleTimeout.isZero() ? Long.MAX_VALUE : lastActivityMillis + idleTimeout.toMillis();
+        long endAt = maxDuration.isZero() ? Long.MAX_VALUE : startedMillis + maxDuration.toMillis();
+        long soonest = draining ? drainAtMillis : Math.min(idleAt, endAt);
+        long closesAt = soonest == Long.MAX_VALUE ? 0 : soonest;
+        String closesBy = closesAt == 0 ? "" : draining ? "drain" : idleAt <= endAt ? "idle" : "lifetime";
         return new StreamView(
                 streamId,
                 kindName(),

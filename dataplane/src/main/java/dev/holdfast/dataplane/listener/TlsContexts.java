@@ -37,8 +37,23 @@ public final class TlsContexts {
 
     private volatile Map<String, List<Entry>> byListener = Map.of();
 
+    /** Says which listener's certificate cannot be used; never quotes it. */
+    public static final class Unusable extends Exception {
+        private static final long serialVersionUID = 1;
+        private final transient Listener listener;
+
+        Unusable(Listener listener, String certificate, Throwable cause) {
+            super("certificate " + certificate + " of listener " + listener.name() + " cannot be used for TLS", cause);
+            this.listener = listener;
+        }
+
+        public Listener listener() {
+            return listener;
+        }
+    }
+
     /** Makes the contexts for {@code listeners}; nothing changes where one cannot be made. */
-    public void prepare(Collection<Listener> listeners) throws SSLException, CertificateException {
+    public void prepare(Collection<Listener> listeners) throws Unusable {
         Map<Key, Entry> known = new HashMap<>();
         byListener.values().forEach(list -> list.forEach(e -> known.put(e.key, e)));
         Map<String, List<Entry>> next = new HashMap<>();
@@ -51,7 +66,11 @@ public final class TlsContexts {
             for (Tls.Certificate certificate : tls.certificates()) {
                 Key key = new Key(certificate, tls.alpn(), tls.minVersion(), tls.maxVersion());
                 Entry entry = known.get(key);
-                entries.add(entry == null ? make(key) : entry);
+                try {
+                    entries.add(entry == null ? make(key) : entry);
+                } catch (SSLException | CertificateException | IllegalArgumentException e) {
+                    throw new Unusable(listener, certificate.name(), e);
+                }
             }
             next.put(listener.name(), List.copyOf(entries));
         }

@@ -148,7 +148,11 @@ public final class Metrics {
         public void request(int status, String reason, long nanos) {
             timers.computeIfAbsent(status, this::timer).record(nanos, TimeUnit.NANOSECONDS);
             if (!reason.isEmpty()) {
-                counter("holdfast.requests.failed", "Requests that the gateway answered itself or cut", "", reason)
+                counter(
+                                "holdfast.requests.failed",
+                                "Requests that the gateway answered itself or cut, and refused upgrades",
+                                "",
+                                reason)
                         .increment();
             }
         }
