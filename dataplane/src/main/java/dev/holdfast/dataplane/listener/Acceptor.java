@@ -20,6 +20,7 @@ import io.netty.handler.ssl.SniHandler;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.util.NetUtil;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.InetSocketAddress;
@@ -250,7 +251,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
 
         Known(Channel channel, String sniListener) {
             InetSocketAddress remote = (InetSocketAddress) channel.remoteAddress();
-            this.ip = remote == null ? "unknown" : remote.getAddress().getHostAddress();
+            this.ip = remote == null ? "unknown" : NetUtil.toAddressString(remote.getAddress());
             this.port = remote == null ? 0 : remote.getPort();
             this.sniListener = sniListener;
         }
