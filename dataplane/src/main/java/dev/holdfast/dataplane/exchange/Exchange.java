@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.message.Deadlines;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -28,7 +29,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,7 +56,8 @@ public final class Exchange implements Upstream.Events {
     private final RequestHead original;
     private final long startedNanos = System.nanoTime();
     private final long startedMillis = System.currentTimeMillis();
-    private final Deque<Object> held = new ArrayDeque<>();
+    /** What came of the request before there was an upstream; made when there is any. */
+    private @Nullable Deque<Object> held;
 
     private RequestHead forwarded;
     private String listenerName = "";
@@ -66,7 +67,7 @@ public final class Exchange implements Upstream.Events {
     private Duration idleTimeout = Duration.ZERO;
     private Duration maxDuration = Duration.ZERO;
     private @Nullable ClusterState cluster;
-    private Metrics.RouteMeters meters;
+    private Metrics.@Nullable RouteMeters meters;
     private @Nullable Upstream upstream;
     private Kind kind = Kind.REQUEST;
     private boolean requestSlot;
@@ -80,9 +81,9 @@ public final class Exchange implements Upstream.Events {
     private boolean endHeld;
     private int status;
     private String reason = "";
-    private java.util.concurrent.@Nullable Future<?> requestTimer;
-    private java.util.concurrent.@Nullable Future<?> backendTimer;
-    private java.util.concurrent.@Nullable Future<?> receiveTimer;
+    private Deadlines.@Nullable Entry requestTimer;
+    private Deadlines.@Nullable Entry backendTimer;
+    private Deadlines.@Nullable Entry receiveTimer;
     private java.util.concurrent.@Nullable Future<?> idleTimer;
     private java.util.concurrent.@Nullable Future<?> lifeTimer;
 
@@ -92,10 +93,10 @@ public final class Exchange implements Upstream.Events {
     private volatile long bytesToClient;
     private volatile long lastActivityMillis = startedMillis;
     private volatile boolean draining;
-    private final AtomicBoolean drainPlanned = new AtomicBoolean();
+    private boolean drainPlanned;
     private volatile long drainAtMillis;
-    private final FrameSkimmer fromClient = new FrameSkimmer();
-    private final FrameSkimmer toClient = new FrameSkimmer();
+    private FrameSkimmer fromClient = FrameSkimmer.NONE;
+    private FrameSkimmer toClient = FrameSkimmer.NONE;
     private boolean closeSentToClient;
     private boolean closeSentToBackend;
     private int lastTwo;
@@ -106,7 +107,6 @@ public final class Exchange implements Upstream.Events {
         this.downstream = downstream;
         this.original = head;
         this.forwarded = head;
-        this.meters = gateway.metrics().of("none", "none");
     }
 
     public EventLoop loop() {
@@ -121,9 +121,11 @@ public final class Exchange implements Upstream.Events {
         return routeName;
     }
 
-    /** True the first time only: a stream whose drain is planned is not drained again. */
+    /** True the first time only: a stream whose drain is planned is not drained again. One plan is applied at a time. */
     boolean claimDrain() {
-        return drainPlanned.compareAndSet(false, true);
+        boolean first = !drainPlanned;
+        drainPlanned = true;
+        return first;
     }
 
     // ---- the request
@@ -159,7 +161,6 @@ public final class Exchange implements Upstream.Events {
         }
         routeName = route.route();
         routeId = route.id();
-        meters = gateway.metrics().of(routeName, "none");
         filters = route.filters();
         idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
         maxDuration =
@@ -197,7 +198,6 @@ public final class Exchange implements Upstream.Events {
             return;
         }
         cluster = chosen;
-        meters = gateway.metrics().of(routeName, chosen.config().name());
         if (chosen.config().endpoints().isEmpty()) {
             fail(ProxyFailure.NO_ENDPOINTS);
             return;
@@ -348,12 +348,12 @@ public final class Exchange implements Upstream.Events {
         }
         touch();
         bytesFromClient += data.readableBytes();
-        meters.bytesFromClient(data.readableBytes());
+        meters().bytesFromClient(data.readableBytes());
         requestBodyStarted = true;
         requestEnded |= end;
         Upstream to = upstream;
         if (to == null) {
-            held.add(data);
+            hold(data);
             endHeld |= end;
             return;
         }
@@ -390,6 +390,28 @@ public final class Exchange implements Upstream.Events {
         to.data(data, end);
     }
 
+    private void hold(Object part) {
+        Deque<Object> parts = held;
+        if (parts == null) {
+            parts = new ArrayDeque<>();
+            held = parts;
+        }
+        parts.add(part);
+    }
+
+    private Metrics.RouteMeters meters() {
+        Metrics.RouteMeters known = meters;
+        if (known == null) {
+            ClusterState to = cluster;
+            known = gateway.metrics()
+                    .of(
+                            routeName.isEmpty() ? "none" : routeName,
+                            to == null ? "none" : to.config().name());
+            meters = known;
+        }
+        return known;
+    }
+
     public void requestTrailers(HttpHeaders trailers) {
         requestEnded = true;
         Upstream to = upstream;
@@ -397,7 +419,7 @@ public final class Exchange implements Upstream.Events {
             return;
         }
         if (to == null) {
-            held.add(trailers);
+            hold(trailers);
             return;
         }
         to.trailers(trailers);
@@ -430,8 +452,8 @@ public final class Exchange implements Upstream.Events {
         }
     }
 
-    private java.util.concurrent.@Nullable Future<?> within(Duration time, ProxyFailure failure) {
-        return time.isZero() ? null : loop().schedule(() -> timedOut(failure), time.toMillis(), TimeUnit.MILLISECONDS);
+    private Deadlines.@Nullable Entry within(Duration time, ProxyFailure failure) {
+        return time.isZero() ? null : Deadlines.of(loop()).in(time, () -> timedOut(failure));
     }
 
     private void timedOut(ProxyFailure failure) {
@@ -454,13 +476,14 @@ public final class Exchange implements Upstream.Events {
             return;
         }
         upstream = ready;
-        boolean bodyless = requestEnded && held.isEmpty();
+        Deque<Object> parts = held;
+        boolean bodyless = requestEnded && parts == null;
         ready.request(forwarded, bodyless);
         boolean ended = false;
-        while (!held.isEmpty()) {
-            Object part = held.poll();
+        while (parts != null && !parts.isEmpty()) {
+            Object part = parts.poll();
             if (part instanceof ByteBuf data) {
-                ended = endHeld && held.isEmpty();
+                ended = endHeld && parts.isEmpty();
                 ready.data(data, ended);
             } else if (part instanceof HttpHeaders trailers) {
                 ready.trailers(trailers);
@@ -504,6 +527,10 @@ public final class Exchange implements Upstream.Events {
         if (head.status() == 101) {
             String upgrade = forwarded.upgrade();
             kind = "websocket".equals(upgrade) ? Kind.WEBSOCKET : Kind.TUNNEL;
+            if (kind == Kind.WEBSOCKET) {
+                fromClient = new FrameSkimmer();
+                toClient = new FrameSkimmer();
+            }
             if (!established()) {
                 return;
             }
@@ -551,7 +578,7 @@ public final class Exchange implements Upstream.Events {
         }
         cancelRequestTimers();
         streamId = gateway.streams().add(this);
-        meters.streamOpened(kindName());
+        meters().streamOpened(kindName());
         logStreamOpen();
         if (!idleTimeout.isZero()) {
             watchIdle(idleTimeout.toMillis());
@@ -588,7 +615,7 @@ public final class Exchange implements Upstream.Events {
         touch();
         int bytes = data.readableBytes();
         bytesToClient += bytes;
-        meters.bytesToClient(bytes);
+        meters().bytesToClient(bytes);
         if (kind == Kind.WEBSOCKET) {
             relayToClient(data, end);
         } else {
@@ -850,15 +877,18 @@ public final class Exchange implements Upstream.Events {
     }
 
     private void cancelRequestTimers() {
-        cancel(requestTimer);
-        cancel(backendTimer);
-        cancel(receiveTimer);
+        for (Deadlines.Entry timer : new Deadlines.Entry[] {requestTimer, backendTimer, receiveTimer}) {
+            if (timer != null) {
+                timer.cancel();
+            }
+        }
     }
 
     private void finish(String why) {
         finished = true;
-        while (!held.isEmpty()) {
-            ReferenceCountUtil.release(held.poll());
+        Deque<Object> left = held;
+        while (left != null && !left.isEmpty()) {
+            ReferenceCountUtil.release(left.poll());
         }
         cancelRequestTimers();
         cancel(idleTimer);
@@ -874,9 +904,9 @@ public final class Exchange implements Upstream.Events {
         }
         if (!streamId.isEmpty()) {
             gateway.streams().remove(streamId);
-            meters.streamClosed(kindName(), why.isEmpty() ? "closed" : why);
+            meters().streamClosed(kindName(), why.isEmpty() ? "closed" : why);
         } else {
-            meters.request(status, why, System.nanoTime() - startedNanos);
+            meters().request(status, why, System.nanoTime() - startedNanos);
         }
         if (gateway.log().on()) {
             Map<String, Object> line = line(streamId.isEmpty() ? "request" : "stream_close");

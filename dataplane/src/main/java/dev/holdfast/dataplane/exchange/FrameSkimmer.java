@@ -9,6 +9,9 @@ import io.netty.buffer.ByteBuf;
  * <p>{@code 81 05 h e l l o} in → one message, at a boundary.
  */
 final class FrameSkimmer {
+    /** For what is no WebSocket: asked for its counts, never fed. */
+    static final FrameSkimmer NONE = new FrameSkimmer();
+
     private int headerRead;
     private int headerSize = 2;
     private int first;

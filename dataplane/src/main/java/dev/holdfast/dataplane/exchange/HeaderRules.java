@@ -5,6 +5,7 @@ import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
 
 /** What a gateway does to headers: hop-by-hop fields off (RFC 9110 §7.6.1), forwarding fields on, filters applied. */
 final class HeaderRules {
@@ -38,8 +39,16 @@ final class HeaderRules {
                 "x-forwarded-for", before.isEmpty() ? connection.remoteIp() : before + ", " + connection.remoteIp());
         headers.set("x-forwarded-proto", connection.tls() ? "https" : "http");
         if (!headers.contains("x-request-id")) {
-            headers.set("x-request-id", UUID.randomUUID().toString());
+            headers.set("x-request-id", requestId());
         }
+    }
+
+    /** A random UUID (RFC 9562 §5.4) to tell requests apart, which needs no secret source. */
+    private static String requestId() {
+        ThreadLocalRandom random = ThreadLocalRandom.current();
+        long most = (random.nextLong() & ~0xf000L) | 0x4000L;
+        long least = (random.nextLong() & 0x3fffffffffffffffL) | 0x8000000000000000L;
+        return new UUID(most, least).toString();
     }
 
     static void apply(Route.HeaderMutation mutation, HttpHeaders headers) {

@@ -11,9 +11,7 @@ final class Paths {
     static String normalise(String target) {
         int question = target.indexOf('?');
         String path = question < 0 ? target : target.substring(0, question);
-        if (!path.contains("//")
-                && !path.contains("/.")
-                && !path.toLowerCase(java.util.Locale.ROOT).contains("%2e")) {
+        if (plain(path)) {
             return target;
         }
         String query = question < 0 ? "" : target.substring(question);
@@ -34,6 +32,22 @@ final class Paths {
             }
         }
         return "/" + String.join("/", out) + query;
+    }
+
+    /** No doubled slash, no dot that begins a segment, no escaped dot. */
+    private static boolean plain(String path) {
+        char before = 0;
+        for (int i = 0; i < path.length(); i++) {
+            char c = path.charAt(i);
+            if (before == '/' && (c == '/' || c == '.')) {
+                return false;
+            }
+            if (c == '%' && path.regionMatches(true, i, "%2e", 0, 3)) {
+                return false;
+            }
+            before = c;
+        }
+        return true;
     }
 
     /** Host without port, lower-case, without a trailing dot; IPv6 keeps its brackets. */

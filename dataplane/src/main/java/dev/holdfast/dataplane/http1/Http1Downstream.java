@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.http1;
 import dev.holdfast.dataplane.exchange.Downstream;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
+import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -44,7 +45,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Locale;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -58,7 +58,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private final Deque<Object> waiting = new ArrayDeque<>();
     private @Nullable ChannelHandlerContext ctx;
     private @Nullable Exchange exchange;
-    private @Nullable Future<?> timer;
+    private @Nullable IdleWatch watch;
     private final Encoder encoder = new Encoder();
     private boolean keepAlive = true;
     private boolean requestDone = true;
@@ -186,7 +186,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private boolean upgradeRequested;
 
     private void head(HttpRequest request) {
-        cancelTimer();
+        watch().busy();
         requestDone = false;
         responseDone = false;
         requests++;
@@ -288,7 +288,6 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     @Override
     public void channelInactive(ChannelHandlerContext context) {
-        cancelTimer();
         Exchange current = exchange;
         exchange = null;
         if (current != null) {
@@ -381,7 +380,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         } else if (!chunkedAllowed) {
             response.headers().set(HttpHeaderNames.CONNECTION, "keep-alive");
         }
-        ctx().write(response);
+        ctx().write(response, ctx().voidPromise());
         if (end) {
             last(LastHttpContent.EMPTY_LAST_CONTENT);
         }
@@ -390,7 +389,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     @Override
     public void data(ByteBuf data, boolean end) {
         if (tunnel) {
-            ctx().write(data);
+            ctx().write(data, ctx().voidPromise());
             if (end) {
                 ctx().flush();
                 if (connection.tls()) {
@@ -405,7 +404,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         if (end) {
             last(new DefaultLastHttpContent(data));
         } else {
-            ctx().write(new DefaultHttpContent(data));
+            ctx().write(new DefaultHttpContent(data), ctx().voidPromise());
         }
     }
 
@@ -423,7 +422,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private void last(LastHttpContent content) {
         responseDone = true;
         if (keepAlive && requestDone) {
-            ctx().write(content);
+            ctx().write(content, ctx().voidPromise());
         } else if (requestDone) {
             ctx().writeAndFlush(content).addListener(ChannelFutureListener.CLOSE);
             closing = true;
@@ -488,34 +487,26 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         }
     }
 
+    /** From the connection's begin, or the first byte of a request, to its head: a client may not take for ever. */
     private void watchHeaders() {
-        arm(settings.requestHeadersTimeout().toMillis());
+        watch().idle(settings.requestHeadersTimeout().toMillis());
     }
 
     private void watchIdle() {
-        arm(settings.idleTimeout().toMillis());
+        watch().idle(settings.idleTimeout().toMillis());
     }
 
-    private void arm(long millis) {
-        cancelTimer();
-        if (millis > 0) {
-            timer = loop().schedule(
-                            () -> {
-                                if (exchange == null) {
-                                    ctx().close();
-                                }
-                            },
-                            millis,
-                            TimeUnit.MILLISECONDS);
+    private IdleWatch watch() {
+        IdleWatch known = watch;
+        if (known == null) {
+            known = new IdleWatch(ctx().channel(), () -> {
+                if (exchange == null) {
+                    ctx().close();
+                }
+            });
+            watch = known;
         }
-    }
-
-    private void cancelTimer() {
-        Future<?> armed = timer;
-        if (armed != null) {
-            armed.cancel(false);
-            timer = null;
-        }
+        return known;
     }
 
     /** Refuses what could be read in two ways: both lengths, or an encoding it does not know (RFC 9112 §6.1, §6.3). */

@@ -5,6 +5,7 @@ import dev.holdfast.dataplane.codec.Http2Connections;
 import dev.holdfast.dataplane.exchange.Downstream;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
+import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.HttpSettings;
@@ -33,6 +34,7 @@ public final class Http2Downstream {
     private final Http2Connections.Handler handler;
     private final io.netty.handler.codec.http2.Http2Connection.PropertyKey key;
     private @Nullable ChannelHandlerContext ctx;
+    private @Nullable IdleWatch watch;
     private boolean retiring;
 
     public Http2Downstream(Gateway gateway, Downstream.Connection connection, HttpSettings settings) {
@@ -88,25 +90,23 @@ public final class Http2Downstream {
     }
 
     private void watchIdle() {
-        long idle = settings.idleTimeout().toMillis();
-        if (handler.connection().numActiveStreams() == 0) {
-            if (retiring) {
-                ctx().close();
-            } else if (idle > 0) {
-                int at = handler.connection().remote().lastStreamCreated();
-                ctx().channel()
-                        .eventLoop()
-                        .schedule(
-                                () -> {
-                                    if (handler.connection().numActiveStreams() == 0
-                                            && handler.connection().remote().lastStreamCreated() == at) {
-                                        ctx().close();
-                                    }
-                                },
-                                idle,
-                                TimeUnit.MILLISECONDS);
-            }
+        if (handler.connection().numActiveStreams() > 0) {
+            return;
         }
+        if (retiring) {
+            ctx().close();
+            return;
+        }
+        IdleWatch known = watch;
+        if (known == null) {
+            known = new IdleWatch(ctx().channel(), () -> {
+                if (handler.connection().numActiveStreams() == 0) {
+                    ctx().close();
+                }
+            });
+            watch = known;
+        }
+        known.idle(settings.idleTimeout().toMillis());
     }
 
     /** GOAWAY now; ends with its last stream. */

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -29,9 +30,7 @@ import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.AttributeKey;
 import io.netty.util.ReferenceCountUtil;
 import java.util.Base64;
-import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** One connection to a backend by HTTP/1.1: one exchange at a time, then kept for the next; or a tunnel. */
@@ -44,7 +43,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     private final Channel channel;
     private final long openedNanos = System.nanoTime();
     private @Nullable Events events;
-    private @Nullable Future<?> idleTimer;
+    private final IdleWatch watch;
     private boolean reused;
     private boolean keepAlive;
     private boolean requestEnded;
@@ -57,6 +56,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         this.pool = pool;
         this.address = address;
         this.channel = channel;
+        this.watch = new IdleWatch(channel, channel::close);
     }
 
     void install() {
@@ -87,11 +87,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         requestEnded = false;
         responseEnded = false;
         served++;
-        Future<?> timer = idleTimer;
-        if (timer != null) {
-            timer.cancel(false);
-            idleTimer = null;
-        }
+        watch.busy();
     }
 
     @Override
@@ -134,10 +130,10 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         if (!bodyless && !headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
             headers.set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
         }
-        channel.write(request);
+        channel.write(request, channel.voidPromise());
         if (bodyless) {
             requestEnded = true;
-            channel.write(LastHttpContent.EMPTY_LAST_CONTENT);
+            channel.write(LastHttpContent.EMPTY_LAST_CONTENT, channel.voidPromise());
         }
         upgrade = head.upgrade() != null;
     }
@@ -147,7 +143,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     @Override
     public void data(ByteBuf data, boolean end) {
         if (tunnel) {
-            channel.write(data);
+            channel.write(data, channel.voidPromise());
             if (end) {
                 channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> {
                     if (channel instanceof DuplexChannel duplex
@@ -160,10 +156,10 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
             data.release();
         } else if (end) {
             requestEnded = true;
-            channel.write(new DefaultLastHttpContent(data));
+            channel.write(new DefaultLastHttpContent(data), channel.voidPromise());
             doneIfDone();
         } else {
-            channel.write(new DefaultHttpContent(data));
+            channel.write(new DefaultHttpContent(data), channel.voidPromise());
         }
     }
 
@@ -323,10 +319,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         reused = true;
         idle = true;
         channel.config().setAutoRead(true);
-        long idleMillis = pool.cluster.config().idleTimeout().toMillis();
-        if (idleMillis > 0) {
-            idleTimer = channel.eventLoop().schedule(() -> channel.close(), idleMillis, TimeUnit.MILLISECONDS);
-        }
+        watch.idle(pool.cluster.config().idleTimeout().toMillis());
         pool.returned(this);
     }
 

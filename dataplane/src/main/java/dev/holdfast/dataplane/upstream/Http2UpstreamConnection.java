@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
+import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -46,7 +47,8 @@ final class Http2UpstreamConnection {
     private boolean goingAway;
     private boolean connectProtocol;
     private long maxStreams = 100;
-    private long used;
+    private final IdleWatch watch;
+    private long served;
 
     Http2UpstreamConnection(Pools pools, Pools.Pool pool, Cluster.Endpoint address, Channel channel, boolean fallback) {
         this.pools = pools;
@@ -56,6 +58,11 @@ final class Http2UpstreamConnection {
         this.fallback = fallback;
         this.handler =
                 Http2Connections.make(false, new Frames(), pool.cluster.config().http2());
+        this.watch = new IdleWatch(channel, () -> {
+            if (this.handler.connection().numActiveStreams() == 0) {
+                channel.close();
+            }
+        });
         this.key = handler.connection().newKey();
         handler.connection().addListener(new Http2ConnectionAdapter() {
             @Override
@@ -69,7 +76,7 @@ final class Http2UpstreamConnection {
                     if (goingAway) {
                         channel.close();
                     } else {
-                        closeIfIdle();
+                        watch.idle(pool.cluster.config().idleTimeout().toMillis());
                     }
                 }
             }
@@ -125,22 +132,6 @@ final class Http2UpstreamConnection {
         return java.util.Objects.requireNonNull(ctx);
     }
 
-    private void closeIfIdle() {
-        long idle = pool.cluster.config().idleTimeout().toMillis();
-        long at = used;
-        if (idle > 0) {
-            channel.eventLoop()
-                    .schedule(
-                            () -> {
-                                if (used == at && handler.connection().numActiveStreams() == 0) {
-                                    channel.close();
-                                }
-                            },
-                            idle,
-                            TimeUnit.MILLISECONDS);
-        }
-    }
-
     private void notReady() {
         if (ready || waiters.isEmpty()) {
             return;
@@ -175,7 +166,8 @@ final class Http2UpstreamConnection {
     }
 
     void open(Pools.Waiter waiter) {
-        used++;
+        served++;
+        watch.busy();
         if (!ready) {
             waiters.add(waiter);
             return;
@@ -325,7 +317,7 @@ final class Http2UpstreamConnection {
 
         @Override
         public boolean reused() {
-            return used > 1;
+            return served > 1;
         }
 
         @Override

@@ -1,0 +1,368 @@
+"""The peers and Holdfast, each with its good production settings: two workers, no access log, keep-alive upstreams, one certificate."""
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_port(port, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise RuntimeError(f"nothing listens on {port}")
+
+
+class Process:
+    """A process and its children; `cpu()` in seconds, `rss()` in bytes, of all of them."""
+
+    def __init__(self, name, line, folder, **options):
+        self.name = name
+        self.log = open(folder / f"{name}.log", "w")
+        self.popen = subprocess.Popen([str(x) for x in line], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, **options)
+
+    def pids(self):
+        out, todo = [], [self.popen.pid]
+        while todo:
+            pid = todo.pop()
+            out.append(pid)
+            try:
+                for task in os.listdir(f"/proc/{pid}/task"):
+                    todo += [int(c) for c in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
+            except OSError:
+                pass
+        return out
+
+    def cpu(self):
+        total = 0
+        for pid in self.pids():
+            try:
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+                total += int(fields[11]) + int(fields[12])
+            except OSError:
+                pass
+        return total / os.sysconf("SC_CLK_TCK")
+
+    def rss(self):
+        total = 0
+        for pid in self.pids():
+            try:
+                for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                    if line.startswith("Pss:"):
+                        total += int(line.split()[1]) * 1024
+            except OSError:
+                pass
+        return total
+
+    def stop(self):
+        self.popen.send_signal(signal.SIGTERM)
+        try:
+            self.popen.wait(2)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+        self.log.close()
+
+
+NGINX_COMMON = """daemon off; pid {folder}/{name}.pid; error_log {folder}/{name}.err; worker_rlimit_nofile 20000;
+events {{ worker_connections 19000; }}
+"""
+
+
+def backend(folder):
+    """nginx with two small answers from memory: the same fast backend for everybody."""
+    port = free_port()
+    (folder / "1k").write_bytes(b"x" * 1024)
+    (folder / "64k").write_bytes(b"x" * 65536)
+    config = folder / "backend.conf"
+    config.write_text(NGINX_COMMON.format(folder=folder, name="backend") + f"""worker_processes 1;
+http {{ access_log off; keepalive_requests 1000000; sendfile on; tcp_nopush on; default_type text/plain; client_body_temp_path {folder}/b; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/b; uwsgi_temp_path {folder}/b; scgi_temp_path {folder}/b;
+ server {{ listen 127.0.0.1:{port} reuseport backlog=4096; root {folder}; location = /post {{ return 200 "ok"; }} }} }}
+""")
+    process = Process("backend", ["nginx", "-c", config, "-p", folder], folder)
+    wait_port(port)
+    return process, port
+
+
+def echo(folder):
+    port = free_port()
+    libs = ":".join(map(str, [ROOT / "bench/target/bench-0.1.0-SNAPSHOT.jar", *(ROOT / "bench/target/lib").glob("*.jar")]))
+    process = Process("echo", [java(), "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-cp", libs, "dev.holdfast.bench.Echo", port], folder)
+    wait_port(port)
+    return process, port
+
+
+def java():
+    found = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh && holdfast_find_jdk && echo $JAVA_HOME"], capture_output=True, text=True, check=True)
+    return found.stdout.strip() + "/bin/java"
+
+
+def certificate(folder):
+    crt, key = folder / "tls.crt", folder / "tls.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "7", "-keyout", key, "-out", crt,
+                    "-subj", "/CN=bench.test", "-addext", "subjectAltName=DNS:bench.test"], check=True, capture_output=True)
+    (folder / "both.pem").write_text(crt.read_text() + key.read_text())
+    return crt, key
+
+
+class Peer:
+    """A proxy with a plain and a TLS port (h2 and http/1.1) before the backend; /ws goes to the echo."""
+
+    def __init__(self, folder, pages, sockets):
+        self.folder, self.pages, self.sockets = folder, pages, sockets
+        self.plain, self.tls = free_port(), free_port()
+
+    def start(self):
+        self.process = Process(self.name, self.line(), self.folder, **self.options())
+        wait_port(self.tls)
+        wait_port(self.plain)
+        return self
+
+    def options(self):
+        return {}
+
+    def stop(self):
+        self.process.stop()
+
+
+class Nginx(Peer):
+    name = "nginx"
+
+    @staticmethod
+    def there():
+        return shutil.which("nginx")
+
+    def line(self):
+        config = self.folder / "nginx.conf"
+        f = self.folder
+        config.write_text(NGINX_COMMON.format(folder=f, name="nginx") + f"""worker_processes 2;
+http {{ access_log off; keepalive_requests 1000000; tcp_nodelay on; client_body_temp_path {f}/t; proxy_temp_path {f}/t; fastcgi_temp_path {f}/t; uwsgi_temp_path {f}/t; scgi_temp_path {f}/t;
+ proxy_buffers 16 8k; client_max_body_size 0;
+ upstream pages {{ server 127.0.0.1:{self.pages}; keepalive 64; keepalive_requests 1000000; }}
+ upstream sockets {{ server 127.0.0.1:{self.sockets}; }}
+ server {{ listen 127.0.0.1:{self.plain} reuseport backlog=4096; listen 127.0.0.1:{self.tls} ssl http2 reuseport backlog=4096;
+  ssl_certificate {f}/tls.crt; ssl_certificate_key {f}/tls.key; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;
+  proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
+  location / {{ proxy_pass http://pages; }}
+  location /ws {{ proxy_pass http://sockets; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_read_timeout 1h; proxy_send_timeout 1h; }} }} }}
+""")
+        return ["nginx", "-c", config, "-p", f]
+
+    def reload(self, n):
+        self.process.popen.send_signal(signal.SIGHUP)
+
+
+class Haproxy(Peer):
+    name = "haproxy"
+
+    @staticmethod
+    def there():
+        return shutil.which("haproxy")
+
+    def line(self):
+        config = self.folder / "haproxy.cfg"
+        config.write_text(f"""global
+  nbthread 2
+  maxconn 9500
+  ulimit-n 19999
+  tune.ssl.default-dh-param 2048
+defaults
+  mode http
+  option http-keep-alive
+  http-reuse always
+  option forwardfor
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+  timeout tunnel 1h
+frontend f
+  bind 127.0.0.1:{self.plain} backlog 4096
+  bind 127.0.0.1:{self.tls} ssl crt {self.folder}/both.pem alpn h2,http/1.1 backlog 4096
+  http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
+  use_backend sockets if {{ path /ws }}
+  default_backend pages
+backend pages
+  server s 127.0.0.1:{self.pages}
+backend sockets
+  server s 127.0.0.1:{self.sockets}
+""")
+        return ["haproxy", "-f", config]
+
+
+class Caddy(Peer):
+    name = "caddy"
+
+    @staticmethod
+    def there():
+        return shutil.which("caddy")
+
+    def line(self):
+        config = self.folder / "Caddyfile"
+        config.write_text(f"""{{
+  admin off
+  auto_https off
+  default_sni bench.test
+  log {{
+    level ERROR
+  }}
+  servers {{
+    protocols h1 h2
+  }}
+}}
+(all) {{
+  handle /ws {{
+    reverse_proxy 127.0.0.1:{self.sockets}
+  }}
+  handle {{
+    reverse_proxy 127.0.0.1:{self.pages} {{
+      transport http {{
+        keepalive_idle_conns_per_host 64
+      }}
+    }}
+  }}
+}}
+http://:{self.plain} {{
+  bind 127.0.0.1
+  import all
+}}
+https://bench.test:{self.tls}, https://127.0.0.1:{self.tls} {{
+  bind 127.0.0.1
+  tls {self.folder}/tls.crt {self.folder}/tls.key
+  import all
+}}
+""")
+        return ["caddy", "run", "--config", config, "--adapter", "caddyfile"]
+
+    def options(self):
+        return {"env": {**os.environ, "GOMAXPROCS": "2", "HOME": str(self.folder)}}
+
+
+class Envoy(Peer):
+    name = "envoy"
+
+    @staticmethod
+    def there():
+        return shutil.which("envoy")
+
+    def line(self):
+        config = self.folder / "envoy.yaml"
+
+        def hcm(prefix):
+            return f"""
+          - name: envoy.filters.network.http_connection_manager
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+              stat_prefix: {prefix}
+              use_remote_address: true
+              http_filters: [{{name: envoy.filters.http.router, typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, suppress_envoy_headers: true}}}}]
+              route_config:
+                virtual_hosts:
+                  - name: all
+                    domains: ["*"]
+                    routes:
+                      - match: {{path: /ws}}
+                        route: {{cluster: sockets, timeout: 0s, idle_timeout: 0s, upgrade_configs: [{{upgrade_type: websocket}}]}}
+                      - match: {{prefix: /}}
+                        route: {{cluster: pages}}"""
+
+        def cluster(name, port):
+            return f"""
+    - name: {name}
+      type: STATIC
+      connect_timeout: 5s
+      circuit_breakers: {{thresholds: [{{max_connections: 20000, max_pending_requests: 20000, max_requests: 20000}}]}}
+      load_assignment: {{cluster_name: {name}, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}}}}}]}}]}}"""
+
+        config.write_text(f"""static_resources:
+  listeners:
+    - name: plain
+      address: {{socket_address: {{address: 127.0.0.1, port_value: {self.plain}}}}}
+      filter_chains:
+        - filters:{hcm("plain")}
+    - name: tls
+      address: {{socket_address: {{address: 127.0.0.1, port_value: {self.tls}}}}}
+      filter_chains:
+        - transport_socket:
+            name: tls
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+              common_tls_context:
+                alpn_protocols: [h2, http/1.1]
+                tls_certificates: [{{certificate_chain: {{filename: {self.folder}/tls.crt}}, private_key: {{filename: {self.folder}/tls.key}}}}]
+          filters:{hcm("tls")}
+  clusters:{cluster("pages", self.pages)}{cluster("sockets", self.sockets)}
+""")
+        # The Python package's command stays as the parent, without which the binary ends.
+        return ["envoy", "-c", config, "--concurrency", "2", "-l", "error", "--disable-hot-restart"]
+
+
+class Holdfast(Peer):
+    name = "holdfast"
+
+    @staticmethod
+    def there():
+        return True
+
+    def line(self):
+        self.manifests = self.folder / "manifests"
+        self.manifests.mkdir(exist_ok=True)
+        indent = lambda p: "".join("    " + x + "\n" for x in (self.folder / p).read_text().splitlines())
+        (self.manifests / "secret.yaml").write_text(f"""apiVersion: v1
+kind: Secret
+metadata: {{name: bench}}
+type: kubernetes.io/tls
+stringData:
+  tls.crt: |
+{indent('tls.crt')}  tls.key: |
+{indent('tls.key')}""")
+        (self.manifests / "bench.yaml").write_text(f"""apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: bench}}
+spec:
+  gatewayClassName: holdfast
+  listeners:
+    - {{name: plain, port: {self.plain}, protocol: HTTP}}
+    - {{name: tls, port: {self.tls}, protocol: HTTPS, tls: {{certificateRefs: [{{name: bench}}]}}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: bench}}
+spec:
+  parentRefs: [{{name: bench}}]
+  rules:
+    - name: sockets
+      matches: [{{path: {{type: Exact, value: /ws}}}}]
+      backendRefs: [{{name: sockets, port: 80}}]
+    - name: pages
+      backendRefs: [{{name: pages, port: 80}}]
+""")
+        return [ROOT / "holdfast", "run", "-f", self.manifests, "--access-log", "off", "--admin", "127.0.0.1:0", "--drain-timeout", "1s",
+                "--resolve", f"default/pages=127.0.0.1:{self.pages}", "--resolve", f"default/sockets=127.0.0.1:{self.sockets}"]
+
+    def reload(self, n):
+        beside = self.folder / "other.tmp"
+        beside.write_text(f"""apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: other{n}}}
+spec:
+  parentRefs: [{{name: bench}}]
+  hostnames: ["other{n}.example.test"]
+  rules: [{{backendRefs: [{{name: pages, port: 80}}]}}]
+""")
+        beside.rename(self.manifests / "other.yaml")
+
+
+ALL = [Holdfast, Haproxy, Nginx, Envoy, Caddy]

@@ -1,0 +1,272 @@
+package dev.holdfast.bench;
+
+import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.HdrHistogram.ConcurrentHistogram;
+import org.HdrHistogram.Histogram;
+
+/**
+ * Many WebSockets at once. Open loop: each sends when its message is due, whether or not the one before has come back, and
+ * latency counts from that moment. {@code --interval 0} keeps {@code --window} messages of each under way instead.
+ *
+ * <p>Prints {@code open N} once all are open, and after each line on stdin one JSON line of what came since the line before;
+ * ends at the end of stdin.
+ */
+public final class Sockets {
+    private static final int CONNECTING_AT_ONCE = 64;
+
+    private final Map<String, String> options;
+    private final AtomicInteger open = new AtomicInteger();
+    private final AtomicInteger failed = new AtomicInteger();
+    private final AtomicInteger dropped = new AtomicInteger();
+    private final AtomicLong messages = new AtomicLong();
+    private final Histogram latency = new ConcurrentHistogram(TimeUnit.SECONDS.toNanos(60), 3);
+    private final Semaphore connecting = new Semaphore(CONNECTING_AT_ONCE);
+    private final ByteBuf frame;
+    private final long intervalNanos;
+    private final int window;
+    private volatile boolean ending;
+
+    private Sockets(Map<String, String> options) {
+        this.options = options;
+        this.frame = Unpooled.unreleasableBuffer(frame(Integer.parseInt(options.getOrDefault("--size", "64"))));
+        this.intervalNanos = (long) (Double.parseDouble(options.getOrDefault("--interval", "4")) * 1e9);
+        this.window = Integer.parseInt(options.getOrDefault("--window", "1"));
+    }
+
+    public static void main(String[] args) throws IOException, InterruptedException {
+        Map<String, String> options = new HashMap<>();
+        for (int i = 0; i + 1 < args.length; i += 2) {
+            options.put(args[i], args[i + 1]);
+        }
+        new Sockets(options).run();
+    }
+
+    private static ByteBuf frame(int size) {
+        ByteBuf out = Unpooled.directBuffer(size + 14);
+        out.writeByte(0x82);
+        if (size < 126) {
+            out.writeByte(0x80 | size);
+        } else if (size < 65_536) {
+            out.writeByte(0x80 | 126).writeShort(size);
+        } else {
+            out.writeByte(0x80 | 127).writeLong(size);
+        }
+        return out.writeInt(0x01020304).writeZero(size);
+    }
+
+    private void run() throws IOException, InterruptedException {
+        int count = Integer.parseInt(options.getOrDefault("--count", "100"));
+        String[] address = options.getOrDefault("--connect", "127.0.0.1:8443").split(":");
+        boolean tls = options.getOrDefault("--tls", "true").equals("true");
+        SslContext context = tls
+                ? SslContextBuilder.forClient()
+                        .sslProvider(SslProvider.OPENSSL)
+                        .trustManager(InsecureTrustManagerFactory.INSTANCE)
+                        .endpointIdentificationAlgorithm(null)
+                        .build()
+                : null;
+        MultiThreadIoEventLoopGroup loops = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+        Bootstrap bootstrap = new Bootstrap()
+                .group(loops)
+                .channel(EpollSocketChannel.class)
+                .option(ChannelOption.TCP_NODELAY, true)
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, 20_000)
+                .handler(new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        if (context != null) {
+                            channel.pipeline().addLast(context.newHandler(channel.alloc(), "bench.test", 443));
+                        }
+                        channel.pipeline().addLast(new Client());
+                    }
+                });
+        for (int i = 0; i < count; i++) {
+            connecting.acquire();
+            bootstrap
+                    .connect(new InetSocketAddress(address[0], Integer.parseInt(address[1])))
+                    .addListener(done -> {
+                        if (!done.isSuccess()) {
+                            failed.incrementAndGet();
+                            connecting.release();
+                        }
+                    });
+        }
+        connecting.acquire(CONNECTING_AT_ONCE);
+        System.out.println("open " + open.get());
+        System.out.flush();
+        latency.reset();
+        messages.set(0);
+        long since = System.nanoTime();
+        while (System.in.read() >= 0) {
+            long now = System.nanoTime();
+            Histogram copy = latency.copy();
+            latency.reset();
+            System.out.printf(
+                    Locale.ROOT,
+                    "{\"open\":%d,\"failed\":%d,\"dropped\":%d,\"messages\":%d,\"seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f}%n",
+                    open.get(),
+                    failed.get(),
+                    dropped.get(),
+                    messages.getAndSet(0),
+                    (now - since) / 1e9,
+                    copy.getValueAtPercentile(50) / 1e6,
+                    copy.getValueAtPercentile(99) / 1e6,
+                    copy.getValueAtPercentile(99.9) / 1e6,
+                    copy.getMaxValue() / 1e6);
+            System.out.flush();
+            since = now;
+        }
+        ending = true;
+        loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).await();
+    }
+
+    /** One WebSocket; answers have the size of what was sent, less the mask, so counting bytes counts messages. */
+    private final class Client extends ChannelInboundHandlerAdapter {
+        private final StringBuilder head = new StringBuilder();
+        private final java.util.ArrayDeque<Long> due = new java.util.ArrayDeque<>();
+        private final int answer = frame.readableBytes() - 4;
+        private int got;
+        private boolean speaking;
+
+        @Override
+        public void channelActive(ChannelHandlerContext ctx) {
+            if (options.getOrDefault("--tls", "true").equals("false")) {
+                handshake(ctx);
+            }
+        }
+
+        @Override
+        public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+            if (event instanceof SslHandshakeCompletionEvent done) {
+                if (done.isSuccess()) {
+                    handshake(ctx);
+                } else {
+                    failed.incrementAndGet();
+                    connecting.release();
+                    ctx.close();
+                }
+            }
+        }
+
+        private void handshake(ChannelHandlerContext ctx) {
+            String text = "GET /ws HTTP/1.1\r\nHost: bench.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+            ctx.writeAndFlush(Unpooled.copiedBuffer(text, StandardCharsets.US_ASCII));
+        }
+
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object message) {
+            ByteBuf in = (ByteBuf) message;
+            try {
+                if (speaking) {
+                    count(ctx, in.readableBytes());
+                    return;
+                }
+                head.append(in.toString(StandardCharsets.ISO_8859_1));
+                if (head.indexOf("\r\n\r\n") >= 0) {
+                    connecting.release();
+                    if (!head.toString().contains(" 101 ")) {
+                        failed.incrementAndGet();
+                        ctx.close();
+                        return;
+                    }
+                    speaking = true;
+                    open.incrementAndGet();
+                    begin(ctx);
+                }
+            } finally {
+                in.release();
+            }
+        }
+
+        private void begin(ChannelHandlerContext ctx) {
+            if (intervalNanos == 0) {
+                for (int i = 0; i < window; i++) {
+                    send(ctx, System.nanoTime());
+                }
+                ctx.flush();
+            } else if (intervalNanos > 0) {
+                plan(ctx, System.nanoTime() + ThreadLocalRandom.current().nextLong(intervalNanos));
+            }
+        }
+
+        private void plan(ChannelHandlerContext ctx, long at) {
+            ctx.executor()
+                    .schedule(
+                            () -> {
+                                if (ctx.channel().isActive() && !ending) {
+                                    send(ctx, at);
+                                    ctx.flush();
+                                    plan(ctx, at + intervalNanos);
+                                }
+                            },
+                            Math.max(0, at - System.nanoTime()),
+                            TimeUnit.NANOSECONDS);
+        }
+
+        private void send(ChannelHandlerContext ctx, long at) {
+            due.add(at);
+            ctx.write(frame.duplicate());
+        }
+
+        private void count(ChannelHandlerContext ctx, int bytes) {
+            got += bytes;
+            long now = System.nanoTime();
+            boolean more = false;
+            while (got >= answer && !due.isEmpty()) {
+                got -= answer;
+                latency.recordValue(Math.min(now - due.poll(), TimeUnit.SECONDS.toNanos(59)));
+                messages.incrementAndGet();
+                if (intervalNanos == 0) {
+                    send(ctx, now);
+                    more = true;
+                }
+            }
+            if (more) {
+                ctx.flush();
+            }
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            if (speaking && !ending) {
+                open.decrementAndGet();
+                dropped.incrementAndGet();
+            } else if (!speaking) {
+                failed.incrementAndGet();
+                connecting.release();
+            }
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
+    }
+}
