@@ -1,0 +1,14 @@
+package dev.holdfast.doctor.wire;
+
+import java.io.IOException;
+
+/** Bytes both ways: a whole connection, or one HTTP/2 stream. */
+public interface Duplex extends AutoCloseable {
+    /** One byte, or -1 at the end. */
+    int read(Deadline deadline) throws IOException;
+
+    void write(byte[] bytes) throws IOException;
+
+    @Override
+    void close();
+}
