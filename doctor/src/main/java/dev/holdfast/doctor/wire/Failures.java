@@ -32,17 +32,21 @@ final class Failures {
                                 : new WireException(Kind.UNREACHABLE, "cannot connect: " + line(text));
             case SSLException ssl -> tls(text, lower, ssl);
             case EOFException eof -> new WireException(Kind.CLOSED, "the peer closed the connection while " + doing);
-            case SocketException reset
-            when lower.contains("reset") || lower.contains("broken pipe") ->
-                new WireException(Kind.RESET, "the peer reset the connection while " + doing);
-            case SocketException closed
-            when lower.contains("closed") ->
-                new WireException(Kind.TIMEOUT, "given up while " + doing + ": the time allowed was over");
-            case SocketException unreachable
-            when lower.contains("unreachable") ->
-                new WireException(Kind.UNREACHABLE, "that network cannot be reached from here");
+            case SocketException socket -> socket(text, lower, doing);
             default -> new WireException(Kind.CLOSED, doing + " failed: " + line(text));
         };
+    }
+
+    private static WireException socket(String text, String lower, String doing) {
+        if (lower.contains("reset") || lower.contains("broken pipe")) {
+            return new WireException(Kind.RESET, "the peer reset the connection while " + doing);
+        }
+        if (lower.contains("closed")) {
+            return new WireException(Kind.TIMEOUT, "given up while " + doing + ": the time allowed was over");
+        }
+        return lower.contains("unreachable")
+                ? new WireException(Kind.UNREACHABLE, "that network cannot be reached from here")
+                : new WireException(Kind.CLOSED, doing + " failed: " + line(text));
     }
 
     private static WireException tls(String text, String lower, SSLException e) {
