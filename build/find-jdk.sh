@@ -1,7 +1,12 @@
 # Sourced by ./mvnw and ./holdfast: exports JAVA_HOME to the newest JDK 25 or later found in the usual places.
 holdfast_jdk_version() {
     [ -x "$1/bin/javac" ] || return 1
-    "$1/bin/java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1
+    # The release file answers without starting a JVM.
+    if [ -r "$1/release" ]; then
+        sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release"
+    else
+        "$1/bin/java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1
+    fi
 }
 
 holdfast_find_jdk() {

@@ -2,11 +2,15 @@ package dev.holdfast.acceptance;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
@@ -14,6 +18,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -37,7 +45,11 @@ final class ArchitectureTest {
             "console",
             List.of("plan", "problem"),
             "translate",
-            List.of("resource", "plan", "problem"));
+            List.of("resource", "plan", "problem"),
+            "doctor",
+            List.of("resource", "plan", "problem"),
+            "app",
+            List.of("translate", "resource", "dataplane", "console", "doctor", "plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
 
@@ -46,6 +58,24 @@ final class ArchitectureTest {
             "are of java.net",
             seen -> seen.getPackageName().startsWith("java.net")
                     && !seen.getName().equals("java.net.URLDecoder"));
+
+    private static final String[] LOOP_PACKAGES = Stream.of(
+                    "http1", "http2", "exchange", "route", "upstream", "codec", "message")
+            .map(p -> ROOT + ".dataplane." + p + "..")
+            .toArray(String[]::new);
+
+    private static final List<Map.Entry<Class<?>, String>> BLOCKING = List.of(
+            Map.entry(Thread.class, "sleep"),
+            Map.entry(Thread.class, "join"),
+            Map.entry(TimeUnit.class, "sleep"),
+            Map.entry(Future.class, "get"),
+            Map.entry(CountDownLatch.class, "await"),
+            Map.entry(BlockingQueue.class, "take"),
+            Map.entry(BlockingQueue.class, "put"),
+            Map.entry(io.netty.util.concurrent.Future.class, "await"),
+            Map.entry(io.netty.util.concurrent.Future.class, "sync"),
+            Map.entry(io.netty.util.concurrent.Future.class, "awaitUninterruptibly"),
+            Map.entry(io.netty.util.concurrent.Future.class, "syncUninterruptibly"));
 
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -102,6 +132,42 @@ final class ArchitectureTest {
     @Test
     void translationIsPure() {
         pure("translate").check(CLASSES);
+    }
+
+    @ParameterizedTest
+    @MethodSource("modules")
+    void thePackagesOfAModuleFormNoCycle(String module) {
+        slices().matching(ROOT + "." + module + ".(*)..")
+                .should()
+                .beFreeOfCycles()
+                .allowEmptyShould(true)
+                .check(CLASSES);
+    }
+
+    @Test
+    void theRequestPathNeverBlocksItsLoop() {
+        noMethods()
+                .that()
+                .areDeclaredInClassesThat()
+                .resideInAnyPackage(LOOP_PACKAGES)
+                .should()
+                .haveModifier(JavaModifier.SYNCHRONIZED)
+                .check(CLASSES);
+        blocking(LOOP_PACKAGES).check(CLASSES);
+    }
+
+    @Test
+    void aBlockingCallIsNoticed() {
+        assertThat(blocking(ROOT + ".app..").evaluate(CLASSES).hasViolation()).isTrue();
+    }
+
+    private static ArchRule blocking(String... packages) {
+        DescribedPredicate<JavaCall<?>> waits = DescribedPredicate.describe(
+                "wait for something",
+                call -> BLOCKING.stream()
+                        .anyMatch(b -> call.getTarget().getName().equals(b.getValue())
+                                && call.getTargetOwner().isAssignableTo(b.getKey())));
+        return noClasses().that().resideInAnyPackage(packages).should().callCodeUnitWhere(waits);
     }
 
     @Test

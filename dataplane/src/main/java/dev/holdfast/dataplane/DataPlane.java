@@ -2,15 +2,17 @@ package dev.holdfast.dataplane;
 
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.exchange.LiveStreams;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.Upstream;
 import dev.holdfast.dataplane.listener.Acceptor;
 import dev.holdfast.dataplane.listener.TlsContexts;
+import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.dataplane.upstream.Names;
 import dev.holdfast.dataplane.upstream.Pools;
 import dev.holdfast.dataplane.upstream.Transport;
+import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Listener;
@@ -30,9 +32,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.resolver.AddressResolverGroup;
-import io.netty.resolver.DefaultAddressResolverGroup;
 import java.net.InetSocketAddress;
-import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -41,7 +41,6 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
-import javax.net.ssl.SSLException;
 
 /**
  * The embedded data plane. A new plan is made whole beside the old one and published by one reference; sockets are
@@ -50,11 +49,11 @@ import javax.net.ssl.SSLException;
 public final class DataPlane implements PlanSink, Streams, Gateway {
     private static final Duration ROUTE_DRAIN = Duration.ofSeconds(10);
 
-    private final MeterRegistry metrics;
+    private final Metrics metrics;
     private final AccessLog log;
     private final LiveStreams streams;
     private final MultiThreadIoEventLoopGroup loops;
-    private final AddressResolverGroup<InetSocketAddress> resolver = DefaultAddressResolverGroup.INSTANCE;
+    private final AddressResolverGroup<InetSocketAddress> resolver = Names.resolver();
     private final Map<EventLoop, Pools> pools = new ConcurrentHashMap<>();
     private final Map<Integer, Bound> bound = new HashMap<>();
     private final TlsContexts contexts = new TlsContexts();
@@ -64,14 +63,14 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
 
     private record Bound(Channel channel, Acceptor acceptor, int port) {}
 
-    public DataPlane(MeterRegistry metrics, AccessLog log) {
-        this(metrics, log, Runtime.getRuntime().availableProcessors());
+    public DataPlane(MeterRegistry registry, AccessLog log) {
+        this(registry, log, Runtime.getRuntime().availableProcessors());
     }
 
-    public DataPlane(MeterRegistry metrics, AccessLog log, int eventLoops) {
-        this.metrics = metrics;
+    public DataPlane(MeterRegistry registry, AccessLog log, int eventLoops) {
+        this.metrics = new Metrics(registry);
         this.log = log;
-        this.streams = new LiveStreams(metrics);
+        this.streams = new LiveStreams();
         this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
     }
 
@@ -82,21 +81,21 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
         List<Problem> problems = new ArrayList<>();
         try {
             contexts.prepare(plan.listeners());
-        } catch (SSLException | CertificateException | IllegalArgumentException e) {
-            problems.add(Problem.of(
+        } catch (TlsContexts.Unusable e) {
+            problems.add(Problem.at(
+                    e.listener().origin(),
                     ProblemCode.CERTIFICATE_REF,
                     Severity.ERROR,
-                    java.util.Optional.empty(),
-                    "a certificate or its key cannot be used for TLS",
+                    String.valueOf(e.getMessage()),
                     "Check that tls.crt and tls.key are PEM and belong together."));
-            metrics.counter("holdfast.reloads", "result", "refused").increment();
+            metrics.reload("refused");
             return new Applied(false, Map.of(), 0, problems);
         }
         Map<Integer, Bound> fresh = new HashMap<>();
         Map<String, ClusterState> nextClusters = new HashMap<>();
         for (Cluster cluster : plan.clusters().values()) {
             ClusterState known = clusters.get(cluster.name());
-            nextClusters.put(cluster.name(), known == null ? new ClusterState(cluster, metrics) : known);
+            nextClusters.put(cluster.name(), known == null ? new ClusterState(cluster, metrics.registry()) : known);
         }
         for (Map.Entry<Integer, List<Listener>> entry : wanted.entrySet()) {
             if (bound.containsKey(entry.getKey())) {
@@ -121,19 +120,25 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
             }
         }
         if (!problems.isEmpty()) {
+            nextClusters.forEach((name, state) -> {
+                if (!clusters.containsKey(name)) {
+                    state.retire();
+                }
+            });
             fresh.values().forEach(b -> b.channel.close().awaitUninterruptibly());
             try {
                 contexts.prepare(snapshot.plan().listeners());
-            } catch (SSLException | CertificateException impossible) {
+            } catch (TlsContexts.Unusable impossible) {
                 throw new IllegalStateException("the last good plan's certificates no longer load", impossible);
             }
-            metrics.counter("holdfast.reloads", "result", "refused").increment();
+            metrics.reload("refused");
             return new Applied(false, Map.of(), 0, problems);
         }
         plan.clusters()
                 .values()
                 .forEach(c -> java.util.Objects.requireNonNull(nextClusters.get(c.name()))
                         .configure(c));
+        Map<String, ClusterState> before = clusters;
         clusters = Map.copyOf(nextClusters);
         snapshot = new Snapshot(plan, clusters);
         bound.putAll(fresh);
@@ -144,8 +149,15 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
             ended.channel.close().awaitUninterruptibly();
             ended.acceptor.retireAll();
         }
+        before.forEach((name, state) -> {
+            if (!nextClusters.containsKey(name)) {
+                state.retire();
+            }
+        });
+        pools.forEach((loop, ofLoop) -> loop.execute(ofLoop::sweep));
         int drained = streams.drainDetached(snapshot, ROUTE_DRAIN);
-        metrics.counter("holdfast.reloads", "result", "applied").increment();
+        metrics.retain(snapshot.routes(), nextClusters.keySet());
+        metrics.reload("applied");
         Map<String, Integer> ports = new HashMap<>();
         for (Listener listener : plan.listeners()) {
             ports.put(listener.name(), java.util.Objects.requireNonNull(bound.get(listener.bindPort())).port);
@@ -204,7 +216,18 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
             bound.values().forEach(b -> b.acceptor.connections().forEach(Channel::close));
             bound.clear();
         }
+        resolver.close();
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
+    }
+
+    /** For tests: how many clusters each loop keeps connections to. */
+    List<Integer> poolSizes() {
+        return pools.entrySet().stream()
+                .map(e -> e.getKey()
+                        .submit(() -> e.getValue().size())
+                        .awaitUninterruptibly()
+                        .getNow())
+                .toList();
     }
 
     @Override
@@ -228,7 +251,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
     }
 
     @Override
-    public MeterRegistry metrics() {
+    public Metrics metrics() {
         return metrics;
     }
 

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.message.ResponseHead;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;

@@ -1,7 +1,12 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
+import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.StreamView;
@@ -23,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +39,9 @@ public final class Exchange implements Upstream.Events {
     private static final byte[] GOING_AWAY = {
         (byte) 0x88, 0x0e, 0x03, (byte) 0xe9, 'g', 'o', 'i', 'n', 'g', ' ', 'a', 'w', 'a', 'y', '.', '.'
     };
+
+    private static final int RETRY_LEAST_MILLIS = 500;
+    private static final int RETRY_MOST_MILLIS = 4_000;
 
     private enum Kind {
         REQUEST,
@@ -57,6 +66,7 @@ public final class Exchange implements Upstream.Events {
     private Duration idleTimeout = Duration.ZERO;
     private Duration maxDuration = Duration.ZERO;
     private @Nullable ClusterState cluster;
+    private Metrics.RouteMeters meters;
     private @Nullable Upstream upstream;
     private Kind kind = Kind.REQUEST;
     private boolean requestSlot;
@@ -71,6 +81,8 @@ public final class Exchange implements Upstream.Events {
     private int status;
     private String reason = "";
     private java.util.concurrent.@Nullable Future<?> requestTimer;
+    private java.util.concurrent.@Nullable Future<?> backendTimer;
+    private java.util.concurrent.@Nullable Future<?> receiveTimer;
     private java.util.concurrent.@Nullable Future<?> idleTimer;
     private java.util.concurrent.@Nullable Future<?> lifeTimer;
 
@@ -80,18 +92,21 @@ public final class Exchange implements Upstream.Events {
     private volatile long bytesToClient;
     private volatile long lastActivityMillis = startedMillis;
     private volatile boolean draining;
+    private final AtomicBoolean drainPlanned = new AtomicBoolean();
     private volatile long drainAtMillis;
     private final FrameSkimmer fromClient = new FrameSkimmer();
     private final FrameSkimmer toClient = new FrameSkimmer();
     private boolean closeSentToClient;
     private boolean closeSentToBackend;
     private int lastTwo;
+    private boolean plainEvents;
 
     public Exchange(Gateway gateway, Downstream downstream, RequestHead head) {
         this.gateway = gateway;
         this.downstream = downstream;
         this.original = head;
         this.forwarded = head;
+        this.meters = gateway.metrics().of("none", "none");
     }
 
     public EventLoop loop() {
@@ -104,6 +119,11 @@ public final class Exchange implements Upstream.Events {
 
     String routeName() {
         return routeName;
+    }
+
+    /** True the first time only: a stream whose drain is planned is not drained again. */
+    boolean claimDrain() {
+        return drainPlanned.compareAndSet(false, true);
     }
 
     // ---- the request
@@ -139,10 +159,14 @@ public final class Exchange implements Upstream.Events {
         }
         routeName = route.route();
         routeId = route.id();
+        meters = gateway.metrics().of(routeName, "none");
         filters = route.filters();
         idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
         maxDuration =
                 route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
+        if (!end) {
+            receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
+        }
         switch (route.action()) {
             case Route.Action.Redirect redirect -> redirect(redirect, target, host);
             case Route.Action.Respond(int code, String why, String body) ->
@@ -153,8 +177,9 @@ public final class Exchange implements Upstream.Events {
     }
 
     private void forward(Snapshot snapshot, Route route, List<Route.Destination> destinations, String target) {
-        if (original.upgrade() != null && !route.upgrades().contains(original.upgrade())) {
-            fail(ProxyFailure.UPGRADE_NOT_ALLOWED);
+        ProxyFailure wrong = handshakeProblem(route);
+        if (wrong != null) {
+            fail(wrong);
             return;
         }
         Route.Destination destination = pick(destinations);
@@ -172,6 +197,7 @@ public final class Exchange implements Upstream.Events {
             return;
         }
         cluster = chosen;
+        meters = gateway.metrics().of(routeName, chosen.config().name());
         if (chosen.config().endpoints().isEmpty()) {
             fail(ProxyFailure.NO_ENDPOINTS);
             return;
@@ -206,12 +232,35 @@ public final class Exchange implements Upstream.Events {
                     .toList();
         }
         forwarded = new RequestHead(original.method(), authority, path, original.upgrade(), original.http2(), headers);
-        Duration timeout = route.requestTimeout();
-        if (!timeout.isZero()) {
-            requestTimer = loop().schedule(this::timedOut, timeout.toMillis(), TimeUnit.MILLISECONDS);
-        }
+        requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
+        backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
         downstream.reading(false);
         gateway.connect(loop(), chosen, forwarded, false, this);
+    }
+
+    /** What is wrong with an upgrade before anybody has been asked; null where nothing is, or where it is none. */
+    private @Nullable ProxyFailure handshakeProblem(Route route) {
+        String upgrade = original.upgrade();
+        if (upgrade == null) {
+            return null;
+        }
+        if (!route.upgrades().contains(upgrade)) {
+            return ProxyFailure.UPGRADE_NOT_ALLOWED;
+        }
+        if (!upgrade.equals("websocket") || original.http2()) {
+            return null;
+        }
+        // RFC 6455 §4.2.1: GET, a key of 16 octets in base64, version 13; §4.4 says how another version is answered.
+        String key = original.headers().get(HttpHeaderNames.SEC_WEBSOCKET_KEY, "");
+        if (!original.method().equals("GET") || key.strip().length() != 24) {
+            return ProxyFailure.UPGRADE_MALFORMED;
+        }
+        return original.headers()
+                        .get(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "")
+                        .strip()
+                        .equals("13")
+                ? null
+                : ProxyFailure.UPGRADE_VERSION;
     }
 
     private static Route.@Nullable Destination pick(List<Route.Destination> destinations) {
@@ -299,6 +348,7 @@ public final class Exchange implements Upstream.Events {
         }
         touch();
         bytesFromClient += data.readableBytes();
+        meters.bytesFromClient(data.readableBytes());
         requestBodyStarted = true;
         requestEnded |= end;
         Upstream to = upstream;
@@ -380,13 +430,18 @@ public final class Exchange implements Upstream.Events {
         }
     }
 
-    private void timedOut() {
-        if (!finished && kind == Kind.REQUEST) {
+    private java.util.concurrent.@Nullable Future<?> within(Duration time, ProxyFailure failure) {
+        return time.isZero() ? null : loop().schedule(() -> timedOut(failure), time.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void timedOut(ProxyFailure failure) {
+        boolean received = failure == ProxyFailure.REQUEST_RECEIVE_TIMEOUT && requestEnded;
+        if (!finished && kind == Kind.REQUEST && !received) {
             if (upstream != null) {
                 upstream.abort();
                 upstream = null;
             }
-            fail(ProxyFailure.REQUEST_TIMEOUT);
+            fail(failure);
         }
     }
 
@@ -456,17 +511,23 @@ public final class Exchange implements Upstream.Events {
             String type = headers.get(HttpHeaderNames.CONTENT_TYPE, "");
             if (!end && type.startsWith("text/event-stream")) {
                 kind = Kind.SSE;
+                plainEvents = !headers.contains(HttpHeaderNames.CONTENT_ENCODING)
+                        && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
             } else if (!end && type.startsWith("application/grpc")) {
                 kind = Kind.GRPC;
             }
             if (kind != Kind.REQUEST && !established()) {
                 return;
             }
+            if (original.upgrade() != null) {
+                // The backend's own answer passes; that it was a refusal is for the log and the metrics.
+                reason = ProxyFailure.UPGRADE_REFUSED.reason();
+            }
         }
         downstream.respond(head, end);
         if (end) {
             responseEnded = true;
-            finish("");
+            finish(reason);
         }
     }
 
@@ -488,8 +549,9 @@ public final class Exchange implements Upstream.Events {
             of.releaseRequest();
             requestSlot = false;
         }
-        cancel(requestTimer);
+        cancelRequestTimers();
         streamId = gateway.streams().add(this);
+        meters.streamOpened(kindName());
         logStreamOpen();
         if (!idleTimeout.isZero()) {
             watchIdle(idleTimeout.toMillis());
@@ -526,6 +588,7 @@ public final class Exchange implements Upstream.Events {
         touch();
         int bytes = data.readableBytes();
         bytesToClient += bytes;
+        meters.bytesToClient(bytes);
         if (kind == Kind.WEBSOCKET) {
             relayToClient(data, end);
         } else {
@@ -699,12 +762,19 @@ public final class Exchange implements Upstream.Events {
         }
     }
 
+    /** Compressed events hide where one ends. */
     private boolean betweenEvents() {
-        return lastTwo == 0 || lastTwo == ('\n' << 8 | '\n') || lastTwo == ('\r' << 8 | '\r');
+        return !plainEvents || lastTwo == 0 || lastTwo == ('\n' << 8 | '\n') || lastTwo == ('\r' << 8 | '\r');
     }
 
+    /** Ends between two events, with a time to come back that differs from client to client (HTML, 9.2.6). */
     private void endSse() {
-        downstream.data(Unpooled.EMPTY_BUFFER, true);
+        ByteBuf last = Unpooled.EMPTY_BUFFER;
+        if (plainEvents) {
+            int wait = ThreadLocalRandom.current().nextInt(RETRY_LEAST_MILLIS, RETRY_MOST_MILLIS);
+            last = Unpooled.copiedBuffer("retry: " + wait + "\n\n", StandardCharsets.US_ASCII);
+        }
+        downstream.data(last, true);
         downstream.flush();
         if (upstream != null) {
             upstream.abort();
@@ -718,7 +788,15 @@ public final class Exchange implements Upstream.Events {
             if (upstream != null) {
                 upstream.abort();
             }
-            downstream.abort();
+            if (kind == Kind.GRPC && draining) {
+                // gRPC's own goodbye: UNAVAILABLE, which clients take for "try again elsewhere".
+                HttpHeaders trailers = new DefaultHttpHeaders();
+                trailers.set("grpc-status", "14").set("grpc-message", "the gateway is going away");
+                downstream.trailers(trailers);
+                downstream.flush();
+            } else {
+                downstream.abort();
+            }
             finish(why);
         }
     }
@@ -735,6 +813,9 @@ public final class Exchange implements Upstream.Events {
         headers.set("x-holdfast-reason", failure.reason());
         if (failure.status() == 503) {
             headers.set(HttpHeaderNames.RETRY_AFTER, "5");
+        }
+        if (failure == ProxyFailure.UPGRADE_VERSION) {
+            headers.set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13");
         }
         answer(failure.status(), failure.reason(), failure.reason() + "\n", headers);
     }
@@ -768,12 +849,18 @@ public final class Exchange implements Upstream.Events {
         }
     }
 
+    private void cancelRequestTimers() {
+        cancel(requestTimer);
+        cancel(backendTimer);
+        cancel(receiveTimer);
+    }
+
     private void finish(String why) {
         finished = true;
         while (!held.isEmpty()) {
             ReferenceCountUtil.release(held.poll());
         }
-        cancel(requestTimer);
+        cancelRequestTimers();
         cancel(idleTimer);
         cancel(lifeTimer);
         ClusterState of = cluster;
@@ -785,20 +872,11 @@ public final class Exchange implements Upstream.Events {
             of.releaseStream();
             streamSlot = false;
         }
-        String route = routeName.isEmpty() ? "none" : routeName;
         if (!streamId.isEmpty()) {
-            gateway.streams().remove(streamId, why.isEmpty() ? "closed" : why);
+            gateway.streams().remove(streamId);
+            meters.streamClosed(kindName(), why.isEmpty() ? "closed" : why);
         } else {
-            gateway.metrics()
-                    .timer(
-                            "holdfast.request.duration",
-                            "route",
-                            route,
-                            "cluster",
-                            of == null ? "none" : of.config().name(),
-                            "status",
-                            Integer.toString(status))
-                    .record(System.nanoTime() - startedNanos, TimeUnit.NANOSECONDS);
+            meters.request(status, why, System.nanoTime() - startedNanos);
         }
         if (gateway.log().on()) {
             Map<String, Object> line = line(streamId.isEmpty() ? "request" : "stream_close");
@@ -858,12 +936,11 @@ public final class Exchange implements Upstream.Events {
         Upstream to = upstream;
         ClusterState of = cluster;
         int question = original.target().indexOf('?');
-        String closesBy = draining ? "drain" : !idleTimeout.isZero() ? "idle" : !maxDuration.isZero() ? "lifetime" : "";
-        long closesAt = draining
-                ? drainAtMillis
-                : !idleTimeout.isZero()
-                        ? lastActivityMillis + idleTimeout.toMillis()
-                        : !maxDuration.isZero() ? startedMillis + maxDuration.toMillis() : 0;
+        long idleAt = idleTimeout.isZero() ? Long.MAX_VALUE : lastActivityMillis + idleTimeout.toMillis();
+        long endAt = maxDuration.isZero() ? Long.MAX_VALUE : startedMillis + maxDuration.toMillis();
+        long soonest = draining ? drainAtMillis : Math.min(idleAt, endAt);
+        long closesAt = soonest == Long.MAX_VALUE ? 0 : soonest;
+        String closesBy = closesAt == 0 ? "" : draining ? "drain" : idleAt <= endAt ? "idle" : "lifetime";
         return new StreamView(
                 streamId,
                 kindName(),

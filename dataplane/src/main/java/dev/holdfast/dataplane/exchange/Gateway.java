@@ -1,9 +1,11 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.ClusterState;
-import io.micrometer.core.instrument.MeterRegistry;
+import dev.holdfast.dataplane.upstream.Upstream;
 import io.netty.channel.EventLoop;
 
 /** What every exchange needs of the data plane around it. */
@@ -13,7 +15,7 @@ public interface Gateway {
 
     AccessLog log();
 
-    MeterRegistry metrics();
+    Metrics metrics();
 
     LiveStreams streams();
 

@@ -25,7 +25,7 @@ final class HeaderRules {
         for (String name : HOP_BY_HOP) {
             headers.remove(name);
         }
-        boolean trailers = headers.contains(HttpHeaderNames.TE, "trailers", true);
+        boolean trailers = headers.containsValue(HttpHeaderNames.TE, "trailers", true);
         headers.remove(HttpHeaderNames.TE);
         if (trailers) {
             headers.set(HttpHeaderNames.TE, "trailers");

@@ -3,7 +3,6 @@ package dev.holdfast.dataplane.exchange;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.plan.StreamView;
 import dev.holdfast.plan.Streams;
-import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -16,23 +15,15 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class LiveStreams implements Streams {
     private final Map<String, Exchange> open = new ConcurrentHashMap<>();
     private final AtomicLong ids = new AtomicLong();
-    private final MeterRegistry metrics;
-
-    public LiveStreams(MeterRegistry metrics) {
-        this.metrics = metrics;
-        metrics.gaugeMapSize("holdfast.streams.open", List.of(), open);
-    }
 
     String add(Exchange exchange) {
         String id = Long.toString(ids.incrementAndGet(), 36);
         open.put(id, exchange);
-        metrics.counter("holdfast.streams.opened").increment();
         return id;
     }
 
-    void remove(String id, String reason) {
+    void remove(String id) {
         open.remove(id);
-        metrics.counter("holdfast.streams.closed", "reason", reason).increment();
     }
 
     public int size() {
@@ -54,11 +45,11 @@ public final class LiveStreams implements Streams {
         return true;
     }
 
-    /** Drains what the plan no longer holds, spread over a tenth of {@code time}; returns how many. */
+    /** Drains what the plan no longer holds, spread over most of {@code time}; returns how many. */
     public int drainDetached(Snapshot snapshot, Duration time) {
         int drained = 0;
         for (Exchange exchange : open.values()) {
-            if (!snapshot.attached(exchange.listenerName(), exchange.routeName())) {
+            if (!snapshot.attached(exchange.listenerName(), exchange.routeName()) && exchange.claimDrain()) {
                 drained++;
                 schedule(exchange, "route_removed", time);
             }
@@ -74,7 +65,8 @@ public final class LiveStreams implements Streams {
     }
 
     private static void schedule(Exchange exchange, String reason, Duration time) {
-        long spread = Math.max(1, time.toMillis() / 4);
+        // Clients that are told at once come back at once; the rest of the time is for those told last to answer.
+        long spread = Math.max(1, time.toMillis() * 7 / 10);
         long delay = ThreadLocalRandom.current().nextLong(spread);
         exchange.loop().schedule(() -> exchange.drain(reason, time.minusMillis(delay)), delay, TimeUnit.MILLISECONDS);
     }

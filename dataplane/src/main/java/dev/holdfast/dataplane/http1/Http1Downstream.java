@@ -3,8 +3,9 @@ package dev.holdfast.dataplane.http1;
 import dev.holdfast.dataplane.exchange.Downstream;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.ResponseHead;
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.HttpSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -16,7 +17,9 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderResult;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpContent;
@@ -47,6 +50,8 @@ import org.jspecify.annotations.Nullable;
 
 /** One client connection that speaks HTTP/1.1: requests one after another, or a tunnel once a 101 has gone out. */
 public final class Http1Downstream extends ChannelDuplexHandler implements Downstream {
+    private static final long LINGER_MILLIS = 500;
+
     private final Gateway gateway;
     private final Downstream.Connection connection;
     private final HttpSettings settings;
@@ -197,8 +202,10 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         String authority = hosts.size() == 1 ? hosts.getFirst() : "";
         if (hosts.size() > 1
                 || (hosts.isEmpty() && http11)
+                || !isAuthority(authority)
+                || request.protocolVersion().majorVersion() != 1
                 || request.method().name().equals("CONNECT")) {
-            refuse(DecoderResult.failure(new IllegalArgumentException("host")));
+            refuse(DecoderResult.failure(new IllegalArgumentException("host, version or method")));
             return;
         }
         if (target.startsWith("http://") || target.startsWith("https://")) {
@@ -226,24 +233,49 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         created.start(!bodyExpected);
     }
 
+    /** RFC 9112 §3.2: a Host that is no host and port is refused; so a folded line never becomes part of one. */
+    private static boolean isAuthority(String host) {
+        for (int i = 0; i < host.length(); i++) {
+            char c = host.charAt(i);
+            if (c <= ' ' || c >= 127 || "/?#@\\,\"<>^`{|}".indexOf(c) >= 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private void refuse(DecoderResult result) {
         Throwable cause = result.cause();
         boolean tooLarge = cause instanceof TooLongHttpHeaderException || cause instanceof TooLongHttpLineException;
         closing = true;
         keepAlive = false;
         requestDone = true;
-        String why = tooLarge ? "headers_too_large" : "bad_request";
+        ProxyFailure failure = tooLarge ? ProxyFailure.HEADERS_TOO_LARGE : ProxyFailure.BAD_REQUEST;
+        String why = failure.reason();
         byte[] body = (why + "\n").getBytes(StandardCharsets.UTF_8);
         HttpResponse response =
-                new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(tooLarge ? 431 : 400));
+                new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(failure.status()));
         response.headers()
                 .set("x-holdfast-reason", why)
                 .set(HttpHeaderNames.CONTENT_LENGTH, body.length)
                 .set(HttpHeaderNames.CONNECTION, "close");
-        gateway.metrics().counter("holdfast.requests.refused", "reason", why).increment();
+        gateway.metrics().refusedRequest(why);
         ctx().write(response);
         ctx().writeAndFlush(new DefaultLastHttpContent(Unpooled.wrappedBuffer(body)))
-                .addListener(ChannelFutureListener.CLOSE);
+                .addListener(f -> linger());
+    }
+
+    /**
+     * Closes once the client has had time to read: a close with unread bytes in the socket would reset the connection, and
+     * the answer with it (RFC 9112 §9.6). What still comes is thrown away.
+     */
+    private void linger() {
+        ChannelHandlerContext context = ctx();
+        if (!connection.tls() && context.channel() instanceof DuplexChannel duplex) {
+            duplex.shutdownOutput();
+        }
+        context.channel().config().setAutoRead(true);
+        loop().schedule(() -> context.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     @Override
@@ -271,7 +303,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
         if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
             Exchange current = exchange;
-            if (current == null || event instanceof SslCloseCompletionEvent) {
+            if (current == null || closing || event instanceof SslCloseCompletionEvent) {
                 context.close();
             } else if (tunnel) {
                 current.requestData(Unpooled.EMPTY_BUFFER, true);
@@ -323,7 +355,12 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             return;
         }
         if (head.status() < 200) {
-            ctx().writeAndFlush(response);
+            ctx().writeAndFlush(new DefaultFullHttpResponse(
+                    HttpVersion.HTTP_1_1,
+                    response.status(),
+                    Unpooled.EMPTY_BUFFER,
+                    response.headers(),
+                    new DefaultHttpHeaders()));
             return;
         }
         if (upgradeRequested || closing) {
@@ -393,7 +430,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         } else {
             // The request is still coming: what is left of it is not worth reading.
             closing = true;
-            ctx().writeAndFlush(content).addListener(ChannelFutureListener.CLOSE);
+            ctx().writeAndFlush(content).addListener(f -> linger());
         }
         loop().execute(this::nextIfDone);
     }

@@ -1,10 +1,12 @@
 package dev.holdfast.dataplane.http2;
 
+import dev.holdfast.dataplane.codec.HeaderForms;
+import dev.holdfast.dataplane.codec.Http2Connections;
 import dev.holdfast.dataplane.exchange.Downstream;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.ResponseHead;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.HttpSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -19,6 +21,7 @@ import io.netty.handler.codec.http2.Http2EventAdapter;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Stream;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -59,6 +62,13 @@ public final class Http2Downstream {
     public void install(ChannelPipeline pipeline) {
         pipeline.addLast("h2", handler);
         pipeline.addLast("h2-end", new ChannelInboundHandlerAdapter() {
+            @Override
+            public void userEventTriggered(ChannelHandlerContext context, Object event) {
+                if (event instanceof SslCloseCompletionEvent) {
+                    context.close();
+                }
+            }
+
             @Override
             public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
                 context.close();

@@ -7,11 +7,13 @@ import dev.holdfast.dataplane.http2.Http2Downstream;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.Transport;
 import dev.holdfast.plan.HttpSettings;
+import io.micrometer.core.instrument.Gauge;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.handler.ssl.SniHandler;
@@ -34,20 +36,21 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     private final int bindPort;
     private final TlsContexts contexts;
     private final Map<Channel, Runnable> retire = new ConcurrentHashMap<>();
+    private final Gauge open;
 
     public Acceptor(Gateway gateway, int bindPort, TlsContexts contexts) {
         this.gateway = gateway;
         this.bindPort = bindPort;
         this.contexts = contexts;
-        gateway.metrics()
-                .gaugeMapSize(
-                        "holdfast.connections.open",
-                        List.of(io.micrometer.core.instrument.Tag.of("port", Integer.toString(bindPort))),
-                        retire);
+        this.open = Gauge.builder("holdfast.connections.open", retire, Map::size)
+                .description("Client connections, by bound port")
+                .tag("port", Integer.toString(bindPort))
+                .register(gateway.metrics().registry());
     }
 
-    /** Tells every connection to end once it is idle. */
+    /** Tells every connection to end once it is idle; for a socket that takes no more. */
     public void retireAll() {
+        gateway.metrics().registry().remove(open);
         retire.forEach((channel, end) -> channel.eventLoop().execute(end));
     }
 
@@ -66,9 +69,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         retire.put(channel, channel::close);
         channel.closeFuture().addListener(f -> retire.remove(channel));
         if (settings.maxConnections() > 0 && retire.size() > settings.maxConnections()) {
-            gateway.metrics()
-                    .counter("holdfast.connections.refused", "reason", "connection_limit")
-                    .increment();
+            gateway.metrics().refusedConnection("connection_limit");
             channel.close();
             return;
         }
@@ -81,6 +82,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
                             TimeUnit.MILLISECONDS);
         }
         if (tables.getFirst().listener().tls().isPresent()) {
+            channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
             channel.pipeline().addLast("sni", new Sni(settings));
             channel.pipeline().addLast("alpn", new AfterHandshake());
         } else {
@@ -98,6 +100,8 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     }
 
     private void http2(Channel channel, HttpSettings settings, String sniListener) {
+        // Half a connection is of no use to HTTP/2: the client's FIN ends it.
+        channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
         Http2Downstream downstream = new Http2Downstream(gateway, new Known(channel, sniListener), settings);
         downstream.install(channel.pipeline());
         retire.put(channel, downstream::retire);
@@ -163,7 +167,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
             Snapshot.ListenerTable table = chosen;
             if (event instanceof SslHandshakeCompletionEvent done) {
                 if (!done.isSuccess() || table == null) {
-                    gateway.metrics().counter("holdfast.tls.handshakes.failed").increment();
+                    gateway.metrics().failedHandshake();
                     ctx.close();
                     return;
                 }

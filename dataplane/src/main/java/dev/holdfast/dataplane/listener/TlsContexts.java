@@ -11,10 +11,14 @@ import io.netty.handler.ssl.SslProvider;
 import io.netty.handler.ssl.SupportedCipherSuiteFilter;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
+import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -25,14 +29,31 @@ import org.jspecify.annotations.Nullable;
 
 /** TLS contexts of one plan; one that did not change is taken over from the plan before. */
 public final class TlsContexts {
+    private static final String PKCS8 = "-----BEGIN PRIVATE KEY-----";
+
     private record Key(Tls.Certificate certificate, List<String> alpn, String min, String max) {}
 
     private record Entry(Key key, SslContext context, List<String> names) {}
 
     private volatile Map<String, List<Entry>> byListener = Map.of();
 
+    /** Says which listener's certificate cannot be used; never quotes it. */
+    public static final class Unusable extends Exception {
+        private static final long serialVersionUID = 1;
+        private final transient Listener listener;
+
+        Unusable(Listener listener, String certificate, Throwable cause) {
+            super("certificate " + certificate + " of listener " + listener.name() + " cannot be used for TLS", cause);
+            this.listener = listener;
+        }
+
+        public Listener listener() {
+            return listener;
+        }
+    }
+
     /** Makes the contexts for {@code listeners}; nothing changes where one cannot be made. */
-    public void prepare(Collection<Listener> listeners) throws SSLException, CertificateException {
+    public void prepare(Collection<Listener> listeners) throws Unusable {
         Map<Key, Entry> known = new HashMap<>();
         byListener.values().forEach(list -> list.forEach(e -> known.put(e.key, e)));
         Map<String, List<Entry>> next = new HashMap<>();
@@ -45,7 +66,11 @@ public final class TlsContexts {
             for (Tls.Certificate certificate : tls.certificates()) {
                 Key key = new Key(certificate, tls.alpn(), tls.minVersion(), tls.maxVersion());
                 Entry entry = known.get(key);
-                entries.add(entry == null ? make(key) : entry);
+                try {
+                    entries.add(entry == null ? make(key) : entry);
+                } catch (SSLException | CertificateException | IllegalArgumentException e) {
+                    throw new Unusable(listener, certificate.name(), e);
+                }
             }
             next.put(listener.name(), List.copyOf(entries));
         }
@@ -72,9 +97,7 @@ public final class TlsContexts {
 
     private static Entry make(Key key) throws SSLException, CertificateException {
         byte[] chain = key.certificate.chainPem().getBytes(StandardCharsets.UTF_8);
-        byte[] secret = key.certificate.keyPem().reveal().getBytes(StandardCharsets.UTF_8);
-        SslContextBuilder builder = SslContextBuilder.forServer(
-                        new ByteArrayInputStream(chain), new ByteArrayInputStream(secret))
+        SslContextBuilder builder = forServer(chain, key.certificate.keyPem().reveal())
                 .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
                 .ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE)
                 .protocols(versions(key.min, key.max));
@@ -86,6 +109,31 @@ public final class TlsContexts {
                     key.alpn));
         }
         return new Entry(key, builder.build(), names(chain));
+    }
+
+    /**
+     * PKCS #8, the usual form, is read with the JDK alone. Netty reads the older ones (PKCS #1, SEC 1) with Bouncy Castle
+     * and would load that first for this one too, which takes a fifth of a second of a start.
+     */
+    private static SslContextBuilder forServer(byte[] chain, String keyPem) throws CertificateException, SSLException {
+        if (!keyPem.contains(PKCS8)) {
+            return SslContextBuilder.forServer(
+                    new ByteArrayInputStream(chain), new ByteArrayInputStream(keyPem.getBytes(StandardCharsets.UTF_8)));
+        }
+        X509Certificate[] certificates = CertificateFactory.getInstance("X.509")
+                .generateCertificates(new ByteArrayInputStream(chain))
+                .toArray(X509Certificate[]::new);
+        int from = keyPem.indexOf(PKCS8) + PKCS8.length();
+        int to = Math.max(from, keyPem.indexOf("-----END", from));
+        try {
+            byte[] der = Base64.getMimeDecoder().decode(keyPem.substring(from, to));
+            return SslContextBuilder.forServer(
+                    KeyFactory.getInstance(certificates[0].getPublicKey().getAlgorithm())
+                            .generatePrivate(new PKCS8EncodedKeySpec(der)),
+                    certificates);
+        } catch (GeneralSecurityException | IllegalArgumentException e) {
+            throw new SSLException("the key cannot be read");
+        }
     }
 
     private static List<String> versions(String min, String max) {

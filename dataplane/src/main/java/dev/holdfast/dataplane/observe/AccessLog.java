@@ -8,12 +8,15 @@ import java.io.StringWriter;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import org.jspecify.annotations.Nullable;
 
 /** JSON lines, written by a thread of its own so that a slow terminal never holds an event loop; lossy when full. */
-public final class AccessLog {
+public final class AccessLog implements AutoCloseable {
     private static final JsonFactory JSON = new JsonFactory();
     private final BlockingQueue<Map<String, Object>> queue = new ArrayBlockingQueue<>(16_384);
+    private static final Map<String, Object> END = Map.of("event", "end");
     private final boolean on;
+    private @Nullable Thread writer;
 
     private AccessLog(boolean on) {
         this.on = on;
@@ -25,7 +28,7 @@ public final class AccessLog {
 
     public static AccessLog to(PrintStream out) {
         AccessLog log = new AccessLog(true);
-        Thread.ofVirtual().name("access-log").start(() -> log.write(out));
+        log.writer = Thread.ofVirtual().name("access-log").start(() -> log.write(out));
         return log;
     }
 
@@ -38,14 +41,29 @@ public final class AccessLog {
         return on && queue.offer(fields);
     }
 
+    /** Writes what is queued, waiting no longer than a moment for a reader that does not read. */
+    @Override
+    public void close() {
+        Thread writing = writer;
+        if (writing != null) {
+            queue.offer(END);
+            try {
+                writing.join(java.time.Duration.ofSeconds(2));
+            } catch (InterruptedException stop) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
     private void write(PrintStream out) {
         try {
-            while (!Thread.currentThread().isInterrupted()) {
-                out.println(json(queue.take()));
+            for (Map<String, Object> line = queue.take(); line != END; line = queue.take()) {
+                out.println(json(line));
                 if (queue.isEmpty()) {
                     out.flush();
                 }
             }
+            out.flush();
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
         } catch (IOException impossible) {

@@ -22,6 +22,7 @@ public final class Snapshot {
     private final Map<Integer, List<ListenerTable>> ports = new HashMap<>();
     private final Map<String, ClusterState> clusters;
     private final Set<String> attachments = new HashSet<>();
+    private final Set<String> routes = new HashSet<>();
 
     public Snapshot(Plan plan, Map<String, ClusterState> clusters) {
         this.plan = plan;
@@ -32,6 +33,7 @@ public final class Snapshot {
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
                     attachments.add(listener.name() + " " + route.route());
+                    routes.add(route.route());
                 }
             }
         }
@@ -51,6 +53,11 @@ public final class Snapshot {
 
     public @Nullable ClusterState cluster(String name) {
         return clusters.get(name);
+    }
+
+    /** The names of all routes. */
+    public Set<String> routes() {
+        return routes;
     }
 
     /** Whether a stream of {@code route} by {@code listener} may live on. */

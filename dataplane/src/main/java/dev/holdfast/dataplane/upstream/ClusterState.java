@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.plan.Cluster;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.handler.codec.http2.Http2SecurityUtil;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
@@ -17,13 +18,18 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What outlives a plan about a cluster: its counts. The counts are shared by all loops, so they are atomic; the
  * configuration is replaced whole by each plan.
  */
 public final class ClusterState {
-    private final String name;
+    private static final Logger LOG = LoggerFactory.getLogger(ClusterState.class);
+
+    private final MeterRegistry registry;
+    private final List<Gauge> gauges;
     private volatile Cluster config;
     private volatile @Nullable SslContext h1Tls;
     private volatile @Nullable SslContext h2Tls;
@@ -32,21 +38,40 @@ public final class ClusterState {
     private final AtomicInteger requests = new AtomicInteger();
     private final AtomicInteger streams = new AtomicInteger();
     private final AtomicInteger next = new AtomicInteger();
-    private final AtomicBoolean warned = new AtomicBoolean();
+    private final AtomicBoolean warnedOfHttp1 = new AtomicBoolean();
+    private final AtomicBoolean warnedOfStreams = new AtomicBoolean();
+    private volatile boolean retired;
     /** Set once a plain backend has shown that it does not speak HTTP/2 with prior knowledge. */
     volatile boolean http1Only;
 
     public ClusterState(Cluster config, MeterRegistry registry) {
-        this.name = config.name();
         this.config = config;
-        registry.gauge(
-                "holdfast.cluster.streams.open",
-                List.of(io.micrometer.core.instrument.Tag.of("cluster", name)),
-                streams);
-        registry.gauge(
-                "holdfast.cluster.connections",
-                List.of(io.micrometer.core.instrument.Tag.of("cluster", name)),
-                connections);
+        this.registry = registry;
+        this.gauges = List.of(
+                gauge(
+                        "holdfast.cluster.streams.open",
+                        "Established streams to the cluster, by their own budget",
+                        streams),
+                gauge("holdfast.cluster.connections", "Connections that count for the circuit breaker", connections),
+                gauge("holdfast.cluster.requests.active", "Requests that count for the circuit breaker", requests),
+                gauge("holdfast.cluster.requests.pending", "Requests that wait for a connection", pending));
+    }
+
+    private Gauge gauge(String name, String description, AtomicInteger value) {
+        return Gauge.builder(name, value, AtomicInteger::get)
+                .description(description)
+                .tag("cluster", config.name())
+                .register(registry);
+    }
+
+    /** Told when no plan holds the cluster any more: its meters go, its connections end as they become idle. */
+    public void retire() {
+        retired = true;
+        gauges.forEach(registry::remove);
+    }
+
+    boolean retired() {
+        return retired;
     }
 
     public Cluster config() {
@@ -59,8 +84,11 @@ public final class ClusterState {
             h1Tls = null;
             h2Tls = null;
         }
-        if (!next.endpoints().equals(config.endpoints())) {
+        if (!next.endpoints().equals(config.endpoints())
+                || next.protocol() != config.protocol()
+                || next.useClientProtocol() != config.useClientProtocol()) {
             http1Only = false;
+            warnedOfHttp1.set(false);
         }
         config = next;
     }
@@ -78,18 +106,32 @@ public final class ClusterState {
         requests.decrementAndGet();
     }
 
-    /** Takes a slot of the streams' own budget. */
+    /** Takes a slot of the streams' own budget; warns once when four fifths of it are taken. */
     public boolean tryStream() {
         int limit = config.maxStreams();
-        if (streams.incrementAndGet() > limit && limit > 0) {
+        int taken = streams.incrementAndGet();
+        if (limit <= 0) {
+            return true;
+        }
+        if (taken > limit) {
             streams.decrementAndGet();
             return false;
+        }
+        if (taken >= limit * 0.8 && warnedOfStreams.compareAndSet(false, true)) {
+            LOG.atWarn()
+                    .addKeyValue("cluster", config.name())
+                    .addKeyValue("open", taken)
+                    .addKeyValue("limit", limit)
+                    .log("four fifths of the streams' budget are taken; at the limit handshakes get 503");
         }
         return true;
     }
 
     public void releaseStream() {
-        streams.decrementAndGet();
+        int left = streams.decrementAndGet();
+        if (left < config.maxStreams() * 0.6) {
+            warnedOfStreams.set(false);
+        }
     }
 
     public Cluster.@Nullable Endpoint pick() {
@@ -97,9 +139,9 @@ public final class ClusterState {
         return endpoints.isEmpty() ? null : endpoints.get(Math.floorMod(next.getAndIncrement(), endpoints.size()));
     }
 
-    /** True the first time only: a warning is given once a route. */
-    boolean firstWarning() {
-        return warned.compareAndSet(false, true);
+    /** True the first time only, for these endpoints and this protocol. */
+    boolean firstHttp1Warning() {
+        return warnedOfHttp1.compareAndSet(false, true);
     }
 
     SslContext tls(boolean offerHttp2) throws SSLException {

@@ -1,9 +1,8 @@
 package dev.holdfast.dataplane.upstream;
 
-import dev.holdfast.dataplane.exchange.ProxyFailure;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.ResponseHead;
-import dev.holdfast.dataplane.exchange.Upstream;
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.Cluster;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;

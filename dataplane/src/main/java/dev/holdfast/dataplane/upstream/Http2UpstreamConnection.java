@@ -1,16 +1,16 @@
 package dev.holdfast.dataplane.upstream;
 
-import dev.holdfast.dataplane.exchange.ProxyFailure;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.ResponseHead;
-import dev.holdfast.dataplane.exchange.Upstream;
-import dev.holdfast.dataplane.http2.HeaderForms;
-import dev.holdfast.dataplane.http2.Http2Connections;
+import dev.holdfast.dataplane.codec.HeaderForms;
+import dev.holdfast.dataplane.codec.Http2Connections;
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.Cluster;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2ConnectionAdapter;
@@ -89,6 +89,7 @@ final class Http2UpstreamConnection {
     }
 
     void install() {
+        channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
         channel.pipeline().addLast("h2", handler);
         channel.pipeline().addLast("h2-end", new ChannelInboundHandlerAdapter() {
             @Override
@@ -150,6 +151,14 @@ final class Http2UpstreamConnection {
             pools.fallBack(pool, address, left);
         } else {
             left.forEach(w -> w.events().upstreamFailed(ProxyFailure.UPSTREAM_PROTOCOL));
+        }
+    }
+
+    /** Takes no more streams and ends with its last one. */
+    void retire() {
+        goingAway = true;
+        if (handler.connection().numActiveStreams() == 0 && waiters.isEmpty()) {
+            channel.close();
         }
     }
 

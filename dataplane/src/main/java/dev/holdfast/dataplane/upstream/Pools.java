@@ -1,24 +1,13 @@
 package dev.holdfast.dataplane.upstream;
 
-import dev.holdfast.dataplane.exchange.ProxyFailure;
-import dev.holdfast.dataplane.exchange.RequestHead;
-import dev.holdfast.dataplane.exchange.Upstream;
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.Cluster;
-import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelHandler;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelOption;
-import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
-import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.resolver.AddressResolverGroup;
 import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -26,7 +15,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import javax.net.ssl.SSLException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,12 +22,12 @@ import org.slf4j.LoggerFactory;
 public final class Pools {
     private static final Logger LOG = LoggerFactory.getLogger(Pools.class);
     private final EventLoop loop;
-    private final AddressResolverGroup<InetSocketAddress> resolver;
+    private final Dialer dialer;
     private final Map<ClusterState, Pool> pools = new HashMap<>();
 
     public Pools(EventLoop loop, AddressResolverGroup<InetSocketAddress> resolver) {
         this.loop = loop;
-        this.resolver = resolver;
+        this.dialer = new Dialer(loop, resolver);
     }
 
     /** One request that waits for a connection. */
@@ -58,8 +46,9 @@ public final class Pools {
         }
 
         void returned(Http1Upstream connection) {
-            if (!cluster.config().endpoints().contains(connection.address())) {
+            if (!wanted(connection.address())) {
                 connection.close();
+                next();
                 return;
             }
             idle.computeIfAbsent(connection.address(), e -> new ArrayDeque<>()).push(connection);
@@ -80,6 +69,28 @@ public final class Pools {
                 list.remove(connection);
             }
             next();
+        }
+
+        private boolean wanted(Cluster.Endpoint endpoint) {
+            return !cluster.retired() && cluster.config().endpoints().contains(endpoint);
+        }
+
+        /** Ends what is idle and no longer wanted. */
+        void sweep() {
+            idle.entrySet().removeIf(entry -> {
+                if (wanted(entry.getKey())) {
+                    return false;
+                }
+                List.copyOf(entry.getValue()).forEach(Http1Upstream::close);
+                return true;
+            });
+            shared.entrySet().removeIf(entry -> {
+                if (wanted(entry.getKey())) {
+                    return false;
+                }
+                List.copyOf(entry.getValue()).forEach(Http2UpstreamConnection::retire);
+                return true;
+            });
         }
 
         void next() {
@@ -116,10 +127,28 @@ public final class Pools {
         }
     }
 
+    /** After a new plan: the pools of clusters that have gone are let go, and what is idle in them ends. */
+    public void sweep() {
+        assert loop.inEventLoop();
+        pools.values().forEach(Pool::sweep);
+        pools.keySet().removeIf(ClusterState::retired);
+    }
+
+    /** For tests: how many clusters have connections here. */
+    public int size() {
+        return pools.size();
+    }
+
+    private Pool pool(ClusterState cluster) {
+        // A request that began on an older plan may come here after its cluster has gone: it gets a pool that nobody
+        // keeps.
+        return cluster.retired() ? new Pool(cluster) : pools.computeIfAbsent(cluster, Pool::new);
+    }
+
     /** Finds or opens a connection for the request. */
     public void connect(ClusterState cluster, RequestHead head, boolean fresh, Upstream.Events events) {
         assert loop.inEventLoop();
-        Pool pool = pools.computeIfAbsent(cluster, Pool::new);
+        Pool pool = pool(cluster);
         Cluster config = cluster.config();
         Cluster.Endpoint endpoint = cluster.pick();
         if (endpoint == null) {
@@ -218,7 +247,7 @@ public final class Pools {
     /** A plain backend that does not speak HTTP/2: its requests go again, by HTTP/1.1. */
     void fallBack(Pool pool, Cluster.Endpoint endpoint, List<Waiter> waiters) {
         pool.cluster.http1Only = true;
-        if (pool.cluster.firstWarning()) {
+        if (pool.cluster.firstHttp1Warning()) {
             LOG.atWarn()
                     .addKeyValue("cluster", pool.cluster.config().name())
                     .log("the backend does not speak HTTP/2, which useClientProtocol asks for; using HTTP/1.1");
@@ -245,88 +274,34 @@ public final class Pools {
         void accept(Channel channel);
     }
 
+    /** Opens a connection in a slot that has been taken; the slot is given back when it ends or does not come about. */
     private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Upstream.Events events, Opened opened) {
-        ClusterState cluster = pool.cluster;
-        Cluster config = cluster.config();
-        Bootstrap bootstrap = new Bootstrap().group(loop).option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int)
-                Math.min(config.connectTimeout().toMillis(), Integer.MAX_VALUE));
-        SocketAddress address;
-        if (endpoint.isUnix()) {
-            if (!Transport.hasUnix()) {
-                cluster.connections.decrementAndGet();
-                events.upstreamFailed(ProxyFailure.CONNECT_REFUSED);
-                return;
-            }
-            bootstrap.channel(Transport.unix()).disableResolver();
-            address = new DomainSocketAddress(endpoint.host());
-        } else {
-            bootstrap
-                    .channel(Transport.socket())
-                    .option(ChannelOption.TCP_NODELAY, true)
-                    .resolver(resolver);
-            bootstrap.option(ChannelOption.ALLOW_HALF_CLOSURE, true);
-            Transport.keepalive(bootstrap, config.tcpKeepalive());
-            address = InetSocketAddress.createUnresolved(endpoint.host(), endpoint.port());
-        }
-        SslHandler tls = null;
-        if (config.tls().isPresent()) {
-            String sni = config.tls().orElseThrow().sni();
-            try {
-                tls = cluster.tls(offerHttp2)
-                        .newHandler(
-                                io.netty.buffer.ByteBufAllocator.DEFAULT,
-                                sni.isEmpty() ? endpoint.host() : sni,
-                                Math.max(endpoint.port(), 0));
-                tls.setHandshakeTimeoutMillis(Math.max(config.connectTimeout().toMillis(), 1));
-            } catch (SSLException e) {
-                cluster.connections.decrementAndGet();
-                events.upstreamFailed(ProxyFailure.UPSTREAM_TLS);
-                return;
-            }
-        }
-        SslHandler secure = tls;
-        bootstrap.handler(new ChannelInboundHandlerAdapter() {
+        dialer.dial(pool.cluster, endpoint, offerHttp2, new Dialer.Done() {
             @Override
-            public void handlerAdded(ChannelHandlerContext ctx) {
-                if (secure != null) {
-                    ctx.pipeline().addFirst("tls", secure);
-                }
-            }
-
-            @Override
-            public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-                if (event instanceof SslHandshakeCompletionEvent done) {
-                    if (done.isSuccess()) {
-                        ctx.pipeline().remove((ChannelHandler) this);
-                        opened.accept(ctx.channel());
-                    } else {
-                        ctx.close();
-                        events.upstreamFailed(ProxyFailure.UPSTREAM_TLS);
+            public void connected(Channel channel) {
+                channel.closeFuture().addListener(f -> {
+                    if (channel.attr(Http1Upstream.LEFT_POOL).get() == null) {
+                        giveBack();
                     }
-                }
+                });
             }
 
             @Override
-            public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-                ctx.close();
+            public void ready(Channel channel) {
+                opened.accept(channel);
             }
-        });
-        ChannelFuture connecting = bootstrap.connect(address);
-        connecting.channel().closeFuture().addListener(f -> {
-            if (connecting.channel().attr(Http1Upstream.LEFT_POOL).get() == null) {
-                cluster.connections.decrementAndGet();
+
+            @Override
+            public void failed(ProxyFailure failure, boolean connected) {
+                if (!connected) {
+                    giveBack();
+                }
+                events.upstreamFailed(failure);
+            }
+
+            private void giveBack() {
+                pool.cluster.connections.decrementAndGet();
                 pool.next();
-            }
-        });
-        connecting.addListener(done -> {
-            if (!done.isSuccess()) {
-                events.upstreamFailed(
-                        done.cause() instanceof ConnectTimeoutException
-                                ? ProxyFailure.CONNECT_TIMEOUT
-                                : ProxyFailure.CONNECT_REFUSED);
-            } else if (secure == null) {
-                connecting.channel().pipeline().removeFirst();
-                opened.accept(connecting.channel());
             }
         });
     }

@@ -9,6 +9,7 @@ import dev.holdfast.resource.Node;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -49,15 +50,17 @@ public final class ManifestReader {
         return reader.result();
     }
 
-    /** The manifest files of {@code paths}, folders walked, in a fixed order. */
+    /**
+     * The manifest files of {@code paths}, folders walked, in a fixed order. Hidden files and folders are left out, among
+     * them the {@code ..data} folders of a mounted ConfigMap, whose files show as links beside them.
+     */
     public static List<Path> files(List<Path> paths) throws IOException {
         List<Path> files = new ArrayList<>();
         for (Path path : paths) {
             if (Files.isDirectory(path)) {
                 try (Stream<Path> walk = Files.walk(path)) {
                     walk.filter(Files::isRegularFile)
-                            .filter(f -> f.toString().matches(".*\\.(ya?ml|json)$")
-                                    && !f.getFileName().toString().startsWith("."))
+                            .filter(f -> isManifest(path.relativize(f)))
                             .sorted()
                             .forEach(files::add);
                 }
@@ -66,6 +69,16 @@ public final class ManifestReader {
             }
         }
         return files;
+    }
+
+    private static boolean isManifest(Path relative) {
+        for (Path part : relative) {
+            if (part.toString().startsWith(".")) {
+                return false;
+            }
+        }
+        String name = relative.toString();
+        return name.endsWith(".yaml") || name.endsWith(".yml") || name.endsWith(".json");
     }
 
     private ReadResult result() {
@@ -86,7 +99,7 @@ public final class ManifestReader {
             for (Path file : files) {
                 file(file);
             }
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) {
             unreadable(path, "it cannot be read", "Check its permissions.");
         }
     }

@@ -1,4 +1,4 @@
-package dev.holdfast.dataplane.exchange;
+package dev.holdfast.dataplane.message;
 
 import io.netty.handler.codec.http.HttpHeaders;
 import org.jspecify.annotations.Nullable;

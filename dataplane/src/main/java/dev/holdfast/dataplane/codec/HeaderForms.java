@@ -1,4 +1,4 @@
-package dev.holdfast.dataplane.http2;
+package dev.holdfast.dataplane.codec;
 
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaders;

@@ -1,4 +1,4 @@
-package dev.holdfast.dataplane.http2;
+package dev.holdfast.dataplane.codec;
 
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;

@@ -1,4 +1,4 @@
-package dev.holdfast.dataplane.exchange;
+package dev.holdfast.dataplane.message;
 
 /** The closed list of reasons for an answer of the gateway's own: status, metric label and access log flag. */
 public enum ProxyFailure {
@@ -7,15 +7,21 @@ public enum ProxyFailure {
     BAD_REQUEST(400, "bad_request"),
     HEADERS_TOO_LARGE(431, "headers_too_large"),
     UPGRADE_NOT_ALLOWED(403, "upgrade_not_allowed"),
+    UPGRADE_MALFORMED(400, "upgrade_malformed"),
+    UPGRADE_VERSION(426, "upgrade_version"),
+    UPGRADE_REFUSED(502, "upgrade_refused"),
     NO_ENDPOINTS(503, "no_endpoints"),
     OVERLOADED(503, "overloaded"),
     STREAM_LIMIT(503, "stream_limit"),
+    DNS_FAILED(503, "dns_failed"),
     CONNECT_REFUSED(503, "connect_refused"),
     CONNECT_TIMEOUT(504, "connect_timeout"),
     UPSTREAM_RESET(502, "upstream_reset"),
     UPSTREAM_PROTOCOL(502, "upstream_protocol"),
     UPSTREAM_TLS(502, "upstream_tls"),
     REQUEST_TIMEOUT(504, "request_timeout"),
+    BACKEND_TIMEOUT(504, "backend_timeout"),
+    REQUEST_RECEIVE_TIMEOUT(408, "request_receive_timeout"),
     INVALID_BACKEND(500, "invalid_backend"),
     SHUTTING_DOWN(503, "shutting_down");
 

@@ -1,5 +1,8 @@
-package dev.holdfast.dataplane.exchange;
+package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
 import io.netty.buffer.ByteBuf;
 import io.netty.handler.codec.http.HttpHeaders;
 

@@ -1,0 +1,65 @@
+package dev.holdfast.app.cli;
+
+import dev.holdfast.translate.TranslateOptions;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The options of every command that reads manifests. */
+final class Manifests {
+    private static final Pattern RESOLVE = Pattern.compile(
+            "(?<service>[^/=\\s]+/[^/:=\\s]+(?::\\d{1,5})?)=(?<host>\\[[^]]+]|[^:\\[\\]\\s]+):(?<port>\\d{1,5})");
+
+    @Spec(Spec.Target.MIXEE)
+    private @SuppressWarnings("NullAway.Init") CommandSpec spec;
+
+    @Option(
+            names = {"-f", "--file"},
+            required = true,
+            paramLabel = "PATH",
+            description = "A manifest, or a folder of them. May be given several times.")
+    List<Path> paths = new ArrayList<>();
+
+    @Option(
+            names = "--port-offset",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Added to listener ports below 1024: with 8000, 443 is bound as 8443.")
+    int portOffset;
+
+    @Option(
+            names = "--resolve",
+            paramLabel = "NAMESPACE/SERVICE[:PORT]=HOST:PORT",
+            description = "Where a Service is, outside a cluster. May be given several times.")
+    List<String> resolve = new ArrayList<>();
+
+    TranslateOptions options() {
+        if (portOffset < 0 || portOffset > 64_511) {
+            throw wrong("--port-offset is " + portOffset + "; it lies between 0 and 64511");
+        }
+        Map<String, String> services = new HashMap<>();
+        for (String entry : resolve) {
+            Matcher parts = RESOLVE.matcher(entry);
+            if (!parts.matches() || Integer.parseInt(parts.group("port")) > 65_535) {
+                throw wrong(
+                        "--resolve " + entry
+                                + " is not NAMESPACE/SERVICE[:PORT]=HOST:PORT, for example home-automation/home-assistant:8123=192.168.1.20:8123");
+            }
+            String host = parts.group("host").replaceAll("[\\[\\]]", "");
+            services.put(parts.group("service"), host + ":" + parts.group("port"));
+        }
+        return new TranslateOptions(portOffset, services);
+    }
+
+    private ParameterException wrong(String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+}

@@ -1,0 +1,186 @@
+package dev.holdfast.app.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code holdfast streams}: the live streams of a gateway that runs on this machine. */
+@Command(
+        name = "streams",
+        description = "Shows the live streams of a running gateway, and closes one.",
+        subcommands = {StreamsCommand.Ls.class, StreamsCommand.Watch.class, StreamsCommand.Close.class})
+final class StreamsCommand implements Callable<Integer> {
+    @Spec
+    private @SuppressWarnings("NullAway.Init") CommandSpec spec;
+
+    @Mixin
+    private AdminOption admin = new AdminOption();
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        return list(admin, spec);
+    }
+
+    @Command(name = "ls", description = "Lists them once.")
+    static final class Ls implements Callable<Integer> {
+        @Spec
+        private @SuppressWarnings("NullAway.Init") CommandSpec spec;
+
+        @Mixin
+        private AdminOption admin = new AdminOption();
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            return list(admin, spec);
+        }
+    }
+
+    @Command(name = "watch", description = "Shows them anew each second, until Ctrl-C.")
+    static final class Watch implements Callable<Integer> {
+        @Spec
+        private @SuppressWarnings("NullAway.Init") CommandSpec spec;
+
+        @Mixin
+        private AdminOption admin = new AdminOption();
+
+        @Option(
+                names = "--count",
+                paramLabel = "N",
+                defaultValue = "0",
+                description = "Stops after N times (default: never).")
+        private int count;
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            boolean terminal = System.console() != null && System.console().isTerminal();
+            for (int i = 0; count == 0 || i < count; i++) {
+                if (i > 0) {
+                    TimeUnit.SECONDS.sleep(1);
+                }
+                if (terminal) {
+                    // Cursor home, then each line clears what it leaves of the one before (ECMA-48 CUP, ED).
+                    spec.commandLine().getOut().print("\u001b[H\u001b[J");
+                }
+                int code = list(admin, spec);
+                if (code != 0) {
+                    return code;
+                }
+            }
+            return 0;
+        }
+    }
+
+    @Command(
+            name = "close",
+            description = "Closes one: its client is told (WebSocket close 1001) and may connect again.")
+    static final class Close implements Callable<Integer> {
+        @Spec
+        private @SuppressWarnings("NullAway.Init") CommandSpec spec;
+
+        @Mixin
+        private AdminOption admin = new AdminOption();
+
+        @Parameters(paramLabel = "ID", description = "The stream's id, as ls shows it.")
+        private @SuppressWarnings("NullAway.Init") String id;
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            if (!id.matches("[0-9a-zA-Z]{1,20}")) {
+                spec.commandLine().getErr().println("holdfast: " + id + " is not a stream's id");
+                return 2;
+            }
+            HttpResponse<String> answer = ask(admin, "/api/streams/" + id, "DELETE");
+            if (answer.statusCode() == 200) {
+                spec.commandLine().getOut().println("closing " + id);
+                return 0;
+            }
+            spec.commandLine().getErr().println("holdfast: no open stream has the id " + id);
+            return 1;
+        }
+    }
+
+    private static int list(AdminOption admin, CommandSpec spec) throws IOException, InterruptedException {
+        PrintWriter out = spec.commandLine().getOut();
+        HttpResponse<String> answer = ask(admin, "/api/streams", "GET");
+        if (answer.statusCode() != 200) {
+            spec.commandLine().getErr().println("holdfast: the admin address answered " + answer.statusCode());
+            return 2;
+        }
+        JsonNode streams = new ObjectMapper().readTree(answer.body());
+        out.printf(
+                "%-6s %-10s %-22s %-32s %-40s %-18s %8s %10s %10s %s%n",
+                "ID", "KIND", "CLIENT", "HOST AND PATH", "ROUTE", "PROTOCOLS", "AGE", "IN", "OUT", "CLOSES");
+        long now = System.currentTimeMillis();
+        for (JsonNode s : streams) {
+            out.printf(
+                    "%-6s %-10s %-22s %-32s %-40s %-18s %8s %10s %10s %s%n",
+                    s.path("id").asText(),
+                    s.path("kind").asText(),
+                    s.path("client").asText(),
+                    s.path("host").asText() + s.path("path").asText(),
+                    s.path("route").asText(),
+                    s.path("downstreamProtocol").asText() + " > "
+                            + s.path("upstreamProtocol").asText(),
+                    age(now - s.path("openedAtMillis").asLong()),
+                    traffic(s, "messagesFromClient", "bytesFromClient"),
+                    traffic(s, "messagesToClient", "bytesToClient"),
+                    closes(s, now));
+        }
+        out.println(streams.size() + (streams.size() == 1 ? " stream" : " streams"));
+        out.flush();
+        return 0;
+    }
+
+    private static String age(long millis) {
+        Duration age = Duration.ofMillis(Math.max(millis, 0));
+        return age.toHours() > 0
+                ? age.toHours() + "h" + age.toMinutesPart() + "m"
+                : age.toMinutes() > 0 ? age.toMinutes() + "m" + age.toSecondsPart() + "s" : age.toSeconds() + "s";
+    }
+
+    private static String traffic(JsonNode stream, String messages, String bytes) {
+        long count = stream.path(messages).asLong();
+        return count > 0 ? count + " msg" : stream.path(bytes).asLong() + " B";
+    }
+
+    private static String closes(JsonNode stream, long now) {
+        long at = stream.path("closesAtMillis").asLong();
+        return at == 0 ? "-" : stream.path("closesBy").asText() + " in " + age(at - now);
+    }
+
+    private static HttpResponse<String> ask(AdminOption admin, String path, String method)
+            throws IOException, InterruptedException {
+        InetSocketAddress address = admin.address();
+        String host = address.getAddress().getHostAddress();
+        URI uri =
+                URI.create("http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + address.getPort() + path);
+        try (HttpClient client =
+                HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build()) {
+            return client.send(
+                    HttpRequest.newBuilder(uri)
+                            .method(method, HttpRequest.BodyPublishers.noBody())
+                            .timeout(Duration.ofSeconds(10))
+                            .build(),
+                    HttpResponse.BodyHandlers.ofString());
+        } catch (ConnectException refused) {
+            throw new IOException("no gateway answers at " + host + ":" + address.getPort()
+                    + "; start one with ./holdfast run, or name its admin address with --admin");
+        }
+    }
+}

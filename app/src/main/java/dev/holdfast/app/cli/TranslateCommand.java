@@ -1,0 +1,95 @@
+package dev.holdfast.app.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.holdfast.console.Tree;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.resource.read.ManifestReader;
+import dev.holdfast.resource.read.ReadResult;
+import dev.holdfast.translate.Translator;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.snakeyaml.engine.v2.api.Dump;
+import org.snakeyaml.engine.v2.api.DumpSettings;
+import org.snakeyaml.engine.v2.common.FlowStyle;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code holdfast translate -f PATH --to plan}: what the manifests mean, every default filled in. */
+@Command(
+        name = "translate",
+        description =
+                "Prints what manifests mean: listeners, routes and clusters, every value with where it came from.")
+final class TranslateCommand implements Callable<Integer> {
+    @Spec
+    private @SuppressWarnings("NullAway.Init") CommandSpec spec;
+
+    @Mixin
+    private Manifests manifests = new Manifests();
+
+    @Option(
+            names = "--to",
+            required = true,
+            paramLabel = "plan",
+            description = "What to translate to: ${COMPLETION-CANDIDATES}.")
+    private @SuppressWarnings("NullAway.Init") Target to;
+
+    @Option(
+            names = "-o",
+            paramLabel = "yaml|json",
+            defaultValue = "yaml",
+            description = "How to print (default: yaml).")
+    private Format format = Format.yaml;
+
+    enum Target {
+        plan
+    }
+
+    enum Format {
+        yaml,
+        json
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        ReadResult read = ManifestReader.read(manifests.paths);
+        Plan plan = Translator.translate(read.resources(), manifests.options());
+        List<Problem> problems = Stream.concat(read.problems().stream(), plan.problems().stream())
+                .distinct()
+                .toList();
+        problems.forEach(p -> spec.commandLine().getErr().println(p.render()));
+        if (read.unreadable()) {
+            return 2;
+        }
+        Map<String, Object> tree = new LinkedHashMap<>();
+        switch (to) {
+            case plan -> {
+                tree.put("listeners", Tree.of(plan.listeners()));
+                tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
+            }
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        switch (format) {
+            case yaml ->
+                out.print(new Dump(DumpSettings.builder()
+                                .setDefaultFlowStyle(FlowStyle.BLOCK)
+                                .setWidth(140)
+                                .setIndicatorIndent(2)
+                                .setIndentWithIndicator(true)
+                                .build())
+                        .dumpToString(tree));
+            case json ->
+                out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree));
+        }
+        out.flush();
+        return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
+    }
+}

@@ -1,0 +1,246 @@
+package dev.holdfast.app.run;
+
+import dev.holdfast.console.AdminServer;
+import dev.holdfast.console.AdminViews;
+import dev.holdfast.console.Reload;
+import dev.holdfast.dataplane.DataPlane;
+import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.plan.Applied;
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.ResourceSet;
+import dev.holdfast.resource.file.FileSource;
+import dev.holdfast.resource.read.ReadResult;
+import dev.holdfast.translate.Translator;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Files to resources to plan to data plane, at the start and after each change. A set with errors never replaces the
+ * plan that serves: its problems are told and the last good plan goes on.
+ */
+public final class Pipeline implements AutoCloseable {
+    private static final int RELOADS_KEPT = 100;
+
+    private final Settings settings;
+    private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final AccessLog log;
+    private final DataPlane plane;
+    private final AdminServer admin;
+    private final Optional<DevTls> devTls;
+    private final Deque<Reload> reloads = new ArrayDeque<>();
+    private final Set<String> told = new HashSet<>();
+    private @Nullable FileSource source;
+    private volatile Plan plan = Plan.EMPTY;
+    private volatile List<Problem> problems = List.of();
+    private volatile boolean ready;
+    private volatile boolean ending;
+    private @Nullable Integer refused;
+
+    public Pipeline(Settings settings) {
+        this.settings = settings;
+        this.log = settings.accessLog().map(AccessLog::to).orElseGet(AccessLog::off);
+        this.plane = new DataPlane(metrics, log);
+        this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
+        this.admin = new AdminServer(
+                settings.admin(),
+                new AdminViews(
+                        () -> plan, plane, metrics::scrape, () -> problems, () -> ready && !ending, this::reloads));
+    }
+
+    /** Reads, applies and serves; where that fails, the exit status, and nothing is left bound. */
+    public Optional<Integer> start() {
+        try {
+            admin.start();
+        } catch (IOException e) {
+            settings.messages()
+                    .println("holdfast: the admin address " + settings.admin().getHostString() + ":"
+                            + settings.admin().getPort()
+                            + " cannot be bound: it is in use. Choose another with --admin.");
+            return Optional.of(2);
+        }
+        source = new FileSource(settings.paths(), this::changed);
+        if (refused != null) {
+            return Optional.of(refused);
+        }
+        ready = true;
+        say("ready in " + sinceStart() + " ms");
+        for (Listener listener : plan.listeners()) {
+            say("  " + url(listener) + "  listener " + listener.name());
+        }
+        say("  " + adminUrl() + "  console");
+        return Optional.empty();
+    }
+
+    public String adminUrl() {
+        String host = settings.admin().getHostString();
+        return "http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + admin.port() + "/";
+    }
+
+    public int adminPort() {
+        return admin.port();
+    }
+
+    /** The port that a listener is bound to. */
+    public Plan plan() {
+        return plan;
+    }
+
+    /** Milliseconds since the command was typed, as the launcher noted it; else since the JVM began. */
+    private static long sinceStart() {
+        Long noted = Long.getLong("holdfast.started");
+        long began = noted == null
+                ? java.lang.management.ManagementFactory.getRuntimeMXBean().getStartTime()
+                : noted / 1000;
+        return System.currentTimeMillis() - began;
+    }
+
+    private static String url(Listener listener) {
+        return (listener.tls().isPresent() ? "https" : "http") + "://"
+                + listener.hostname().orElse("*") + ":" + listener.bindPort();
+    }
+
+    private synchronized void changed(ReadResult read) {
+        if (ending) {
+            return;
+        }
+        long start = System.nanoTime();
+        boolean first = !ready;
+        ResourceSet set = read.resources();
+        if (devTls.isPresent()) {
+            set = devTls.get().complete(set);
+        }
+        Plan next = Translator.translate(set, settings.options());
+        List<Problem> found = new ArrayList<>(Stream.concat(read.problems().stream(), next.problems().stream())
+                .distinct()
+                .toList());
+        boolean wrong = found.stream().anyMatch(Problem::isError);
+        if (next.listeners().isEmpty() && !wrong) {
+            found.add(nothingToServe());
+            wrong = first;
+        }
+        problems = List.copyOf(found);
+        tell(found);
+        if (wrong) {
+            refuse(first, read.unreadable() ? 2 : 1, start, found);
+            return;
+        }
+        if (!first && next.equals(plan)) {
+            return;
+        }
+        Applied applied = plane.apply(next);
+        if (!applied.accepted()) {
+            found.addAll(applied.problems());
+            problems = List.copyOf(found);
+            tell(applied.problems());
+            refuse(first, 2, start, applied.problems());
+            return;
+        }
+        plan = next;
+        String summary = count(next.listeners().size(), "listener") + ", "
+                + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
+                + " drained";
+        remember(true, applied.drainedStreams(), summary);
+        if (!first) {
+            say("applied in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary);
+        }
+    }
+
+    private Problem nothingToServe() {
+        return Problem.of(
+                ProblemCode.NOTHING_TO_SERVE,
+                Severity.WARNING,
+                Optional.empty(),
+                "the manifests hold no Gateway with a listener that can be bound, so there is nothing to serve",
+                "Add a Gateway with an HTTP or HTTPS listener.");
+    }
+
+    private void refuse(boolean first, int exit, long start, List<Problem> why) {
+        long errors = why.stream().filter(Problem::isError).count();
+        String summary = errors == 0 ? "nothing to serve" : count((int) errors, "error");
+        remember(false, 0, summary);
+        if (first) {
+            refused = exit;
+            say("not started: " + summary);
+        } else {
+
+            Counter.builder("holdfast.reloads")
+                    .description("Changes of the manifests, by what became of them")
+                    .tag("result", "refused")
+                    .register(metrics)
+                    .increment();
+            say("refused in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary
+                    + "; the last good manifests go on serving");
+        }
+    }
+
+    private static String count(int n, String what) {
+        return n + " " + what + (n == 1 ? "" : "s");
+    }
+
+    /** Each problem is told once for as long as it lasts. */
+    private void tell(List<Problem> found) {
+        Set<String> texts = found.stream().map(Problem::render).collect(Collectors.toSet());
+        for (Problem problem : found) {
+            if (told.add(problem.render())) {
+                settings.messages().println(problem.render());
+            }
+        }
+        told.retainAll(texts);
+    }
+
+    private void remember(boolean applied, int drained, String summary) {
+        synchronized (reloads) {
+            reloads.addFirst(new Reload(System.currentTimeMillis(), applied, drained, summary));
+            while (reloads.size() > RELOADS_KEPT) {
+                reloads.removeLast();
+            }
+        }
+    }
+
+    private List<Reload> reloads() {
+        synchronized (reloads) {
+            return List.copyOf(reloads);
+        }
+    }
+
+    private void say(String line) {
+        settings.messages().println("holdfast: " + line);
+    }
+
+    /** Says goodbye to every stream and waits for them as long as the settings say. */
+    public void drain() {
+        ending = true;
+        int open = plane.list().size();
+        say("ending: " + count(open, "stream") + " to say goodbye to, at most "
+                + settings.drainTimeout().toSeconds() + " s; a second signal ends at once");
+        plane.drain(settings.drainTimeout());
+    }
+
+    @Override
+    public void close() {
+        ending = true;
+        FileSource watching = source;
+        if (watching != null) {
+            watching.close();
+        }
+        admin.close();
+        plane.close();
+        log.close();
+    }
+}

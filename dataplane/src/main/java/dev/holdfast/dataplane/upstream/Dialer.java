@@ -1,0 +1,223 @@
+package dev.holdfast.dataplane.upstream;
+
+import dev.holdfast.dataplane.message.ProxyFailure;
+import dev.holdfast.plan.Cluster;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ConnectTimeoutException;
+import io.netty.channel.EventLoop;
+import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.resolver.AddressResolverGroup;
+import io.netty.util.NetUtil;
+import io.netty.util.concurrent.Future;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnknownHostException;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Opens connections to backends on one loop: a name to its addresses, one after another until one answers, within the
+ * connect timeout; then TLS where there is TLS.
+ */
+final class Dialer {
+    private static final long LEAST_PER_ADDRESS_MILLIS = 200;
+
+    private final EventLoop loop;
+    private final AddressResolverGroup<InetSocketAddress> resolver;
+
+    Dialer(EventLoop loop, AddressResolverGroup<InetSocketAddress> resolver) {
+        this.loop = loop;
+        this.resolver = resolver;
+    }
+
+    /** What comes of a dial: {@code connected} then {@code ready}, or {@code failed} once. */
+    interface Done {
+        /** TCP stands; from here on the channel's end says when it is over. */
+        void connected(Channel channel);
+
+        /** The channel speaks; TLS is done where there is TLS. */
+        void ready(Channel channel);
+
+        /** {@code connected} tells whether that was called before. */
+        void failed(ProxyFailure failure, boolean connected);
+    }
+
+    void dial(ClusterState cluster, Cluster.Endpoint endpoint, boolean offerHttp2, Done done) {
+        if (endpoint.isUnix()) {
+            if (Transport.hasUnix()) {
+                new Attempt(cluster, endpoint, offerHttp2, List.of(new DomainSocketAddress(endpoint.host())), done)
+                        .next();
+            } else {
+                done.failed(ProxyFailure.CONNECT_REFUSED, false);
+            }
+            return;
+        }
+        byte[] literal = NetUtil.createByteArrayFromIpAddressString(endpoint.host());
+        if (literal != null) {
+            new Attempt(cluster, endpoint, offerHttp2, List.of(address(literal, endpoint.port())), done).next();
+            return;
+        }
+        resolver.getResolver(loop)
+                .resolveAll(InetSocketAddress.createUnresolved(endpoint.host(), endpoint.port()))
+                .addListener((Future<List<InetSocketAddress>> found) -> {
+                    if (!found.isSuccess() || found.getNow().isEmpty()) {
+                        done.failed(ProxyFailure.DNS_FAILED, false);
+                        return;
+                    }
+                    List<InetSocketAddress> all = found.getNow();
+                    // Names with several addresses spread their load by where each dial begins.
+                    int from = ThreadLocalRandom.current().nextInt(all.size());
+                    List<SocketAddress> turned = java.util.stream.IntStream.range(0, all.size())
+                            .<SocketAddress>mapToObj(i -> all.get((from + i) % all.size()))
+                            .toList();
+                    new Attempt(cluster, endpoint, offerHttp2, turned, done).next();
+                });
+    }
+
+    private static SocketAddress address(byte[] literal, int port) {
+        try {
+            return new InetSocketAddress(InetAddress.getByAddress(literal), port);
+        } catch (UnknownHostException impossible) {
+            throw new IllegalStateException("an address of 4 or 16 octets", impossible);
+        }
+    }
+
+    /** One dial: its addresses in turn. */
+    private final class Attempt {
+        private final ClusterState cluster;
+        private final Cluster.Endpoint endpoint;
+        private final boolean offerHttp2;
+        private final List<? extends SocketAddress> addresses;
+        private final Done done;
+        private final long deadlineNanos;
+        private int at;
+
+        Attempt(
+                ClusterState cluster,
+                Cluster.Endpoint endpoint,
+                boolean offerHttp2,
+                List<? extends SocketAddress> addresses,
+                Done done) {
+            this.cluster = cluster;
+            this.endpoint = endpoint;
+            this.offerHttp2 = offerHttp2;
+            this.addresses = addresses;
+            this.done = done;
+            this.deadlineNanos =
+                    System.nanoTime() + cluster.config().connectTimeout().toNanos();
+        }
+
+        void next() {
+            SslHandler tls;
+            try {
+                tls = tls();
+            } catch (SSLException e) {
+                done.failed(ProxyFailure.UPSTREAM_TLS, false);
+                return;
+            }
+            SocketAddress address = addresses.get(at++);
+            ChannelFuture connecting =
+                    bootstrap().handler(new Handshake(tls, done)).connect(address);
+            connecting.addListener(result -> {
+                if (result.isSuccess()) {
+                    done.connected(connecting.channel());
+                    if (tls == null) {
+                        connecting.channel().pipeline().removeFirst();
+                        done.ready(connecting.channel());
+                    }
+                } else if (at < addresses.size() && System.nanoTime() < deadlineNanos) {
+                    next();
+                } else {
+                    done.failed(
+                            result.cause() instanceof ConnectTimeoutException
+                                    ? ProxyFailure.CONNECT_TIMEOUT
+                                    : ProxyFailure.CONNECT_REFUSED,
+                            false);
+                }
+            });
+        }
+
+        private Bootstrap bootstrap() {
+            long left = Math.max(TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime()), 1);
+            long share = Math.max(left / (addresses.size() - at + 1), Math.min(left, LEAST_PER_ADDRESS_MILLIS));
+            Bootstrap bootstrap = new Bootstrap()
+                    .group(loop)
+                    .disableResolver()
+                    .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) Math.min(share, Integer.MAX_VALUE));
+            if (endpoint.isUnix()) {
+                return bootstrap.channel(Transport.unix());
+            }
+            Transport.keepalive(bootstrap, cluster.config().tcpKeepalive());
+            return bootstrap
+                    .channel(Transport.socket())
+                    .option(ChannelOption.TCP_NODELAY, true)
+                    .option(ChannelOption.ALLOW_HALF_CLOSURE, true);
+        }
+
+        private @Nullable SslHandler tls() throws SSLException {
+            if (cluster.config().tls().isEmpty()) {
+                return null;
+            }
+            String sni = cluster.config().tls().get().sni();
+            SslHandler handler = cluster.tls(offerHttp2)
+                    .newHandler(
+                            ByteBufAllocator.DEFAULT,
+                            sni.isEmpty() ? endpoint.host() : sni,
+                            Math.max(endpoint.port(), 0));
+            handler.setHandshakeTimeoutMillis(
+                    Math.max(cluster.config().connectTimeout().toMillis(), 1));
+            return handler;
+        }
+    }
+
+    /** Stands on a fresh connection until TLS is done. */
+    private static final class Handshake extends ChannelInboundHandlerAdapter {
+        private final @Nullable SslHandler tls;
+        private final Done done;
+        private boolean over;
+
+        Handshake(@Nullable SslHandler tls, Done done) {
+            this.tls = tls;
+            this.done = done;
+        }
+
+        @Override
+        public void handlerAdded(ChannelHandlerContext ctx) {
+            if (tls != null) {
+                ctx.pipeline().addFirst("tls", tls);
+            }
+        }
+
+        @Override
+        public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+            if (event instanceof SslHandshakeCompletionEvent handshake && !over) {
+                over = true;
+                if (handshake.isSuccess()) {
+                    ctx.pipeline().remove((ChannelHandler) this);
+                    done.ready(ctx.channel());
+                } else {
+                    ctx.close();
+                    done.failed(ProxyFailure.UPSTREAM_TLS, true);
+                }
+            }
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
+    }
+}

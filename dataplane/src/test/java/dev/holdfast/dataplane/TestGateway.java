@@ -1,0 +1,219 @@
+package dev.holdfast.dataplane;
+
+import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.plan.Applied;
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.Http2Settings;
+import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Route;
+import dev.holdfast.plan.Tls;
+import dev.holdfast.plan.VirtualHost;
+import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.ResourceRef;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** One listener, one route, one cluster at a backend that a test scripts; what matters to a test it sets before start. */
+final class TestGateway implements AutoCloseable {
+    static final Origin ORIGIN =
+            new Origin(new ResourceRef("gateway.networking.k8s.io", "Gateway", "d", "g"), "spec", Optional.empty());
+    static final String HANDSHAKE = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    final SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    final DataPlane plane;
+    final List<String> heads = new CopyOnWriteArrayList<>();
+    private final ServerSocket server;
+    private final int bindPort;
+
+    HttpSettings http = HttpSettings.DEFAULT;
+    Optional<Tls> tls = Optional.empty();
+    Duration requestTimeout = Duration.ZERO;
+    Duration backendTimeout = Duration.ZERO;
+    Duration idleTimeout = Duration.ZERO;
+    Duration maxStreamDuration = Duration.ZERO;
+    int maxStreams;
+    Cluster.Protocol protocol = Cluster.Protocol.AUTO;
+    Optional<Cluster.UpstreamTls> upstreamTls = Optional.empty();
+    Optional<Cluster.Endpoint> endpoint = Optional.empty();
+    String cluster = "c";
+    List<String> routes = List.of("d/app");
+
+    /** One connection of the backend's: reads heads, answers bytes. */
+    interface Script {
+        void serve(String head, InputStream in, OutputStream out) throws Exception;
+    }
+
+    TestGateway(Script script) throws IOException {
+        this(script, 2);
+    }
+
+    TestGateway(Script script, int loops) throws IOException {
+        plane = new DataPlane(registry, AccessLog.off(), loops);
+        server = new ServerSocket(0, 100, InetAddress.getLoopbackAddress());
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            bindPort = free.getLocalPort();
+        }
+        Thread.ofVirtual().start(() -> {
+            while (!server.isClosed()) {
+                try {
+                    Socket socket = server.accept();
+                    Thread.ofVirtual().start(() -> serve(socket, script));
+                } catch (IOException closed) {
+                    return;
+                }
+            }
+        });
+    }
+
+    private void serve(Socket socket, Script script) {
+        try (socket;
+                InputStream in = new BufferedInputStream(socket.getInputStream());
+                OutputStream out = socket.getOutputStream()) {
+            for (String head = head(in); !head.isEmpty(); head = head(in)) {
+                heads.add(head);
+                script.serve(head, in, out);
+                out.flush();
+            }
+        } catch (Exception ended) {
+            // Whatever ended this conversation, the client's side of the test sees it.
+        }
+    }
+
+    private static String head(InputStream in) throws IOException {
+        StringBuilder text = new StringBuilder();
+        while (text.indexOf("\r\n\r\n") < 0) {
+            int octet = in.read();
+            if (octet < 0) {
+                return "";
+            }
+            text.append((char) octet);
+        }
+        return text.toString();
+    }
+
+    static Script says(String answer) {
+        return (head, in, out) -> out.write(answer.getBytes(StandardCharsets.ISO_8859_1));
+    }
+
+    /** Answers each request with its path, and echoes after a WebSocket handshake. */
+    static Script tells() {
+        return (head, in, out) -> {
+            if (head.toLowerCase(java.util.Locale.ROOT).contains("upgrade: websocket")) {
+                write(
+                        out,
+                        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n");
+                in.transferTo(out);
+                return;
+            }
+            String path = head.split(" ")[1];
+            write(out, "HTTP/1.1 200 OK\r\nContent-Length: " + path.length() + "\r\n\r\n" + path);
+        };
+    }
+
+    static void write(OutputStream out, String text) throws IOException {
+        out.write(text.getBytes(StandardCharsets.ISO_8859_1));
+        out.flush();
+    }
+
+    Plan plan() {
+        Cluster made = new Cluster(
+                cluster,
+                List.of(endpoint.orElse(new Cluster.Endpoint("127.0.0.1", server.getLocalPort()))),
+                protocol,
+                false,
+                upstreamTls,
+                Cluster.CircuitBreaker.DEFAULT,
+                maxStreams,
+                Optional.empty(),
+                Duration.ofSeconds(2),
+                Duration.ofMinutes(1),
+                Duration.ZERO,
+                Http2Settings.DEFAULT,
+                ORIGIN);
+        List<Route> all = new ArrayList<>();
+        for (String route : routes) {
+            all.add(new Route(
+                    route + "/0/0",
+                    route,
+                    new Route.Match(new Route.PathMatch.Prefix("/"), "", List.of(), List.of()),
+                    new Route.Action.Forward(List.of(new Route.Destination(cluster, 1, 0, List.of()))),
+                    List.of(),
+                    requestTimeout,
+                    backendTimeout,
+                    idleTimeout,
+                    maxStreamDuration,
+                    Set.of("websocket"),
+                    ORIGIN));
+        }
+        Listener listener = new Listener(
+                "d/g/http", 80, bindPort, Optional.empty(), tls, http, List.of(new VirtualHost("*", all)), ORIGIN);
+        return new Plan(List.of(listener), Map.of(cluster, made), List.of());
+    }
+
+    TestGateway start() {
+        Applied applied = plane.apply(plan());
+        if (!applied.accepted()) {
+            throw new IllegalStateException(applied.problems().toString());
+        }
+        return this;
+    }
+
+    int port() {
+        return bindPort;
+    }
+
+    int backendPort() {
+        return server.getLocalPort();
+    }
+
+    /** A connection on which {@code bytes} have been sent. */
+    Socket client(String bytes) throws IOException {
+        Socket socket = new Socket(InetAddress.getLoopbackAddress(), bindPort);
+        socket.setSoTimeout(20_000);
+        socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
+        return socket;
+    }
+
+    /** Everything until the gateway ends the connection. */
+    String all(String bytes) throws IOException {
+        try (Socket socket = client(bytes)) {
+            return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+        }
+    }
+
+    static String until(Socket socket, String end) throws IOException {
+        StringBuilder text = new StringBuilder();
+        InputStream in = socket.getInputStream();
+        while (!text.toString().endsWith(end)) {
+            int octet = in.read();
+            if (octet < 0) {
+                throw new IOException("ended after: " + text);
+            }
+            text.append((char) octet);
+        }
+        return text.toString();
+    }
+
+    @Override
+    public void close() throws IOException {
+        plane.close();
+        server.close();
+    }
+}

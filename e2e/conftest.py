@@ -1,0 +1,84 @@
+import asyncio
+import os
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from lib.backend import Backend  # noqa: E402
+from lib.gateway import Gateway, offset_for  # noqa: E402
+from lib import manifests  # noqa: E402
+
+STRICT = os.environ.get("HOLDFAST_E2E") == "strict"
+
+
+def need(tool):
+    """A tool that is absent is a failure in CI and a loud skip elsewhere."""
+    if shutil.which(tool):
+        return
+    if STRICT:
+        pytest.fail(f"{tool} is not installed", pytrace=False)
+    pytest.skip(f"SKIPPED: {tool} is not installed")
+
+
+@pytest.fixture
+def chromium():
+    need("chromium")
+    return shutil.which("chromium")
+
+
+@pytest.fixture
+def backend():
+    made = Backend()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def example(tmp_path):
+    return manifests.copy_example("websocket", tmp_path)
+
+
+class Seed:
+    """The seed's example running, with its Service at the test's backend."""
+
+    def __init__(self, folder, backend, *more, resolve=True):
+        self.folder, self.backend = folder, backend
+        self.offset = offset_for(443, 80)
+        self.https, self.http, self.host = 443 + self.offset, 80 + self.offset, manifests.HOST
+        if resolve:
+            more = ("--resolve", f"home-automation/home-assistant=127.0.0.1:{backend.port}", *more)
+        self.gateway = Gateway("-f", folder, "--port-offset", self.offset, "--dev-tls", *more)
+
+
+@pytest.fixture
+def seed(example, backend):
+    made = Seed(example, backend)
+    with made.gateway:
+        made.gateway.ready()
+        yield made
+
+
+@pytest.fixture
+def seed_with(example, backend):
+    """For tests that edit the manifests or add options first."""
+    running = []
+
+    def start(*more, **how):
+        made = Seed(example, backend, *more, **how)
+        running.append(made)
+        made.gateway.ready()
+        return made
+
+    start.folder = example
+    yield start
+    for made in running:
+        made.gateway.__exit__()
+
+
+@pytest.fixture
+def go():
+    """Runs a coroutine to its end."""
+    return lambda coroutine: asyncio.run(asyncio.wait_for(coroutine, 240))

@@ -1,0 +1,143 @@
+"""Starts ./holdfast as a user does, waits until it answers, and ends it by its own process id."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HOLDFAST = str(ROOT / "holdfast")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def offset_for(*ports):
+    """An offset that makes free ports of these."""
+    for _ in range(200):
+        offset = free_port() - ports[0]
+        if offset < 1024:
+            continue
+        try:
+            for p in ports:
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", p + offset))
+            return offset
+        except (OSError, OverflowError):
+            continue
+    raise RuntimeError("no free ports")
+
+
+class Gateway:
+    def __init__(self, *args, admin=True, command="run", env=None):
+        self.admin_port = free_port()
+        line = [HOLDFAST, command, *map(str, args)]
+        if admin:
+            line += ["--admin", f"127.0.0.1:{self.admin_port}"]
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **(env or {})})
+        self.out, self.err = [], []
+        self._threads = [threading.Thread(target=self._collect, args=a, daemon=True) for a in ((self.process.stdout, self.out), (self.process.stderr, self.err))]
+        for t in self._threads:
+            t.start()
+
+    @staticmethod
+    def _collect(stream, lines):
+        for line in stream:
+            lines.append(line.rstrip("\n"))
+
+    def ready(self, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise AssertionError(f"holdfast ended with {self.process.returncode}\n{self.text()}")
+            try:
+                if self.get("/readyz")[0] == 200:
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"not ready in {seconds} s\n{self.text()}")
+
+    def text(self):
+        return "\n".join(self.out + self.err)
+
+    def get(self, path, method="GET", headers=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method, headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as e:
+            return e.code, e.read().decode()
+
+    def json(self, path):
+        status, body = self.get(path)
+        assert status == 200, (status, body)
+        return json.loads(body)
+
+    def access_log(self):
+        return [json.loads(line) for line in self.out if line.startswith("{")]
+
+    def reloads(self):
+        return self.json("/api/reloads")
+
+    def wait_reload(self, count, seconds=10):
+        """Until so many changes have been dealt with, the first reading counted."""
+        wait(lambda: len(self.reloads()) >= count, seconds, lambda: f"{len(self.reloads())} of {count} reloads\n{self.text()}")
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def ended(self, seconds=60):
+        """The exit status, once it has ended by itself."""
+        return self.process.wait(seconds)
+
+    def end(self, seconds=60):
+        """The exit status; ends the process where it runs yet."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError("did not end on SIGTERM\n" + self.text())
+        for t in self._threads:
+            t.join(5)
+        return self.process.returncode
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            time.sleep(0.05)
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+
+
+def wait(condition, seconds=10, what=lambda: "condition"):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what()}")
+
+
+def run(*args, timeout=120):
+    """A command that ends by itself: (exit status, stdout, stderr)."""
+    done = subprocess.run([HOLDFAST, *map(str, args)], capture_output=True, text=True, cwd=ROOT, timeout=timeout)
+    return done.returncode, done.stdout, done.stderr

@@ -1,0 +1,116 @@
+"""A change never cuts a stream it does not concern: 200 streams through 50 changes of every kind."""
+import asyncio
+
+from lib import manifests
+from lib.backend import Backend
+from lib.clients import Http2, WebSocket
+
+STREAMS = 200
+CHANGES = 50
+
+
+def changes(seed, folder, spare, scratch):
+    """Each yields after it has written one change."""
+    def rewrite(name, text):
+        manifests.write(folder / name, text)
+
+    kinds = [
+        lambda i: rewrite("other.yaml", manifests.route(f"other{i}", spare.port)),
+        lambda i: (folder / "other.yaml").unlink(),
+        lambda i: manifests.replace(folder / "3-home-assistant.yaml", "connectionIdleTimeout: " + state["idle"], "connectionIdleTimeout: " + turn("idle", f"{3000 + i}s")),
+        lambda i: manifests.replace(folder / "3-home-assistant.yaml", "maxConnections: " + state["max"], "maxConnections: " + turn("max", str(1000 + i))),
+        lambda i: rewrite("secret.yaml", manifests.secret("home-assistant-tls", [seed.host], scratch)),
+        lambda i: manifests.replace(folder / "gateway.yaml", "    - name: http\n", f"    - name: more\n      protocol: HTTP\n      port: {spare_port}\n    - name: http\n"),
+        lambda i: manifests.replace(folder / "gateway.yaml", f"    - name: more\n      protocol: HTTP\n      port: {spare_port}\n", ""),
+        lambda i: manifests.replace(folder / "gateway.yaml", "    - name: http\n", "    - name: also\n      protocol: HTTPS\n      port: 443\n      hostname: also.example.test\n      tls: {certificateRefs: [{name: home-assistant-tls}]}\n    - name: http\n"),
+        lambda i: manifests.replace(folder / "gateway.yaml", "    - name: also\n      protocol: HTTPS\n      port: 443\n      hostname: also.example.test\n      tls: {certificateRefs: [{name: home-assistant-tls}]}\n", ""),
+        lambda i: manifests.replace(folder / "route.yaml", "    - matches:", f"    - name: rule{i}\n      matches:"),
+        lambda i: manifests.replace(folder / "route.yaml", f"    - name: rule{i - 1}\n      matches:", "    - matches:"),
+        lambda i: rewrite("slices.yaml", manifests.endpoints("home-assistant", seed.backend.port, spare.port)),
+        lambda i: rewrite("slices.yaml", manifests.endpoints("home-assistant", seed.backend.port)),
+    ]
+    from lib.gateway import free_port
+    spare_port = free_port()
+    state = {"idle": "3600s", "max": "1024"}
+
+    def turn(key, value):
+        state[key] = value
+        return value
+
+    done = 0
+    while done < CHANGES:
+        kinds[done % len(kinds)](done)
+        done += 1
+        yield done
+
+
+def test_200_streams_live_through_50_changes(seed_with, backend, go, tmp_path):
+    spare = Backend("spare")
+    manifests.write(seed_with.folder / "slices.yaml", manifests.endpoints("home-assistant", backend.port))
+    seed = seed_with(resolve=False)
+
+    async def talk():
+        sockets = []
+        for i in range(STREAMS // 2):
+            sockets.append(await WebSocket.connect(seed.http, seed.host))
+        for i in range(STREAMS // 4):
+            sockets.append(await WebSocket.connect(seed.https, seed.host, tls=True))
+        for _ in range(2):
+            h2 = await Http2.connect(seed.https, seed.host)
+            for i in range(STREAMS // 8):
+                sockets.append(await h2.websocket())
+        assert {s.status for s in sockets} <= {101, 200}
+        assert len(seed.gateway.json("/api/streams")) == STREAMS
+        for n in changes(seed, seed.folder, spare, tmp_path):
+            for _ in range(400):
+                if len(seed.gateway.reloads()) > n:
+                    break
+                await asyncio.sleep(0.02)
+            await asyncio.gather(*(s.echo(f"after {n}") for s in sockets))
+        return sockets
+
+    async def all_of_it():
+        sockets = await talk()
+        assert [s.closed for s in sockets if s.closed is not None] == []
+        return len(sockets)
+
+    assert go(all_of_it()) == STREAMS
+    reloads = seed.gateway.reloads()
+    assert [r["applied"] for r in reloads] == [True] * (CHANGES + 1), reloads
+    assert sum(r["drainedStreams"] for r in reloads) == 0
+    spare.stop()
+
+
+def test_a_removed_route_says_goodbye_and_others_stay(seed, go):
+    spare = Backend("spare")
+    manifests.write(seed.folder / "other.yaml", manifests.route("other", spare.port))
+    seed.gateway.wait_reload(2)
+
+    async def talk():
+        stays = [await WebSocket.connect(seed.http, seed.host) for _ in range(10)]
+        goes = [await WebSocket.connect(seed.http, "other.example.test") for _ in range(10)]
+        (seed.folder / "other.yaml").unlink()
+        for _ in range(400):
+            if all(s.closed for s in goes):
+                break
+            await asyncio.sleep(0.05)
+        assert [s.closed for s in goes] == [1001] * 10
+        for s in stays:
+            await s.echo("still here")
+    go(talk())
+    assert spare.closes == [1001] * 10
+    spare.stop()
+
+
+def test_a_removed_listener_drains_its_own_streams_only(seed, go):
+    async def talk():
+        plain = await WebSocket.connect(seed.http, seed.host)
+        tls = await WebSocket.connect(seed.https, seed.host, tls=True)
+        manifests.replace(seed.folder / "gateway.yaml", "    - name: http\n      protocol: HTTP\n      port: 80\n", "")
+        for _ in range(400):
+            if plain.closed:
+                break
+            await asyncio.sleep(0.05)
+        assert plain.closed == 1001
+        await tls.echo("still here")
+    go(talk())
