@@ -27,7 +27,6 @@ import dev.holdfast.doctor.probe.UpgradeOverHttp2Probe;
 import dev.holdfast.doctor.probe.UpgradeProbe;
 import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.report.Report.Verdict;
-import dev.holdfast.doctor.wire.Answer;
 import dev.holdfast.doctor.wire.Deadline;
 import dev.holdfast.doctor.wire.Dialer;
 import dev.holdfast.doctor.wire.Transcript;
@@ -161,13 +160,8 @@ public final class Doctor {
         return readings.failed(PageProbe.HTTP1, Kind.NOT_PLAIN, Kind.CLOSED, Kind.RESET)
                 || readings.find(PageProbe.Http1Page.class)
                         .map(p -> p.page().last())
-                        .filter(a -> a.status() == 400 && saysTls(a))
+                        .filter(SchemeProbe::asksForTls)
                         .isPresent();
-    }
-
-    /** nginx: "The plain HTTP request was sent to HTTPS port"; Go: "Client sent an HTTP request to an HTTPS server". */
-    private static boolean saysTls(Answer answer) {
-        return answer.contains("HTTPS port") || answer.contains("HTTPS server") || answer.contains("requires TLS");
     }
 
     private boolean somethingAnswers() {

@@ -12,6 +12,7 @@ import dev.holdfast.doctor.probe.Target;
 import dev.holdfast.doctor.probe.TlsProbe.Tls;
 import dev.holdfast.doctor.probe.UpgradeProbe.Upgrade;
 import dev.holdfast.doctor.wire.Answer;
+import dev.holdfast.doctor.wire.WireException.Kind;
 import java.util.Optional;
 
 /** What the rules look at. */
@@ -30,6 +31,13 @@ record Case(Target target, Options options, Readings readings, Manifests manifes
 
     Optional<Tls> tls() {
         return find(Tls.class);
+    }
+
+    /** HTTP/2 comes through and HTTP/1.1 does not, be it by ALPN or by cutting what is not HTTP/2. */
+    boolean refusesHttp1() {
+        boolean cut = pageByHttp2().isPresent()
+                && readings.failed(PageProbe.HTTP1, Kind.CLOSED, Kind.RESET, Kind.NOT_HTTP, Kind.TLS);
+        return tls().filter(t -> t.speaksHttp2() && (!t.speaksHttp1() || cut)).isPresent();
     }
 
     Optional<Handshake> handshake() {

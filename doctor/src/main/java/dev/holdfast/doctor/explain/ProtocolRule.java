@@ -41,7 +41,7 @@ final class ProtocolRule implements Rule {
     private static Optional<Finding> alpn(Case seen, Tls tls) {
         boolean overHttp2 =
                 seen.extendedConnect().filter(ExtendedConnect::works).isPresent();
-        if (tls.speaksHttp2() && !tls.speaksHttp1()) {
+        if (seen.refusesHttp1()) {
             return Optional.of(h2Only(seen, overHttp2));
         }
         if (tls.speaksHttp2() && tls.preference() == Preference.HTTP1) {
@@ -57,7 +57,7 @@ final class ProtocolRule implements Rule {
     private static Finding h2Only(Case seen, boolean overHttp2) {
         Finding finding = Finding.of(
                 Code.ALPN_H2_ONLY,
-                "A WebSocket handshake of HTTP/1.1 cannot even begin: the TLS handshake ends with no_application_protocol."
+                "A WebSocket handshake of HTTP/1.1 cannot even begin: the server ends the connection of whoever speaks it."
                         + (overHttp2
                                 ? " Browsers get through by RFC 8441, which works here; nearly all other WebSocket clients"
                                         + " (Python, Go, Java, curl) speak HTTP/1.1 only and fail."
