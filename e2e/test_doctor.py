@@ -118,6 +118,11 @@ def test_envoy_with_http2_only(doctor, peer, application, authority):
     assert doctor(WSS, envoy.port)["codes"] == ["ALPN_H2_ONLY"]
 
 
+def test_envoy_with_http2_only_in_alpn_takes_http1_all_the_same(doctor, peer, application, authority):
+    envoy = peer(peers.envoy, application.port, authority.issue(), alpn=("h2",))
+    assert doctor(WSS, envoy.port)["codes"] == ["H2_WITHOUT_WEBSOCKET"]
+
+
 def test_envoy_that_passes_the_client_protocol_on(doctor, peer, application, authority):
     envoy = peer(peers.envoy, application.port, authority.issue(), client_protocol=True)
     assert doctor(WSS, envoy.port)["codes"] == ["H2_WITHOUT_WEBSOCKET", "USE_CLIENT_PROTOCOL"]
@@ -163,6 +168,14 @@ def test_nginx_that_cuts_silent_streams(doctor, peer, application):
     report = doctor(WS, nginx.port, "--deep", "--deep-time", "5s")
     assert report["codes"] == ["IDLE_CUT"]
     assert "with a ping every" in lines(report)["idle"]
+
+
+def test_nginx_that_buffers_events(doctor, peer, application):
+    nginx = peer(peers.nginx, "proxy_buffering on;", application.port)
+    report = doctor(f"http://{peers.HOST}/ten-events", nginx.port)
+    assert report["codes"] == ["EVENTS_BUFFERED"]
+    report = doctor(f"http://{peers.HOST}/ten-events", application.port)
+    assert report["codes"] == []
 
 
 def test_nginx_with_a_certificate_that_has_expired(doctor, peer, application, authority):

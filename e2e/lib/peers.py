@@ -31,12 +31,25 @@ class Application(Backend):
     def stop(self):
         """Streams may be open still; they end first, quietly."""
         async def end():
+            self._loop.set_exception_handler(lambda *_: None)
             others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(5)
         super().stop()
+
+    async def _one(self, reader, writer):
+        peeked = await reader.readuntil(b"\r\n\r\n")
+        if peeked.startswith(b"GET /ten-events "):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+            for n in range(10):
+                writer.write(b"data: %d\n\n" % n)
+                await writer.drain()
+                await asyncio.sleep(0.12)
+            return False
+        reader._buffer[:0] = peeked
+        return await super()._one(reader, writer)
 
     async def _websocket(self, headers, reader, writer):
         origin = headers.get("origin", "").split("://")[-1]

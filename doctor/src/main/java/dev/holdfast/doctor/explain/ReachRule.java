@@ -25,7 +25,7 @@ final class ReachRule implements Rule {
             findings.add(otherScheme(seen, other.get()));
         } else if (tls.isPresent()) {
             findings.add(tlsFailed(tls.get()));
-        } else {
+        } else if (!seen.refusesHttp1()) {
             seen.readings()
                     .failure(PageProbe.HTTP1)
                     .flatMap(f -> noPage(seen, f))

@@ -94,7 +94,7 @@ public record Exam(Target target, Options options, Readings readings, Dialer dia
 
     /** A request on a connection of its own, by HTTP/1.1, or by HTTP/2 where there is nothing else. */
     public Answer fetch(Request request) throws IOException {
-        if (readings.failed("page-http1", WireException.Kind.NO_ALPN)) {
+        if (speaksHttp2() && readings.failure(PageProbe.HTTP1).isPresent()) {
             try (Http2 connection = http2()) {
                 return connection.exchange(request, target.scheme(), PAGE_BYTES, deadline);
             }
