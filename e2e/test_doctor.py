@@ -105,7 +105,7 @@ def test_envoy_takes_no_websocket_over_http2(doctor, peer, application, authorit
     assert report["codes"] == ["H2_WITHOUT_WEBSOCKET"]
     assert "answered 400" in lines(report)["upgrade-over-http2"]
     cures = json.dumps(report["findings"][0]["cures"])
-    assert "every browser" in cures and "changes nothing" in cures and "502" in cures
+    assert "every browser" in cures and "changes nothing" in cures and "502" in cures and "400" in cures
 
 
 def test_envoy_with_http1_first(doctor, peer, application, authority):

@@ -33,6 +33,8 @@ import dev.holdfast.doctor.wire.Transcript;
 import dev.holdfast.doctor.wire.WireException;
 import dev.holdfast.doctor.wire.WireException.Kind;
 import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import java.io.IOException;
@@ -83,9 +85,8 @@ public final class Doctor {
                     .orElse("the manifests cannot be read"));
         }
         Optional<String> cannot = walk();
-        List<Finding> findings = cannot.isPresent()
-                ? List.of()
-                : Diagnosis.of(target, options, readings, Manifests.of(manifests.resources(), target));
+        Manifests concerned = Manifests.of(manifests.resources(), target);
+        List<Finding> findings = cannot.isPresent() ? List.of() : Diagnosis.of(target, options, readings, concerned);
         Verdict verdict = cannot.isPresent()
                 ? Verdict.CANNOT_PROBE
                 : findings.stream().anyMatch(Finding::counts) ? Verdict.FINDINGS : Verdict.HEALTHY;
@@ -100,8 +101,23 @@ public final class Doctor {
                 transcript.connections(),
                 transcript.requests(),
                 transcript.lines(),
-                manifests.problems().stream().filter(Problem::isError).toList(),
+                problems(manifests, concerned),
                 Duration.ofNanos(System.nanoTime() - start));
+    }
+
+    private List<Problem> problems(ReadResult manifests, Manifests concerned) {
+        List<Problem> problems = new ArrayList<>(
+                manifests.problems().stream().filter(Problem::isError).toList());
+        if (!options.manifests().isEmpty() && concerned.route().isEmpty()) {
+            problems.add(Problem.of(
+                    ProblemCode.NO_HOSTNAME,
+                    Severity.WARNING,
+                    Optional.empty(),
+                    "no HTTPRoute of these manifests is for " + target.host() + target.path()
+                            + ", so that no line of theirs can be named",
+                    "Give the manifests that serve this URL."));
+        }
+        return problems;
     }
 
     /** All probes in order, as far as they make sense; says why where nothing can be examined. */

@@ -295,7 +295,7 @@ class FaultTest {
                             "--http1.1",
                             "takes HTTP/2 from every client",
                             "502 for every HTTP/2 client")
-                    .contains("It is on by default; naming it changes nothing");
+                    .contains("changes nothing: it is on by default");
         }
     }
 

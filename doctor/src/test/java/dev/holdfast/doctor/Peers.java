@@ -11,6 +11,7 @@ import dev.holdfast.doctor.probe.Target;
 import dev.holdfast.doctor.report.JsonReport;
 import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.report.TextReport;
+import dev.holdfast.resource.read.ManifestReader;
 import java.time.Duration;
 import java.util.List;
 
@@ -44,6 +45,14 @@ final class Peers {
             assertThat(entry.took()).as(entry.reading().probe()).isLessThan(Duration.ofSeconds(10));
             assertThat(entry.reading().line()).doesNotContain("\n");
         }
+        report.findings().stream()
+                .flatMap(f -> f.cures().stream())
+                .flatMap(c -> c.mendings().stream())
+                .filter(m -> m.text().contains("apiVersion:"))
+                .forEach(m -> assertThat(
+                                ManifestReader.readText("mending", m.text()).problems())
+                        .as(m.text())
+                        .isEmpty());
         return report;
     }
 

@@ -22,7 +22,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -33,7 +32,7 @@ import picocli.CommandLine.Spec;
                 "Says why a WebSocket fails or a page is slow, for any gateway or backend, and prints what mends it.",
         footer = {
             "",
-            "It connects to the URL's host (or to --connect) and nowhere else, sends some 40 requests and holds at most"
+            "It connects to the URL's host (or to --connect) and nowhere else, sends some 60 requests and holds at most"
                     + " --streams WebSockets open for a moment.",
             "Exit status: 0 healthy, 1 findings, 2 wrong usage or nothing there to examine."
         })
@@ -121,8 +120,8 @@ final class DoctorCommand implements Callable<Integer> {
                     options(),
                     terminal ? new Live(spec.commandLine().getErr()) : Progress.NONE);
         } catch (IllegalArgumentException | IOException e) {
-            throw new ParameterException(
-                    spec.commandLine(), e.getMessage() == null ? "wrong usage" : e.getMessage(), e);
+            spec.commandLine().getErr().println("holdfast doctor: " + e.getMessage());
+            return 2;
         }
         PrintWriter out = spec.commandLine().getOut();
         boolean colour = terminal && System.getenv("NO_COLOR") == null;

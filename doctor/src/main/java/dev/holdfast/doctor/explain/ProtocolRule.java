@@ -21,13 +21,11 @@ final class ProtocolRule implements Rule {
     private static final String ALPN_PRICE =
             "takes HTTP/2 from every client that offers both, so from every browser: pages go by HTTP/1.1 with six"
                     + " connections a host, and event streams use those up";
-    private static final Cure NO_CURE_UPGRADE = Cure.of(
-            "Not a cure: httpUpgrade with type websocket. It is on by default; naming it changes nothing.",
-            "nothing, but nothing is gained");
-    private static final Cure NO_CURE_CLIENT_PROTOCOL = Cure.of(
-            "Not a cure: useClientProtocol: true. It passes HTTP/2 on to the backend, and one that speaks HTTP/1.1 only"
-                    + " answers every HTTP/2 client, pages included, with 502 (Envoy Gateway).",
-            "502 for every HTTP/2 client of an HTTP/1.1 backend");
+    private static final Cure NO_CURE_UPGRADE =
+            Cure.not("httpUpgrade with type websocket", "changes nothing: it is on by default");
+    private static final Cure NO_CURE_CLIENT_PROTOCOL = Cure.not(
+            "useClientProtocol: true",
+            "passes HTTP/2 on to a backend that may know HTTP/1.1 only: then 502 for every HTTP/2 client, pages included");
 
     @Override
     public List<Finding> findings(Case seen) {
@@ -128,10 +126,9 @@ final class ProtocolRule implements Rule {
                                         "Prefer HTTP/1.1 in ALPN.",
                                         ALPN_PRICE,
                                         Mending.envoyGateway(yaml.alpn("http/1.1", "h2"))),
-                                Cure.of(
-                                        "Not a cure: allow_connect patched into Envoy. An HTTP/1.1 backend answers 400, for no"
-                                                + " Sec-WebSocket-Key reaches it.",
-                                        "WebSockets of browsers break that work now"),
+                                Cure.not(
+                                        "allow_connect patched into Envoy",
+                                        "an HTTP/1.1 backend answers 400, for no Sec-WebSocket-Key reaches it; WebSockets of browsers break that work now"),
                                 NO_CURE_UPGRADE,
                                 NO_CURE_CLIENT_PROTOCOL))
                 .blame(Manifests.blame(
@@ -167,7 +164,7 @@ final class ProtocolRule implements Rule {
         }
         return Optional.of(Finding.of(
                         Code.USE_CLIENT_PROTOCOL,
-                        "By HTTP/1.1 the page comes, by HTTP/2 the gateway says that its backend broke the protocol: it sends"
+                        "By HTTP/1.1 the backend answers, by HTTP/2 the gateway says that its backend broke the protocol: it sends"
                                 + " the backend HTTP/2 because the client spoke it, and the backend knows HTTP/1.1 only. In"
                                 + " Envoy Gateway that is useClientProtocol: true (or an appProtocol of h2c). It seems to help"
                                 + " WebSockets only together with ALPN [http/1.1, h2], which keeps most clients off HTTP/2.",
@@ -177,9 +174,7 @@ final class ProtocolRule implements Rule {
                                         "Remove useClientProtocol from the BackendTrafficPolicy of the route. The gateway then"
                                                 + " speaks HTTP/1.1 to the backend, WebSockets included.",
                                         "none: it did nothing for a WebSocket over HTTP/1.1",
-                                        Mending.both(seen.yaml()
-                                                .backendTrafficPolicy("# without useClientProtocol\n"
-                                                        + "timeout:\n  http:\n    requestTimeout: 0s"))),
+                                        Mending.both(seen.yaml().backendTrafficPolicy("useClientProtocol: false"))),
                                 Cure.of(
                                         "Run it on Holdfast as it is: a request the backend cannot take in the client's"
                                                 + " protocol falls back to HTTP/1.1, with a warning.",

@@ -226,6 +226,7 @@ final class UpgradeRule implements Rule {
                 evidence(seen),
                 List.of(
                         new Cure(
+                                true,
                                 "Tell every proxy on the way to pass Upgrade and Connection on, by HTTP/1.1.",
                                 "none",
                                 mendings),

@@ -94,6 +94,6 @@ public final class JsonReport {
         List<Map<String, String>> mendings = cure.mendings().stream()
                 .map(m -> Map.of("for", m.forWhom(), "text", m.text()))
                 .toList();
-        return Map.of("what", cure.what(), "price", cure.price(), "mendings", mendings);
+        return Map.of("helps", cure.helps(), "what", cure.what(), "price", cure.price(), "mendings", mendings);
     }
 }

@@ -44,7 +44,7 @@ public final class TextReport {
         }
         report.findings().forEach(f -> finding(out, f));
         if (!report.manifestProblems().isEmpty()) {
-            out.append("\nThe manifests have problems of their own (holdfast check shows them with fixes):\n");
+            out.append("\nAbout the manifests (holdfast check says more):\n");
             report.manifestProblems().stream()
                     .limit(10)
                     .forEach(p -> out.append("  ")
@@ -89,10 +89,11 @@ public final class TextReport {
                 .forEach(b -> out.append(
                         wrap("   fault ", "         ", bold(b.origin().toString()) + ": " + b.what())));
         int number = 1;
+        boolean several = finding.cures().stream().filter(Cure::helps).count() > 1;
         for (Cure cure : finding.cures()) {
-            String label = finding.cures().size() == 1 ? "   cure  " : "   cure %d ".formatted(number++);
+            String label = !cure.helps() ? "   no cure " : several ? "   cure %d ".formatted(number++) : "   cure   ";
             out.append(wrap(label, "          ", cure.what()));
-            out.append(wrap("          price: ", "          ", cure.price()));
+            out.append(wrap(cure.helps() ? "          price: " : "          does: ", "          ", cure.price()));
             for (Mending mending : cure.mendings()) {
                 out.append("          ").append(dim(mending.forWhom() + ":")).append('\n');
                 mending.text()

@@ -9,6 +9,9 @@ public interface Duplex extends AutoCloseable {
 
     void write(byte[] bytes) throws IOException;
 
+    /** Leaves a line in the transcript. */
+    void note(String line);
+
     @Override
     void close();
 }

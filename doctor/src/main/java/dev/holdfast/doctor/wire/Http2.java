@@ -519,6 +519,11 @@ public final class Http2 implements AutoCloseable {
             send(DATA, 0, id, bytes);
         }
 
+        @Override
+        public void note(String line) {
+            wire.note("stream " + id + " " + line);
+        }
+
         /** Cancels what has not ended. */
         @Override
         public void close() {

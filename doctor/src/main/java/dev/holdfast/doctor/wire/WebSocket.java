@@ -91,7 +91,9 @@ public final class WebSocket {
                 kept.write(octet);
             }
         }
-        return new Frame(opcode, kept.toByteArray(), length);
+        Frame frame = new Frame(opcode, kept.toByteArray(), length);
+        duplex.note("< " + name(opcode) + (opcode == CLOSE ? " " + frame.closeCode() : "") + " " + frame.text());
+        return frame;
     }
 
     private int octet(Deadline deadline) throws IOException {
@@ -104,6 +106,7 @@ public final class WebSocket {
 
     /** A whole frame, masked as a client's must be; {@code payload} at most 125 bytes. */
     public void write(int opcode, byte[] payload) throws IOException {
+        duplex.note("> " + name(opcode));
         byte[] mask = new byte[4];
         ThreadLocalRandom.current().nextBytes(mask);
         ByteBuffer frame = ByteBuffer.allocate(6 + payload.length);
@@ -112,6 +115,17 @@ public final class WebSocket {
             frame.put((byte) (payload[i] ^ mask[i % 4]));
         }
         duplex.write(frame.array());
+    }
+
+    private static String name(int opcode) {
+        return switch (opcode) {
+            case TEXT -> "TEXT";
+            case BINARY -> "BINARY";
+            case CLOSE -> "CLOSE";
+            case PING -> "PING";
+            case PONG -> "PONG";
+            default -> "frame " + opcode;
+        };
     }
 
     /** Says goodbye with 1000; whoever is gone already does not hear it. */

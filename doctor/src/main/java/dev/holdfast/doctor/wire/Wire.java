@@ -83,6 +83,11 @@ public final class Wire implements Duplex {
     }
 
     @Override
+    public void note(String line) {
+        transcript.add(id, line);
+    }
+
+    @Override
     public void close() {
         Dialer.closeQuietly(socket);
     }
