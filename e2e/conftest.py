@@ -30,6 +30,18 @@ def chromium():
 
 
 @pytest.fixture
+def browser(chromium, tmp_path):
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as play:
+        context = play.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), executable_path=chromium, headless=True, ignore_https_errors=True,
+            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                  "--disable-sync", f"--host-resolver-rules=MAP {manifests.HOST} 127.0.0.1"])
+        yield context
+        context.close()
+
+
+@pytest.fixture
 def backend():
     made = Backend()
     yield made

@@ -1,6 +1,4 @@
 """A page in a real browser: its WebSocket opens whatever the ALPN order, on HTTP/2 by the page's own connection."""
-import pytest
-
 from lib import manifests
 
 ASK = """url => new Promise((done, fail) => {
@@ -12,18 +10,6 @@ ASK = """url => new Promise((done, fail) => {
   setTimeout(() => fail(new Error('timeout')), 10000);
 })"""
 PROTOCOL = "() => performance.getEntriesByType('navigation')[0].nextHopProtocol"
-
-
-@pytest.fixture
-def browser(chromium, tmp_path):
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as play:
-        context = play.chromium.launch_persistent_context(
-            str(tmp_path / "profile"), executable_path=chromium, headless=True, ignore_https_errors=True,
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                  "--disable-sync", f"--host-resolver-rules=MAP {manifests.HOST} 127.0.0.1"])
-        yield context
-        context.close()
 
 
 def visit(browser, seed):

@@ -43,7 +43,9 @@ class Gateway:
         if admin:
             line += ["--admin", f"127.0.0.1:{self.admin_port}"]
         self.started = time.monotonic()
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **(env or {})})
+        # Buffers that nobody released are reported on stderr, and fail the test that started this.
+        paranoid = {"HOLDFAST_JAVA_OPTS": "-Dio.netty.leakDetection.level=paranoid"}
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **paranoid, **(env or {})})
         self.out, self.err = [], []
         self._threads = [threading.Thread(target=self._collect, args=a, daemon=True) for a in ((self.process.stdout, self.out), (self.process.stderr, self.err))]
         for t in self._threads:
@@ -126,6 +128,9 @@ class Gateway:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
+        for t in self._threads:
+            t.join(5)
+        assert "LEAK" not in self.text(), self.text()
 
 
 def wait(condition, seconds=10, what=lambda: "condition"):

@@ -211,11 +211,15 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
     @Override
     public void close() {
         shuttingDown = true;
+        List<ChannelFuture> closing = new ArrayList<>();
         synchronized (this) {
-            bound.values().forEach(b -> b.channel.close());
-            bound.values().forEach(b -> b.acceptor.connections().forEach(Channel::close));
+            for (Bound open : bound.values()) {
+                closing.add(open.channel.close());
+                open.acceptor.connections().forEach(c -> closing.add(c.close()));
+            }
             bound.clear();
         }
+        closing.forEach(c -> c.awaitUninterruptibly(1, TimeUnit.SECONDS));
         resolver.close();
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
     }

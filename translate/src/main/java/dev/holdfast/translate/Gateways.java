@@ -9,11 +9,11 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 
 /** Which Gateways are ours, and their listeners with TLS and client settings. All Gateways share one machine's ports. */
 final class Gateways {
@@ -25,7 +25,7 @@ final class Gateways {
     private final Policies client;
     private final TranslateOptions options;
     private final List<Problem> problems;
-    private final Map<Integer, List<GatewayListener>> byBindPort = new HashMap<>();
+    private final Map<Integer, List<GatewayListener>> byBindPort = new TreeMap<>();
 
     private Gateways(Certificates certificates, Policies client, TranslateOptions options, List<Problem> problems) {
         this.certificates = certificates;
@@ -45,7 +45,27 @@ final class Gateways {
                 }
             }
         }
+        pass.sharedPorts();
         return List.copyOf(out);
+    }
+
+    /** Connections of a plain port are one listener's as much as another's, so one policy has to do for all. */
+    private void sharedPorts() {
+        for (List<GatewayListener> port : byBindPort.values()) {
+            GatewayListener first = port.getFirst();
+            for (GatewayListener other : port) {
+                if (other.tls().isEmpty() && !other.http().equals(first.http())) {
+                    problems.add(Problem.at(
+                            other.field().origin(),
+                            ProblemCode.CONFLICTED,
+                            Severity.WARNING,
+                            "ClientTrafficPolicy gives this listener other settings than " + first.name()
+                                    + ", with which it shares port " + other.port()
+                                    + " without TLS; what concerns connections is taken from " + first.name(),
+                            "Target the whole Gateway with one policy, or give the listener a port of its own."));
+                }
+            }
+        }
     }
 
     /** A missing GatewayClass counts as ours: outside a cluster nobody else would serve it. */

@@ -932,6 +932,11 @@ public final class Exchange implements Upstream.Events {
         };
     }
 
+    private static String client(Downstream.Connection connection) {
+        String ip = connection.remoteIp();
+        return (ip.indexOf(':') < 0 ? ip : "[" + ip + "]") + ":" + connection.remotePort();
+    }
+
     StreamView view() {
         Upstream to = upstream;
         ClusterState of = cluster;
@@ -944,8 +949,7 @@ public final class Exchange implements Upstream.Events {
         return new StreamView(
                 streamId,
                 kindName(),
-                downstream.connection().remoteIp() + ":"
-                        + downstream.connection().remotePort(),
+                client(downstream.connection()),
                 original.authority(),
                 question < 0 ? original.target() : original.target().substring(0, question),
                 listenerName,

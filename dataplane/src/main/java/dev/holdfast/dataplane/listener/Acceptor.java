@@ -7,6 +7,7 @@ import dev.holdfast.dataplane.http2.Http2Downstream;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.Transport;
 import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.Listener;
 import io.micrometer.core.instrument.Gauge;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
@@ -20,6 +21,7 @@ import io.netty.handler.ssl.SniHandler;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.util.NetUtil;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.InetSocketAddress;
@@ -28,6 +30,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** Makes what stands on a fresh connection of one bound socket; reads the plan in force for each. */
@@ -36,6 +39,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     private final int bindPort;
     private final TlsContexts contexts;
     private final Map<Channel, Runnable> retire = new ConcurrentHashMap<>();
+    private final Map<String, AtomicInteger> admitted = new ConcurrentHashMap<>();
     private final Gauge open;
 
     public Acceptor(Gateway gateway, int bindPort, TlsContexts contexts) {
@@ -68,26 +72,39 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         HttpSettings settings = tables.getFirst().listener().http();
         retire.put(channel, channel::close);
         channel.closeFuture().addListener(f -> retire.remove(channel));
-        if (settings.maxConnections() > 0 && retire.size() > settings.maxConnections()) {
-            gateway.metrics().refusedConnection("connection_limit");
-            channel.close();
-            return;
-        }
-        Transport.keepalive(channel, settings.tcpKeepalive());
-        if (!settings.maxConnectionDuration().isZero()) {
-            channel.eventLoop()
-                    .schedule(
-                            () -> retire.getOrDefault(channel, () -> {}).run(),
-                            settings.maxConnectionDuration().toMillis(),
-                            TimeUnit.MILLISECONDS);
-        }
         if (tables.getFirst().listener().tls().isPresent()) {
             channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
             channel.pipeline().addLast("sni", new Sni(settings));
             channel.pipeline().addLast("alpn", new AfterHandshake());
-        } else {
+        } else if (admit(channel, tables.getFirst().listener())) {
             channel.pipeline().addLast("preface", new Preface(settings));
         }
+    }
+
+    /**
+     * Applies what a listener says of connections. Without TLS the listeners of a port share its connections, so the first
+     * one speaks for all; with TLS the one that SNI has chosen.
+     */
+    private boolean admit(Channel channel, Listener listener) {
+        HttpSettings settings = listener.http();
+        AtomicInteger count = admitted.computeIfAbsent(listener.name(), n -> new AtomicInteger());
+        int now = count.incrementAndGet();
+        channel.closeFuture().addListener(f -> count.decrementAndGet());
+        if (settings.maxConnections() > 0 && now > settings.maxConnections()) {
+            gateway.metrics().refusedConnection("connection_limit");
+            channel.close();
+            return false;
+        }
+        Transport.keepalive((SocketChannel) channel, settings.tcpKeepalive());
+        if (!settings.maxConnectionDuration().isZero()) {
+            Future<?> end = channel.eventLoop()
+                    .schedule(
+                            () -> retire.getOrDefault(channel, () -> {}).run(),
+                            settings.maxConnectionDuration().toMillis(),
+                            TimeUnit.MILLISECONDS);
+            channel.closeFuture().addListener(f -> end.cancel(false));
+        }
+        return true;
     }
 
     private void http1(Channel channel, HttpSettings settings, String sniListener) {
@@ -171,6 +188,9 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
                     ctx.close();
                     return;
                 }
+                if (!admit(ctx.channel(), table.listener())) {
+                    return;
+                }
                 String protocol = ctx.pipeline().get(SslHandler.class).applicationProtocol();
                 if ("h2".equals(protocol)) {
                     http2(
@@ -250,7 +270,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
 
         Known(Channel channel, String sniListener) {
             InetSocketAddress remote = (InetSocketAddress) channel.remoteAddress();
-            this.ip = remote == null ? "unknown" : remote.getAddress().getHostAddress();
+            this.ip = remote == null ? "unknown" : NetUtil.toAddressString(remote.getAddress());
             this.port = remote == null ? 0 : remote.getPort();
             this.sniListener = sniListener;
         }

@@ -1,0 +1,93 @@
+"""gRPC from the real library: unary, a stream both ways, trailers and status, with prior knowledge on both sides."""
+from concurrent import futures
+
+import grpc
+import pytest
+
+from lib.gateway import Gateway, free_port
+
+MANIFESTS = """apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gw}}
+spec:
+  gatewayClassName: c
+  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {{name: echo}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+    - matches: [{{method: {{service: acme.Echo}}}}]
+      backendRefs: [{{name: echo, port: 80}}]
+"""
+
+IDENTITY = lambda b: b
+
+
+def handlers():
+    def say(request, context):
+        context.set_trailing_metadata((("x-trailer", "kept"),))
+        return b"said " + request
+
+    def chat(requests, context):
+        for request in requests:
+            yield b"heard " + request
+
+    def refuse(request, context):
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "not you")
+
+    return grpc.method_handlers_generic_handler("acme.Echo", {
+        "Say": grpc.unary_unary_rpc_method_handler(say, IDENTITY, IDENTITY),
+        "Chat": grpc.stream_stream_rpc_method_handler(chat, IDENTITY, IDENTITY),
+        "Refuse": grpc.unary_unary_rpc_method_handler(refuse, IDENTITY, IDENTITY),
+    })
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    server = grpc.server(futures.ThreadPoolExecutor(8))
+    server.add_generic_rpc_handlers((handlers(),))
+    backend = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    port = free_port()
+    (tmp_path / "m.yaml").write_text(MANIFESTS.format(port=port))
+    with Gateway("-f", tmp_path, "--resolve", f"default/echo=127.0.0.1:{backend}") as running:
+        running.ready()
+        running.port = port
+        yield running
+    server.stop(0)
+
+
+def test_unary_with_trailers(gateway):
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
+        answer, call = channel.unary_unary("/acme.Echo/Say", IDENTITY, IDENTITY).with_call(b"hello" * 20_000, timeout=20)
+        assert answer == b"said " + b"hello" * 20_000
+        assert ("x-trailer", "kept") in [(k, v) for k, v in call.trailing_metadata()]
+
+
+def test_a_status_is_the_backends(gateway):
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            channel.unary_unary("/acme.Echo/Refuse", IDENTITY, IDENTITY)(b"", timeout=20)
+        assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED and refused.value.details() == "not you"
+
+
+def test_a_stream_both_ways_is_listed_and_outlives_a_change(gateway, tmp_path):
+    import queue
+    to_send = queue.Queue()
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
+        answers = channel.stream_stream("/acme.Echo/Chat", IDENTITY, IDENTITY)(iter(to_send.get, None), timeout=60)
+        to_send.put(b"1")
+        assert next(answers) == b"heard 1"
+        assert [s["kind"] for s in gateway.json("/api/streams")] == ["grpc"]
+        file = tmp_path / "m.yaml"
+        file.write_text(file.read_text().replace("name: http, port", "name: web, port") + "\n# changed\n")
+        file.write_text(file.read_text().replace("name: web, port", "name: http, port").replace("service: acme.Echo", "service: acme.Echo, type: Exact"))
+        import time
+        time.sleep(1.5)
+        to_send.put(b"2")
+        assert next(answers) == b"heard 2"
+        to_send.put(None)
+        assert list(answers) == []

@@ -1,0 +1,111 @@
+package dev.holdfast.resource.file;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.read.ReadResult;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FileSourceTest {
+    @TempDir
+    Path folder;
+
+    private final List<ReadResult> readings = new CopyOnWriteArrayList<>();
+
+    private static String service(String name) {
+        return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {ports: [{port: 80}]}\n";
+    }
+
+    private FileSource watch(Path... paths) {
+        return new FileSource(List.of(paths), readings::add);
+    }
+
+    private List<String> names() {
+        return readings.getLast().resources().resources().stream()
+                .map(Resource::toString)
+                .toList();
+    }
+
+    private void eventually(String... names) {
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(() -> assertThat(names()).containsExactlyInAnyOrder(names));
+    }
+
+    @Test
+    void readsAtOnceThenAfterEachKindOfChange() throws IOException {
+        Path file = Files.writeString(folder.resolve("a.yaml"), service("a"));
+        try (FileSource source = watch(folder)) {
+            assertThat(names()).containsExactly("Service default/a");
+            Files.writeString(folder.resolve("b.yaml"), service("b"));
+            eventually("Service default/a", "Service default/b");
+            Path beside = Files.writeString(folder.resolve("a.tmp"), service("c"));
+            Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+            eventually("Service default/c", "Service default/b");
+            Files.delete(file);
+            eventually("Service default/b");
+            Path below = Files.createDirectories(folder.resolve("new/deep"));
+            Files.writeString(below.resolve("d.yaml"), service("d"));
+            eventually("Service default/b", "Service default/d");
+        }
+    }
+
+    @Test
+    void waitsAHalfWrittenFileOut() throws Exception {
+        Path file = Files.writeString(folder.resolve("a.yaml"), service("a") + "---\n" + service("b"));
+        try (FileSource source = watch(file)) {
+            Files.writeString(file, service("a").substring(0, 40));
+            Thread.sleep(300);
+            Files.writeString(
+                    file, service("a").substring(40) + "---\n" + service("changed"), StandardOpenOption.APPEND);
+            eventually("Service default/a", "Service default/changed");
+            assertThat(readings).hasSize(2).noneMatch(ReadResult::hasErrors);
+        }
+    }
+
+    @Test
+    void whatStaysBrokenIsHandedOnInTheEnd() throws IOException {
+        Path file = Files.writeString(folder.resolve("a.yaml"), service("a"));
+        try (FileSource source = watch(file)) {
+            Files.writeString(file, "a: [");
+            await().atMost(Duration.ofSeconds(20))
+                    .until(() -> readings.getLast().hasErrors());
+        }
+    }
+
+    /** A ConfigMap's mount: files are links into ..data, which is a link that is swapped. */
+    @Test
+    void followsASwappedLink() throws IOException {
+        Files.writeString(Files.createDirectories(folder.resolve("..1")).resolve("a.yaml"), service("one"));
+        Files.writeString(Files.createDirectories(folder.resolve("..2")).resolve("a.yaml"), service("two"));
+        Files.createSymbolicLink(folder.resolve("..data"), Path.of("..1"));
+        Files.createSymbolicLink(folder.resolve("a.yaml"), Path.of("..data/a.yaml"));
+        try (FileSource source = watch(folder)) {
+            assertThat(names()).containsExactly("Service default/one");
+            Files.createSymbolicLink(folder.resolve("..tmp"), Path.of("..2"));
+            Files.move(folder.resolve("..tmp"), folder.resolve("..data"), StandardCopyOption.ATOMIC_MOVE);
+            eventually("Service default/two");
+        }
+    }
+
+    @Test
+    void filesThatNeverRestAreReadAllTheSame() throws Exception {
+        Path file = Files.writeString(folder.resolve("a.yaml"), service("a"));
+        try (FileSource source = watch(file)) {
+            for (int i = 0; i < 60 && readings.size() < 2; i++) {
+                Files.writeString(file, service("a" + i));
+                Thread.sleep(100);
+            }
+            assertThat(readings.size()).isGreaterThan(1);
+        }
+    }
+}
