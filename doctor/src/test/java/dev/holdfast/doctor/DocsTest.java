@@ -16,7 +16,9 @@ class DocsTest {
     @ParameterizedTest
     @EnumSource
     void aFindingIsDocumented(Code code) throws IOException {
-        assertThat(Files.readString(DOCS.resolve("findings.md"))).contains("| " + code + " |").contains(code.title());
+        assertThat(Files.readString(DOCS.resolve("findings.md")))
+                .contains("| " + code + " |")
+                .contains(code.title());
         assertThat(DOCS.resolve(code.probe() + ".md")).exists();
         assertThat(Files.readString(DOCS.resolve("README.md"))).contains("(" + code.probe() + ".md)");
     }

@@ -185,6 +185,18 @@ class FaultTest {
     }
 
     @Test
+    void pagesHangWhileWebSocketsWork() throws Exception {
+        assertThat(diagnosed("http://" + HOST + "/api", call -> {
+                    if (call.isUpgrade()) {
+                        RawPeer.healthy(call);
+                    } else {
+                        call.in.read();
+                    }
+                }))
+                .containsExactly(Code.PAGE_NO_ANSWER);
+    }
+
+    @Test
     void cutsTheConnection() throws Exception {
         assertThat(diagnosed(WS, call -> call.socket.close())).containsExactly(Code.CONNECTION_CUT);
     }

@@ -14,11 +14,23 @@ class TargetTest {
         assertThat(Target.parse("wss://A.example/x?y=1").toString()).isEqualTo("wss://a.example/x?y=1");
         assertThat(Target.parse("https://a.example:8443").authority()).isEqualTo("a.example:8443");
         assertThat(Target.parse("http://[::1]:80/").authority()).isEqualTo("[::1]");
+        assertThat(Target.parse("http://my_app:8080/x").authority()).isEqualTo("my_app:8080");
         assertThat(Target.parse("ws://a.example").origin()).isEqualTo("http://a.example");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "a.example", "ftp://a", "https://", "http://a b", "https:///x", "http://a:99999"})
+    @ValueSource(
+            strings = {
+                "",
+                "a.example",
+                "ftp://a",
+                "https://",
+                "http://a b",
+                "https:///x",
+                "http://a:99999",
+                "http://a:0",
+                "http://u:p@a/"
+            })
     void refusesWhatIsNoUrlInOneLine(String text) {
         assertThatThrownBy(() -> Target.parse(text))
                 .isInstanceOf(IllegalArgumentException.class)

@@ -22,6 +22,7 @@ public enum Code {
     EXTENDED_CONNECT_FIRST_ONLY(
             Level.ERROR, "extended-connect", "only the first WebSocket on an HTTP/2 connection works"),
     NO_ANSWER(Level.ERROR, "page-http1", "the server takes the connection and never answers"),
+    PAGE_NO_ANSWER(Level.ERROR, "page-http1", "the WebSocket is answered, the page is not"),
     CONNECTION_CUT(Level.ERROR, "page-http1", "the server cuts the connection instead of answering"),
     NOT_HTTP(Level.ERROR, "page-http1", "what answers is not HTTP"),
     REDIRECT_LOOP(Level.ERROR, "page-http1", "the page redirects in a circle"),

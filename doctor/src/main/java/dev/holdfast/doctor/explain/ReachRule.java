@@ -126,6 +126,31 @@ final class ReachRule implements Rule {
                         "none")));
     }
 
+    /** Nobody has to answer a GET at a path that is only a WebSocket's, so that it may be a note. */
+    private static Finding pageHangs(Case seen, List<String> evidence) {
+        Finding finding = Finding.of(
+                Code.PAGE_NO_ANSWER,
+                "WebSockets come through at once and pages wait for ever: what pages need is used up, and streams may be what"
+                        + " uses it. A circuit breaker that streams and pages share, a backend whose workers are all taken"
+                        + " by open streams, or one HTTP/2 connection to the backend that carries both. Restarting helps until"
+                        + " enough streams are open again.",
+                evidence,
+                List.of(
+                        Cure.of(
+                                "Ask the backend directly (--connect HOST:PORT). If pages hang there too, give it more"
+                                        + " workers, or a server that does not spend one on each open stream.",
+                                "memory of the backend"),
+                        Cure.of(
+                                "If only the gateway hangs: give the circuit breaker of the route room. On Holdfast streams"
+                                        + " have a budget of their own.",
+                                "more load reaches the backend",
+                                Mending.envoyGateway(seen.yaml()
+                                        .backendTrafficPolicy("circuitBreaker:\n  maxConnections: 8192\n"
+                                                + "  maxPendingRequests: 1024\n  maxParallelRequests: 8192")))));
+        return (seen.target().webSocket() ? finding.level(Level.NOTE) : finding)
+                .blame(Manifests.blame(seen.manifests().backend("circuitBreaker"), "shared by pages and streams"));
+    }
+
     private static Optional<Finding> noPage(Case seen, Failed page) {
         List<String> evidence = List.of(seen.seen(PageProbe.HTTP1), seen.seen("upgrade"));
         boolean upgraded = seen.find(Upgrade.class)
@@ -134,7 +159,7 @@ final class ReachRule implements Rule {
         return switch (page.kind()) {
             case TIMEOUT ->
                 upgraded
-                        ? Optional.empty()
+                        ? Optional.of(pageHangs(seen, evidence))
                         : Optional.of(Finding.of(
                                 Code.NO_ANSWER,
                                 "The connection is taken, the request is sent, and nothing comes back within "

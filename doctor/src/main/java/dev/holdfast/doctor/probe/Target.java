@@ -3,6 +3,8 @@ package dev.holdfast.doctor.probe;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What to examine.
@@ -11,6 +13,9 @@ import java.util.Locale;
  * @param path with its query, never empty
  */
 public record Target(boolean secure, boolean webSocket, String host, int port, String path) {
+    /** Names with an underscore are no host names to {@link URI}, but are common in containers. */
+    private static final Pattern PLACE = Pattern.compile("(\\[[0-9a-fA-F:.]+]|[\\w.-]+)(?::([0-9]{1,6}))?");
+
     /** @throws IllegalArgumentException with one line for the user */
     public static Target parse(String url) {
         URI uri;
@@ -24,12 +29,16 @@ public record Target(boolean secure, boolean webSocket, String host, int port, S
             throw new IllegalArgumentException(
                     "\"" + url + "\" has no scheme we know; write it as https://HOST/PATH (or http, wss, ws)");
         }
-        String host = uri.getHost();
-        if (host == null || host.isEmpty()) {
+        Matcher place = PLACE.matcher(uri.getRawAuthority() == null ? "" : uri.getRawAuthority());
+        if (uri.getRawAuthority() != null && uri.getRawAuthority().contains("@")) {
+            throw new IllegalArgumentException("give credentials with --header 'Authorization: ...', not in the URL");
+        }
+        if (!place.matches()) {
             throw new IllegalArgumentException("\"" + url + "\" names no host");
         }
+        String host = place.group(1);
         boolean secure = scheme.equals("https") || scheme.equals("wss");
-        int port = uri.getPort() < 0 ? secure ? 443 : 80 : uri.getPort();
+        int port = place.group(2) == null ? secure ? 443 : 80 : Integer.parseInt(place.group(2));
         if (port < 1 || port > 65535) {
             throw new IllegalArgumentException("\"" + url + "\" has a port outside 1 to 65535");
         }

@@ -127,11 +127,12 @@ public final class Dialer implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        // The bare sockets first: closing TLS politely may wait for a peer that no longer reads.
+        open.stream().filter(s -> !(s instanceof SSLSocket)).forEach(Dialer::closeQuietly);
         open.forEach(Dialer::closeQuietly);
         open.clear();
     }
 
-    /** Closing a TLS socket may wait for a write that hangs; a linger of none ends it. */
     static void closeQuietly(Socket socket) {
         try {
             socket.close();

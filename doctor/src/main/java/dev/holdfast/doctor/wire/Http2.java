@@ -51,6 +51,7 @@ public final class Http2 implements AutoCloseable {
     private static final int MAX_FRAME = 16 * 1024;
     private static final int MAX_HEADER_BLOCK = 256 * 1024;
     private static final int WINDOW = 1 << 20;
+    private static final int MOST_EVENTS = 20_000;
     private static final String[] ERRORS = {
         "NO_ERROR",
         "PROTOCOL_ERROR",
@@ -319,12 +320,9 @@ public final class Http2 implements AutoCloseable {
         boolean end = (flags & END_STREAM) != 0;
         if (payload.length > 0) {
             sendInt(WINDOW_UPDATE, 0, payload.length);
-            if (stream != null && !end) {
-                sendInt(WINDOW_UPDATE, id, payload.length);
-            }
         }
         if (stream != null) {
-            stream.events.add(new Data(java.util.Arrays.copyOfRange(payload, from, Math.max(from, to)), end));
+            stream.add(new Data(java.util.Arrays.copyOfRange(payload, from, Math.max(from, to)), payload.length, end));
         }
     }
 
@@ -359,7 +357,7 @@ public final class Http2 implements AutoCloseable {
         }
         Stream stream = streams.get(id);
         if (stream != null) {
-            stream.events.add(new Head(headers, (flags & END_STREAM) != 0));
+            stream.add(new Head(headers, (flags & END_STREAM) != 0));
         }
     }
 
@@ -384,7 +382,8 @@ public final class Http2 implements AutoCloseable {
 
     private record Head(List<Header> headers, boolean end) implements Event {}
 
-    private record Data(byte[] bytes, boolean end) implements Event {}
+    /** @param credit what it took of the window, padding included */
+    private record Data(byte[] bytes, int credit, boolean end) implements Event {}
 
     private record Failed(WireException why) implements Event {}
 
@@ -400,9 +399,22 @@ public final class Http2 implements AutoCloseable {
             this.id = id;
         }
 
-        private @Nullable Event next(Deadline deadline) throws WireException {
+        /** The window bounds what is kept of bodies, this the rest. */
+        private void add(Event event) throws WireException {
+            if (events.size() > MOST_EVENTS) {
+                throw new WireException(Kind.TOO_LARGE, "the peer sends more frames than anybody could read");
+            }
+            events.add(event);
+        }
+
+        /** The window is opened again by what has been read, so that nobody can fill the memory. */
+        private @Nullable Event next(Deadline deadline) throws IOException {
             try {
-                return events.poll(deadline.remaining().toMillis(), TimeUnit.MILLISECONDS);
+                Event event = events.poll(deadline.remaining().toMillis(), TimeUnit.MILLISECONDS);
+                if (event instanceof Data data && data.credit > 0 && !data.end) {
+                    sendInt(WINDOW_UPDATE, id, data.credit);
+                }
+                return event;
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new WireException(Kind.TIMEOUT, "interrupted");

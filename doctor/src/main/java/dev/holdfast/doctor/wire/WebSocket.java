@@ -84,6 +84,9 @@ public final class WebSocket {
                 length = length << 8 | octet(deadline);
             }
         }
+        if (length < 0 || opcode >= CLOSE && length > 125) {
+            throw new WireException(Kind.NOT_WEBSOCKET, "a frame has a length that WebSocket does not allow");
+        }
         ByteArrayOutputStream kept = new ByteArrayOutputStream();
         for (long i = 0; i < length; i++) {
             int octet = octet(deadline);
