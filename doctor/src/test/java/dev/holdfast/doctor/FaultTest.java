@@ -516,6 +516,17 @@ class FaultTest {
     }
 
     @Test
+    void pagesThatAreAlwaysSlowDoNotSuffer() throws Exception {
+        assertThat(diagnosed(WS, call -> {
+                    if (!call.isUpgrade()) {
+                        Thread.sleep(400);
+                    }
+                    RawPeer.healthy(call);
+                }))
+                .isEmpty();
+    }
+
+    @Test
     void proxyNotTrusted() throws Exception {
         assertThat(diagnosed(WS, call -> {
                     if (call.headers.containsKey("X-Forwarded-For")) {
