@@ -46,8 +46,10 @@ final class ArchitectureTest {
             List.of("plan", "problem"),
             "translate",
             List.of("resource", "plan", "problem"),
+            "doctor",
+            List.of("resource", "plan", "problem"),
             "app",
-            List.of("translate", "resource", "dataplane", "console", "plan", "problem"));
+            List.of("translate", "resource", "dataplane", "console", "doctor", "plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
 

@@ -25,6 +25,7 @@ public final class Main implements Runnable {
         COMMANDS.put("demo", DemoCommand::new);
         COMMANDS.put("run", RunCommand::new);
         COMMANDS.put("check", CheckCommand::new);
+        COMMANDS.put("doctor", DoctorCommand::new);
         COMMANDS.put("translate", TranslateCommand::new);
         COMMANDS.put("streams", StreamsCommand::new);
         COMMANDS.put("train", TrainCommand::new);
@@ -64,6 +65,7 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Name a command: demo, run, check, translate or streams.");
+        throw new ParameterException(
+                spec.commandLine(), "Name a command: demo, run, check, doctor, translate or streams.");
     }
 }

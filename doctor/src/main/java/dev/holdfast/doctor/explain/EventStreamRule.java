@@ -1,0 +1,89 @@
+package dev.holdfast.doctor.explain;
+
+import dev.holdfast.doctor.probe.EventStreamProbe;
+import dev.holdfast.doctor.probe.EventStreamProbe.EventStream;
+import dev.holdfast.doctor.wire.Answer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Server-sent events that are held back, compressed or cut. */
+final class EventStreamRule implements Rule {
+    @Override
+    public List<Finding> findings(Case seen) {
+        Optional<EventStream> stream = seen.find(EventStream.class);
+        if (stream.isEmpty()) {
+            return List.of();
+        }
+        List<Finding> findings = new ArrayList<>();
+        List<String> evidence = List.of(seen.seen(EventStreamProbe.NAME));
+        Answer answer = stream.get().answer();
+        if (stream.get().events() >= 3
+                && stream.get().bursts() == 1
+                && stream.get().firstEvent().toMillis() >= 700) {
+            findings.add(buffered(evidence));
+        }
+        if (answer.header("content-encoding").filter(e -> !e.equals("identity")).isPresent()) {
+            findings.add(Finding.of(
+                    Code.EVENTS_COMPRESSED,
+                    "A compressor collects bytes before it gives any on, and events wait in it.",
+                    evidence,
+                    List.of(Cure.of(
+                            "Leave text/event-stream out of compression.",
+                            "none",
+                            new Mending("nginx", "gzip off;")))));
+        }
+        if (answer.end() == Answer.End.CUT) {
+            findings.add(cut(seen, evidence));
+        }
+        return findings;
+    }
+
+    private static Finding buffered(List<String> evidence) {
+        return Finding.of(
+                Code.EVENTS_BUFFERED,
+                "Several events came in one piece after a long silence: a hop keeps the answer back until a buffer is full or"
+                        + " the answer ends. Live views then jump, or show nothing at all.",
+                evidence,
+                List.of(
+                        Cure.of(
+                                "Switch buffering off in that hop for this path.",
+                                "none to speak of",
+                                new Mending("nginx", "proxy_buffering off;\nproxy_cache off;")),
+                        Cure.of(
+                                "Or let the application say it; nginx obeys.",
+                                "none",
+                                new Mending("the application", "X-Accel-Buffering: no")),
+                        Cure.of(
+                                "Envoy Gateway and Holdfast do not buffer; look for a hop behind or before them.",
+                                "none")));
+    }
+
+    private static Finding cut(Case seen, List<String> evidence) {
+        return Finding.of(
+                        Code.EVENTS_CUT,
+                        "The stream ended in the middle, not by its own end. An event stream is an ordinary request to a gateway,"
+                                + " so that its request timeout cuts it: 15 s with Envoy where none is set; or the read timeout"
+                                + " where the stream is silent for long (nginx 60 s).",
+                        evidence,
+                        List.of(
+                                Cure.of(
+                                        "No request timeout on the rule of the stream.",
+                                        "requests of this rule that hang are never cut: give the stream's path a rule of its own",
+                                        Mending.both("""
+                                                # one rule more in HTTPRoute %s
+                                                - matches:
+                                                    - path: {type: PathPrefix, value: "%s"}
+                                                  timeouts: {request: 0s}
+                                                  backendRefs: [{name: YOUR-SERVICE, port: 80}]
+                                                """.formatted(
+                                                        seen.manifests().routeName(),
+                                                        seen.target().path().split("\\?", 2)[0])),
+                                        new Mending("nginx", "proxy_read_timeout 1h;")),
+                                Cure.of(
+                                        "Let the application send a comment line (\": ping\") every 10 s; that keeps read and idle"
+                                                + " timers from firing, not request timeouts.",
+                                        "a few bytes")))
+                .blame(Timeouts.request(seen.manifests()));
+    }
+}

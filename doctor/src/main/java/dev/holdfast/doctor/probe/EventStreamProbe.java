@@ -1,0 +1,122 @@
+package dev.holdfast.doctor.probe;
+
+import dev.holdfast.doctor.wire.Answer;
+import dev.holdfast.doctor.wire.Header;
+import dev.holdfast.doctor.wire.Http1;
+import dev.holdfast.doctor.wire.Wire;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Server-sent events at the target's path: do they come one by one or in a heap, and is the stream cut? With
+ * {@code --deep} it is watched to the end of the time.
+ */
+public final class EventStreamProbe implements Probe {
+    public static final String NAME = "event-stream";
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Duration allowance(Options options) {
+        return options.deep() ? options.deepTime().plus(options.timeout()) : options.timeout();
+    }
+
+    public record EventStream(Answer answer) implements Reading {
+        @Override
+        public String probe() {
+            return NAME;
+        }
+
+        public int events() {
+            return (int) answer.text().lines().filter(l -> l.startsWith("data")).count();
+        }
+
+        public Duration firstEvent() {
+            return answer.arrivals().isEmpty()
+                    ? Duration.ZERO
+                    : answer.arrivals().getFirst().at();
+        }
+
+        /** Pieces that came at least 20 ms apart. */
+        public int bursts() {
+            int bursts = 0;
+            Duration last = Duration.ofDays(-1);
+            for (Answer.Arrival arrival : answer.arrivals()) {
+                if (arrival.at().minus(last).toMillis() >= 20) {
+                    bursts++;
+                }
+                last = arrival.at();
+            }
+            return bursts;
+        }
+
+        @Override
+        public String line() {
+            return "head after " + Exam.millis(answer.firstByte()) + ", "
+                    + (answer.arrivals().isEmpty()
+                            ? "no event"
+                            : events() + " events in " + bursts() + " pieces, the first after "
+                                    + Exam.millis(firstEvent()))
+                    + switch (answer.end()) {
+                        case CUT -> ", cut off after " + Exam.millis(answer.total());
+                        case COMPLETE -> ", ended by the server after " + Exam.millis(answer.total());
+                        default -> "";
+                    };
+        }
+
+        @Override
+        public Map<String, Object> facts() {
+            Map<String, Object> facts = new LinkedHashMap<>();
+            facts.put("status", answer.status());
+            facts.put("events", events());
+            facts.put("pieces", bursts());
+            facts.put("headMillis", answer.firstByte().toMillis());
+            facts.put("firstEventMillis", firstEvent().toMillis());
+            facts.put("end", answer.end().name());
+            facts.put("totalMillis", answer.total().toMillis());
+            return facts;
+        }
+    }
+
+    @Override
+    public Reading examine(Exam exam) throws IOException {
+        boolean likely = exam.readings()
+                .find(PageProbe.Http1Page.class)
+                .filter(p -> p.page().last().isEventStream())
+                .isPresent();
+        boolean page = exam.readings().find(PageProbe.Http1Page.class).isPresent();
+        if (page && !likely) {
+            return new Reading.Skipped(NAME, "the target is no event stream; give the URL of one to have it examined");
+        }
+        try (Wire wire = exam.http1()) {
+            List<Header> accept = List.of(new Header("Accept", "text/event-stream"));
+            Answer answer = new Http1(wire)
+                    .exchange(
+                            exam.page(exam.target().path()).with(accept),
+                            Exam.PAGE_BYTES,
+                            exam.deadline().orIn(listen(exam)),
+                            arrivals -> !exam.options().deep() && spread(arrivals));
+            return answer.isEventStream()
+                    ? new EventStream(answer)
+                    : new Reading.Skipped(NAME, "the target is no event stream");
+        }
+    }
+
+    private static Duration listen(Exam exam) {
+        return exam.options().deep()
+                ? exam.options().deepTime()
+                : exam.options().timeout().multipliedBy(9).dividedBy(10);
+    }
+
+    /** Three pieces well apart: nobody holds them back. */
+    private static boolean spread(List<Answer.Arrival> arrivals) {
+        return arrivals.size() >= 3
+                && arrivals.getLast().at().minus(arrivals.getFirst().at()).toMillis() >= 100;
+    }
+}

@@ -1,0 +1,212 @@
+package dev.holdfast.doctor.probe;
+
+import dev.holdfast.doctor.wire.Answer;
+import dev.holdfast.doctor.wire.Deadline;
+import dev.holdfast.doctor.wire.Http1;
+import dev.holdfast.doctor.wire.Http2;
+import dev.holdfast.doctor.wire.WebSocket;
+import dev.holdfast.doctor.wire.Wire;
+import dev.holdfast.doctor.wire.WireException;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+
+/**
+ * Pages before, and pages beside, a bounded number of open WebSockets: does the one slow down the other, and how many are
+ * let in? Over HTTP/2 the streams are on the very connection of the pages where extended CONNECT works.
+ */
+public final class LoadProbe implements Probe {
+    public static final String NAME = "load";
+    private static final int PAGES = 15;
+    private static final int AT_ONCE = 10;
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Duration allowance(Options options) {
+        return options.timeout().multipliedBy(5);
+    }
+
+    /** Times of pages, sorted; {@code failed} of them got no answer. */
+    public record Pages(List<Duration> times, int failed) {
+        public Pages {
+            times = times.stream().sorted().toList();
+        }
+
+        public Duration p50() {
+            return times.isEmpty() ? Duration.ZERO : times.get(times.size() / 2);
+        }
+
+        /** Of so few, the slowest. */
+        public Duration p99() {
+            return times.isEmpty() ? Duration.ZERO : times.getLast();
+        }
+    }
+
+    /** @param refusal why the first stream that was not let in was not */
+    public record Load(int asked, int opened, Optional<String> refusal, Pages alone, Pages beside, String protocol)
+            implements Reading {
+        @Override
+        public String probe() {
+            return NAME;
+        }
+
+        @Override
+        public String line() {
+            return opened + " of " + asked + " streams open; page by " + protocol + " p50/p99 "
+                    + Exam.millis(alone.p50()) + "/" + Exam.millis(alone.p99()) + " alone, " + Exam.millis(beside.p50())
+                    + "/" + Exam.millis(beside.p99()) + " beside them"
+                    + (beside.failed > 0 ? ", " + beside.failed + " pages got no answer" : "");
+        }
+
+        @Override
+        public Map<String, Object> facts() {
+            Map<String, Object> facts = new LinkedHashMap<>();
+            facts.put("asked", asked);
+            facts.put("opened", opened);
+            refusal.ifPresent(r -> facts.put("refusal", r));
+            facts.put("protocol", protocol);
+            facts.put("aloneP50Millis", alone.p50().toNanos() / 1e6);
+            facts.put("aloneP99Millis", alone.p99().toNanos() / 1e6);
+            facts.put("besideP50Millis", beside.p50().toNanos() / 1e6);
+            facts.put("besideP99Millis", beside.p99().toNanos() / 1e6);
+            facts.put("besideFailed", beside.failed);
+            return facts;
+        }
+    }
+
+    @Override
+    public Reading examine(Exam exam) throws IOException {
+        if (exam.options().streams() == 0) {
+            return new Reading.Skipped(NAME, "switched off with --streams 0");
+        }
+        if (exam.readings()
+                .find(UpgradeProbe.Upgrade.class)
+                .filter(u -> u.handshake().stands())
+                .isEmpty()) {
+            return new Reading.Skipped(NAME, "no WebSocket that stands");
+        }
+        if (exam.speaksHttp2()) {
+            try (Http2 connection = exam.http2()) {
+                boolean connect = exam.readings()
+                        .find(ExtendedConnectProbe.ExtendedConnect.class)
+                        .filter(ExtendedConnectProbe.ExtendedConnect::works)
+                        .isPresent();
+                Fetch fetch =
+                        until -> connection.exchange(exam.page(exam.target().path()), "https", Exam.PAGE_BYTES, until);
+                Pages alone = pages(exam, fetch);
+                return connect
+                        ? besideHttp2(exam, connection, alone, fetch)
+                        : besideHttp1(exam, alone, fetch, "HTTP/2");
+            }
+        }
+        Fetch fetch = until -> {
+            try (Wire wire = exam.http1()) {
+                return new Http1(wire).exchange(exam.page(exam.target().path()), Exam.PAGE_BYTES, until);
+            }
+        };
+        return besideHttp1(exam, pages(exam, fetch), fetch, "HTTP/1.1");
+    }
+
+    private interface Fetch {
+        Answer page(Deadline until) throws IOException;
+    }
+
+    /** Fewer where they are slow: the time for all of them never cuts one of them, so that slow is not taken for failed. */
+    private static Pages pages(Exam exam, Fetch fetch) {
+        Deadline all =
+                exam.deadline().orIn(exam.options().timeout().multipliedBy(3).dividedBy(4));
+        List<Duration> times = new ArrayList<>();
+        int failed = 0;
+        for (int i = 0; i < PAGES && failed < 2 && !all.passed(); i++) {
+            try {
+                times.add(fetch.page(exam.deadline().orIn(exam.options().timeout()))
+                        .total());
+            } catch (IOException none) {
+                failed++;
+            }
+        }
+        return new Pages(times, failed);
+    }
+
+    private static Load besideHttp2(Exam exam, Http2 connection, Pages alone, Fetch fetch) throws IOException {
+        int most = (int) Math.min(
+                exam.options().streams(), connection.settings().getOrDefault(Http2.MAX_CONCURRENT_STREAMS, 100L) - 1);
+        List<Http2.Stream> open = new ArrayList<>();
+        Optional<String> refusal = Optional.empty();
+        try {
+            for (int i = 0; i < most && refusal.isEmpty(); i++) {
+                Http2.Stream stream = connection.connect(
+                        ExtendedConnectProbe.request(exam), exam.target().scheme(), "websocket");
+                try {
+                    int status = stream.head(
+                                    System.nanoTime(),
+                                    exam.deadline().orIn(exam.options().timeout()))
+                            .status();
+                    if (status / 100 == 2) {
+                        open.add(stream);
+                    } else {
+                        refusal = Optional.of("status " + status);
+                    }
+                } catch (WireException e) {
+                    refusal = Optional.of(e.line());
+                }
+            }
+            Pages beside = pages(exam, fetch);
+            return new Load(most, open.size(), refusal, alone, beside, "HTTP/2");
+        } finally {
+            open.forEach(stream -> new WebSocket(stream).bye());
+            open.forEach(Http2.Stream::close);
+        }
+    }
+
+    private static Load besideHttp1(Exam exam, Pages alone, Fetch fetch, String protocol) throws IOException {
+        List<Wire> open = new ArrayList<>();
+        Optional<String> refusal = Optional.empty();
+        int asked = exam.options().streams();
+        try {
+            while (open.size() < asked && refusal.isEmpty()) {
+                List<Callable<Opened>> batch = new ArrayList<>();
+                for (int i = open.size(); i < Math.min(asked, open.size() + AT_ONCE); i++) {
+                    batch.add(() -> open(exam));
+                }
+                for (Opened one : Exam.together(batch)) {
+                    one.wire.ifPresent(open::add);
+                    refusal = refusal.or(one::refusal);
+                }
+            }
+            Pages beside = pages(exam, fetch);
+            return new Load(asked, open.size(), refusal, alone, beside, protocol);
+        } finally {
+            open.forEach(wire -> new WebSocket(wire).bye());
+            open.forEach(Wire::close);
+        }
+    }
+
+    private record Opened(Optional<Wire> wire, Optional<String> refusal) {}
+
+    private static Opened open(Exam exam) throws IOException {
+        try {
+            Wire wire = exam.http1();
+            int status = new Http1(wire)
+                    .exchange(
+                            exam.upgrade(exam.webSocketPath(), WebSocket.newKey()),
+                            0,
+                            exam.deadline().orIn(exam.options().timeout()))
+                    .status();
+            return status == 101
+                    ? new Opened(Optional.of(wire), Optional.empty())
+                    : new Opened(Optional.empty(), Optional.of("status " + status));
+        } catch (WireException e) {
+            return new Opened(Optional.empty(), Optional.of(e.line()));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package dev.holdfast.doctor.wire;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/** Everything that was sent, in order, secrets left out; safe for use from several threads. */
+public final class Transcript {
+    private static final int LINES = 20_000;
+
+    private final List<String> lines = new ArrayList<>();
+    private final Consumer<String> listener;
+    private final AtomicInteger connections = new AtomicInteger();
+    private final AtomicInteger requests = new AtomicInteger();
+
+    public Transcript(Consumer<String> listener) {
+        this.listener = listener;
+    }
+
+    int connection(String what) {
+        int id = connections.incrementAndGet();
+        add(id, "connect " + what);
+        return id;
+    }
+
+    void request(int connection, List<String> head) {
+        requests.incrementAndGet();
+        head.forEach(line -> add(connection, "> " + line));
+    }
+
+    void answer(int connection, List<String> head) {
+        head.forEach(line -> add(connection, "< " + line));
+    }
+
+    void add(int connection, String line) {
+        String whole = "[" + connection + "] " + line;
+        synchronized (lines) {
+            if (lines.size() < LINES) {
+                lines.add(whole);
+            }
+        }
+        listener.accept(whole);
+    }
+
+    public List<String> lines() {
+        synchronized (lines) {
+            return List.copyOf(lines);
+        }
+    }
+
+    public int connections() {
+        return connections.get();
+    }
+
+    public int requests() {
+        return requests.get();
+    }
+}
