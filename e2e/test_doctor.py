@@ -274,3 +274,34 @@ def test_our_gateway_without_a_route_for_the_host(doctor, ours):
     (ours.folder / "1-client-traffic-policy.yaml").unlink()
     manifests.replace(ours.folder / "route.yaml", manifests.HOST, "another.test")
     assert doctor(OURS, ours())["codes"] == ["NO_ROUTE"]
+
+
+def test_our_gateway_that_cuts_idle_streams(doctor, ours):
+    (ours.folder / "1-client-traffic-policy.yaml").unlink()
+    manifests.replace(ours.folder / "3-home-assistant.yaml", "connectionIdleTimeout: 3600s", "connectionIdleTimeout: 3600s\n      streamIdleTimeout: 2s")
+    assert doctor(OURS, ours(), "-f", ours.folder, "--deep", "--deep-time", "5s")["codes"] == ["IDLE_CUT"]
+
+
+def test_our_gateway_with_a_backend_that_is_not_there(doctor, ours):
+    (ours.folder / "1-client-traffic-policy.yaml").unlink()
+    manifests.replace(ours.folder / "route.yaml", "- name: home-assistant\n          port", "- name: gone\n          port")
+    assert doctor(OURS, ours(), "-f", ours.folder)["codes"] == ["GATEWAY_REASON"]
+
+
+def test_our_gateway_that_keeps_a_guarded_route_shut(doctor, ours):
+    (ours.folder / "1-client-traffic-policy.yaml").unlink()
+    (ours.folder / "security.yaml").write_text("""apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: guard, namespace: home-automation}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: home-assistant-internal}]
+  authorization: {defaultAction: Deny}
+""")
+    report = doctor(OURS, ours(), "-f", ours.folder)
+    assert report["codes"] == ["GATEWAY_REASON"] and "SecurityPolicy" in json.dumps(report["findings"][0])
+
+
+def test_what_a_user_sends_by_header_is_printed_nowhere(ours):
+    status, out, err = run("doctor", OURS, "--connect", f"127.0.0.1:{ours()}", "--insecure", "--timeout", "3s", "--streams", "2", "--verbose",
+                           "--header", "X-Api-Key: hunter2-secret", "--header", "Authorization: Bearer hunter3-secret")
+    assert "X-Api-Key: [redacted]" in out + err and "hunter" not in out + err

@@ -170,8 +170,11 @@ public final class Exchange implements Upstream.Events {
         }
         switch (route.action()) {
             case Route.Action.Redirect redirect -> redirect(redirect, target, host);
-            case Route.Action.Respond(int code, String why, String body) ->
-                answer(code, why, body, new DefaultHttpHeaders());
+            case Route.Action.Respond(int code, String why, String body) -> {
+                HttpHeaders headers = new DefaultHttpHeaders();
+                headers.set("x-holdfast-reason", why);
+                answer(code, why, body, headers);
+            }
             case Route.Action.Forward(List<Route.Destination> destinations) ->
                 forward(snapshot, route, destinations, target);
         }

@@ -22,6 +22,14 @@ final class Reasons {
             Map.entry("upstream_protocol", "the backend's protocol"),
             Map.entry("upstream_tls", "the backend's certificate, its name and CA"),
             Map.entry("request_timeout", "timeouts.request of the route"),
+            Map.entry("dns_failed", "the backend's name: it has no address; outside a cluster --resolve gives one"),
+            Map.entry("backend_timeout", "timeouts.backendRequest of the route"),
+            Map.entry("request_receive_timeout", "requestReceivedTimeout of the ClientTrafficPolicy"),
+            Map.entry("upgrade_malformed", "the client, or a proxy that drops headers of the handshake"),
+            Map.entry("upgrade_version", "the client's WebSocket version"),
+            Map.entry(
+                    "not_carried_out",
+                    "the SecurityPolicy or filter that guards the route: it is not carried out here"),
             Map.entry("invalid_backend", "backendRefs and ReferenceGrants"),
             Map.entry("shutting_down", "nothing: the gateway was stopping, try again"));
 

@@ -14,8 +14,16 @@ public final class Transcript {
     private final AtomicInteger connections = new AtomicInteger();
     private final AtomicInteger requests = new AtomicInteger();
 
+    private final List<String> secrets;
+
     public Transcript(Consumer<String> listener) {
+        this(listener, List.of());
+    }
+
+    /** {@code secrets} are left out wherever they stand, in what is sent and in what comes back. */
+    public Transcript(Consumer<String> listener, List<String> secrets) {
         this.listener = listener;
+        this.secrets = secrets.stream().filter(s -> s.length() > 3).toList();
     }
 
     int connection(String what) {
@@ -34,7 +42,11 @@ public final class Transcript {
     }
 
     void add(int connection, String line) {
-        String whole = "[" + connection + "] " + line;
+        String shown = line;
+        for (String secret : secrets) {
+            shown = shown.replace(secret, "[redacted]");
+        }
+        String whole = "[" + connection + "] " + shown;
         synchronized (lines) {
             if (lines.size() < LINES) {
                 lines.add(whole);
