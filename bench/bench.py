@@ -46,11 +46,14 @@ def wrk(port, path, tls, seconds, connections=64):
     return int(requests.group(1))
 
 
-def h2load(port, path, requests, data=None):
-    line = ["h2load", "-t1", "-c16", "-m16", "-n", requests, f"https://127.0.0.1:{port}{path}"]
+def h2load(port, path, requests, data=None, seconds=None):
+    """`seconds` instead of a number of requests is for warming up."""
+    line = ["h2load", "-t1", "-c16", "-m16", *(["-D", seconds] if seconds else ["-n", requests]), f"https://127.0.0.1:{port}{path}"]
     if data:
         line[1:1] = ["-d", data]
     done = sh(line)
+    if seconds:
+        return 0
     good = re.search(r"(\d+) succeeded", done.stdout)
     if not good or int(good.group(1)) < requests:
         raise RuntimeError(done.stdout + done.stderr)
@@ -84,6 +87,7 @@ class Run:
         self.folder.chmod(0o755)  # nginx's workers are another user
         self.peers = [p for p in peers.ALL if p.there() and (not arguments.only or p.name in arguments.only)]
         self.results = {}
+        self.failed = 0
         peers.certificate(self.folder)
         self.backend, self.pages = peers.backend(self.folder)
         self.echo, self.sockets = peers.echo(self.folder)
@@ -100,12 +104,13 @@ class Run:
                 try:
                     self.note(scenario, peer.name, **measure(peer))
                 except Exception as e:  # one peer's failure is told and does not end the run
+                    self.failed += 1
                     print(f"{scenario:26} {peer.name:9} FAILED {str(e)[-400:]}", flush=True)
                 finally:
                     peer.stop()
 
     def throughput(self):
-        s = self.a.seconds
+        s, a = self.a.seconds, self.a
 
         def loaded(load, peer):
             load(peer, warm=True)
@@ -118,12 +123,12 @@ class Run:
         post.write_bytes(b"y" * 1024)
         n = self.a.requests
         loads = {
-            "b1 h1 1k": lambda p, warm: wrk(p.plain, "/1k", False, 3 if warm else s),
-            "b2 h1 tls 1k": lambda p, warm: wrk(p.tls, "/1k", True, 3 if warm else s),
-            "b3 h1 tls 64k": lambda p, warm: wrk(p.tls, "/64k", True, 3 if warm else s),
-            "b4 h2 tls 1k": lambda p, warm: h2load(p.tls, "/1k", n // 3 if warm else n),
-            "b5 h2 tls 64k": lambda p, warm: h2load(p.tls, "/64k", n // 24 if warm else n // 8),
-            "b6 h2 post 1k": lambda p, warm: h2load(p.tls, "/post", n // 6 if warm else n // 2, post),
+            "b1 h1 1k": lambda p, warm: wrk(p.plain, "/1k", False, a.warm if warm else s),
+            "b2 h1 tls 1k": lambda p, warm: wrk(p.tls, "/1k", True, a.warm if warm else s),
+            "b3 h1 tls 64k": lambda p, warm: wrk(p.tls, "/64k", True, a.warm if warm else s),
+            "b4 h2 tls 1k": lambda p, warm: h2load(p.tls, "/1k", n, seconds=a.warm if warm else None),
+            "b5 h2 tls 64k": lambda p, warm: h2load(p.tls, "/64k", n // 6, seconds=a.warm if warm else None),
+            "b6 h2 post 1k": lambda p, warm: h2load(p.tls, "/post", n // 2, post, a.warm if warm else None),
         }
         for name, load in loads.items():
             if self.wanted(name):
@@ -242,6 +247,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--seconds", type=int, default=8)
+    p.add_argument("--warm", type=int, default=8, help="seconds before each measurement, the same for everybody; a JVM compiles in them")
     p.add_argument("--requests", type=int, default=120_000)
     p.add_argument("--streams", type=int, default=4000)
     p.add_argument("--reloads", type=int, default=100)
@@ -254,6 +260,7 @@ def main():
     result = {"settings": {k: str(v) for k, v in vars(arguments).items()}, "medians": medians(run.results), "rounds": run.results}
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    return 1 if run.failed else 0
 
 
 if __name__ == "__main__":

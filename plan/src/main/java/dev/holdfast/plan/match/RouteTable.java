@@ -70,7 +70,7 @@ public final class RouteTable {
                 }
                 case Route.PathMatch.Regex(String expression) -> {
                     Pattern pattern = Pattern.compile(expression);
-                    tests.add(r -> pattern.matcher(r.path()).matches());
+                    tests.add(r -> BoundedText.matches(pattern, r.path()));
                 }
             }
             if (!match.method().isEmpty()) {
@@ -105,7 +105,7 @@ public final class RouteTable {
                 return match.value()::equals;
             }
             Pattern pattern = Pattern.compile(match.value());
-            return v -> pattern.matcher(v).matches();
+            return v -> BoundedText.matches(pattern, v);
         }
     }
 

@@ -1,0 +1,60 @@
+package dev.holdfast.plan.match;
+
+import java.util.regex.Pattern;
+
+/**
+ * A text that can be looked at only so often. The JDK's expressions backtrack, so that some take a time that doubles with
+ * each character a client adds ({@code (a+)+b}); RE2, for which manifests are written, never does. What would exceed the
+ * bound counts as no match.
+ */
+final class BoundedText implements CharSequence {
+    private static final int LOOKS = 200_000;
+
+    private final CharSequence text;
+    private final int[] left;
+
+    private BoundedText(CharSequence text, int[] left) {
+        this.text = text;
+        this.left = left;
+    }
+
+    static boolean matches(Pattern pattern, CharSequence text) {
+        try {
+            return pattern.matcher(new BoundedText(text, new int[] {LOOKS})).matches();
+        } catch (Exhausted | StackOverflowError tooMuch) {
+            return false;
+        }
+    }
+
+    @Override
+    public int length() {
+        return text.length();
+    }
+
+    @Override
+    public char charAt(int index) {
+        if (--left[0] < 0) {
+            throw Exhausted.INSTANCE;
+        }
+        return text.charAt(index);
+    }
+
+    @Override
+    public CharSequence subSequence(int start, int end) {
+        return new BoundedText(text.subSequence(start, end), left);
+    }
+
+    @Override
+    public String toString() {
+        return text.toString();
+    }
+
+    private static final class Exhausted extends RuntimeException {
+        private static final long serialVersionUID = 1;
+        static final Exhausted INSTANCE = new Exhausted();
+
+        private Exhausted() {
+            super("too many looks", null, false, false);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+package dev.holdfast.plan.match;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.plan.Route;
+import dev.holdfast.plan.VirtualHost;
+import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.ResourceRef;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RouteTableTest {
+    private static final Origin ORIGIN = new Origin(new ResourceRef("", "HTTPRoute", "d", "r"), "", Optional.empty());
+
+    private static Route route(String id, Route.PathMatch path) {
+        return new Route(
+                id,
+                "d/r",
+                new Route.Match(path, "", List.of(), List.of()),
+                new Route.Action.Respond(200, "", ""),
+                List.of(),
+                Duration.ZERO,
+                Duration.ZERO,
+                Duration.ZERO,
+                Duration.ZERO,
+                Set.of(),
+                ORIGIN);
+    }
+
+    private static RouteTable table(String host, Route... routes) {
+        return new RouteTable(List.of(new VirtualHost(host, List.of(routes))));
+    }
+
+    private static RequestView get(String path) {
+        return RequestView.of("GET", path, "", List.of());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/(a+)+b", "/(a|a)*b", "/(a|b)*c", "/(.*)*x"})
+    void noPathMakesAnExpressionTakeForEver(String expression) {
+        RouteTable table = table("*", route("slow", new Route.PathMatch.Regex(expression)));
+        assertThat(table.match("h", get("/" + "a".repeat(16_000)))).isNull();
+    }
+
+    @Test
+    void anOrdinaryExpressionOfALongPathStillMatches() {
+        RouteTable table = table("*", route("fine", new Route.PathMatch.Regex("/[a-z]+/\\d+")));
+        assertThat(table.match("h", get("/" + "a".repeat(8_000) + "/123"))).isNotNull();
+    }
+
+    /** The naive reading of "the most specific host decides": every host compared, the longest that fits. */
+    @Test
+    void hostsAreChosenAsANaiveOracleChoosesThem() {
+        Random random = new Random(11);
+        List<String> labels = List.of("a", "b", "c");
+        for (int round = 0; round < 500; round++) {
+            List<VirtualHost> hosts = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                String name = random.nextInt(6) == 0 ? "*" : (random.nextBoolean() ? "*." : "") + host(random, labels);
+                if (hosts.stream().noneMatch(h -> h.hostname().equals(name))) {
+                    hosts.add(new VirtualHost(name, List.of(route(name, new Route.PathMatch.Prefix("/")))));
+                }
+            }
+            String asked = host(random, labels);
+            String expected = hosts.stream()
+                    .map(VirtualHost::hostname)
+                    .filter(h -> h.equals("*") || h.equals(asked) || (h.startsWith("*.") && asked.endsWith(h.substring(1))))
+                    .max(java.util.Comparator.comparingInt(h -> h.equals("*") ? 0 : h.equals(asked) ? 1000 : h.length()))
+                    .orElse("none");
+            Route found = new RouteTable(hosts).match(asked, get("/"));
+            assertThat(found == null ? "none" : found.id()).as("%s among %s", asked, hosts).isEqualTo(expected);
+        }
+    }
+
+    private static String host(Random random, List<String> labels) {
+        StringBuilder out = new StringBuilder(labels.get(random.nextInt(3)));
+        for (int i = random.nextInt(3); i >= 0; i--) {
+            out.append('.').append(labels.get(random.nextInt(3)));
+        }
+        return out.toString();
+    }
+}
