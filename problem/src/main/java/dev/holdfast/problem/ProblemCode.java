@@ -25,7 +25,8 @@ public enum ProblemCode {
     NOT_CARRIED_OUT("Warning", "NotCarriedOut"),
     NOTHING_TO_SERVE("", ""),
     PORT_IN_USE("Programmed", "Invalid"),
-    UPSTREAM_PROTOCOL("", "");
+    UPSTREAM_PROTOCOL("", ""),
+    ENVOY_REFUSED("Programmed", "Invalid");
 
     private final String conditionType;
     private final String conditionReason;

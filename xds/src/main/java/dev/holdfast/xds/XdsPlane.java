@@ -1,0 +1,86 @@
+package dev.holdfast.xds;
+
+import dev.holdfast.plan.Applied;
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.PlanSink;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.xds.resource.Replaced;
+import dev.holdfast.xds.resource.XdsResources;
+import dev.holdfast.xds.server.EnvoyNode;
+import dev.holdfast.xds.server.Fleet;
+import dev.holdfast.xds.server.MutualTls;
+import dev.holdfast.xds.server.XdsServer;
+import dev.holdfast.xds.snapshot.Snapshot;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** The plane that carries a plan out by Envoys elsewhere: it serves them what the plan means and hears what they say. */
+public final class XdsPlane implements PlanSink {
+    private final MeterRegistry metrics;
+    private final Fleet fleet;
+    private final XdsServer server;
+    private volatile Snapshot snapshot = Snapshot.EMPTY;
+
+    /**
+     * Listens at once, and serves nothing until the first plan.
+     *
+     * @throws IOException where the address cannot be bound, or needs {@code tls}, which it does off loopback
+     */
+    public XdsPlane(InetSocketAddress listen, Optional<MutualTls> tls, MeterRegistry metrics) throws IOException {
+        this.metrics = metrics;
+        this.fleet = new Fleet(metrics);
+        try {
+            this.server = new XdsServer(listen, tls, fleet);
+        } catch (IOException e) {
+            fleet.close();
+            throw e;
+        }
+    }
+
+    /** Offered to every Envoy from now on; what they make of it is in {@link #nodes} and {@link #problems}. */
+    @Override
+    public synchronized Applied apply(Plan plan) {
+        snapshot = snapshot.next(XdsResources.of(plan));
+        fleet.publish(snapshot);
+        metrics.counter("holdfast.reloads", "result", "applied").increment();
+        Map<String, Integer> ports = new HashMap<>();
+        for (Listener listener : plan.listeners()) {
+            ports.put(listener.name(), listener.bindPort());
+        }
+        return new Applied(true, ports, 0, snapshot.source().problems());
+    }
+
+    /** What Envoy cannot carry out of the plan in force, and what Envoys refused of it. */
+    public List<Problem> problems() {
+        return Stream.concat(snapshot.source().problems().stream(), fleet.problems().stream())
+                .toList();
+    }
+
+    /** The Envoys that are connected, by id. */
+    public List<EnvoyNode> nodes() {
+        return fleet.nodes();
+    }
+
+    /** What Envoy would replace for {@code next}, and so cut the streams of after its drain time. */
+    public List<Replaced> replacedBy(Plan next) {
+        return Replaced.between(snapshot.source(), XdsResources.of(next));
+    }
+
+    /** The port that is bound. */
+    public int port() {
+        return server.port();
+    }
+
+    @Override
+    public void close() {
+        server.close();
+        fleet.close();
+    }
+}

@@ -1,0 +1,68 @@
+package dev.holdfast.xds.resource;
+
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import io.envoyproxy.envoy.config.accesslog.v3.AccessLog;
+import io.envoyproxy.envoy.config.accesslog.v3.AccessLogFilter;
+import io.envoyproxy.envoy.config.core.v3.SubstitutionFormatString;
+import io.envoyproxy.envoy.config.core.v3.TypedExtensionConfig;
+import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
+import io.envoyproxy.envoy.extensions.access_loggers.file.v3.FileAccessLog;
+import io.envoyproxy.envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery;
+import java.util.List;
+
+/** A JSON line on Envoy's standard output for each request and for each stream that has ended, in our access log's words. */
+final class AccessLogs {
+    static final List<AccessLog> ALL = List.of(
+            log(LocalReplies.upgrade(), "stream_close"),
+            log(
+                    AccessLogFilter.newBuilder()
+                            .setHeaderFilter(io.envoyproxy.envoy.config.accesslog.v3.HeaderFilter.newBuilder()
+                                    .setHeader(HeaderMatcher.newBuilder()
+                                            .setName("upgrade")
+                                            .setPresentMatch(true)
+                                            .setInvertMatch(true)))
+                            .build(),
+                    "request"));
+
+    private AccessLogs() {}
+
+    private static AccessLog log(AccessLogFilter filter, String event) {
+        Struct.Builder line = Struct.newBuilder();
+        // The query may carry tokens, so it stays out, as in the embedded plane's log.
+        String[][] fields = {
+            {"time", "%START_TIME%"},
+            {"event", event},
+            {"client", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+            {"method", "%REQ(:METHOD)%"},
+            {"host", "%REQ(:AUTHORITY)%"},
+            {"path", "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%"},
+            {"protocol", "%PROTOCOL%"},
+            {"status", "%RESPONSE_CODE%"},
+            {"route", "%ROUTE_NAME%"},
+            {"cluster", "%UPSTREAM_CLUSTER%"},
+            {"endpoint", "%UPSTREAM_HOST%"},
+            {"upstream_protocol", "%UPSTREAM_PROTOCOL%"},
+            {"duration_ms", "%DURATION%"},
+            {"bytes_from_client", "%BYTES_RECEIVED%"},
+            {"bytes_to_client", "%BYTES_SENT%"},
+            {"reason", "%RESPONSE_CODE_DETAILS%"},
+            {"flags", "%RESPONSE_FLAGS%"}
+        };
+        for (String[] field : fields) {
+            line.putFields(field[0], Value.newBuilder().setStringValue(field[1]).build());
+        }
+        return AccessLog.newBuilder()
+                .setName("envoy.access_loggers.file")
+                .setFilter(filter)
+                .setTypedConfig(Proto.any(FileAccessLog.newBuilder()
+                        .setPath("/dev/stdout")
+                        .setLogFormat(SubstitutionFormatString.newBuilder()
+                                .setJsonFormat(line)
+                                .addFormatters(TypedExtensionConfig.newBuilder()
+                                        .setName("envoy.formatter.req_without_query")
+                                        .setTypedConfig(Proto.any(ReqWithoutQuery.getDefaultInstance()))))
+                        .build()))
+                .build();
+    }
+}

@@ -1,0 +1,269 @@
+package dev.holdfast.xds.resource;
+
+import com.google.protobuf.BoolValue;
+import com.google.protobuf.UInt32Value;
+import dev.holdfast.plan.Cluster;
+import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
+import io.envoyproxy.envoy.config.cluster.v3.Cluster.DiscoveryType;
+import io.envoyproxy.envoy.config.cluster.v3.Cluster.DnsLookupFamily;
+import io.envoyproxy.envoy.config.cluster.v3.Cluster.EdsClusterConfig;
+import io.envoyproxy.envoy.config.cluster.v3.Cluster.LbPolicy;
+import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
+import io.envoyproxy.envoy.config.core.v3.Address;
+import io.envoyproxy.envoy.config.core.v3.DataSource;
+import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
+import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
+import io.envoyproxy.envoy.config.core.v3.Pipe;
+import io.envoyproxy.envoy.config.core.v3.SocketAddress;
+import io.envoyproxy.envoy.config.core.v3.TcpKeepalive;
+import io.envoyproxy.envoy.config.core.v3.TransportSocket;
+import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
+import io.envoyproxy.envoy.config.endpoint.v3.Endpoint;
+import io.envoyproxy.envoy.config.endpoint.v3.LbEndpoint;
+import io.envoyproxy.envoy.config.endpoint.v3.LocalityLbEndpoints;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
+import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
+import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/**
+ * A cluster of the plan as two of Envoy's: one for pages under its name, one for streams beside it, with their own circuit
+ * breaker and HTTP/1.1 wherever the backend is not HTTP/2 only. Both have their endpoints from one EDS resource.
+ */
+final class Clusters {
+    /** Debian's, Ubuntu's and Alpine's place; Envoy's own images have it too. */
+    static final String SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt";
+
+    private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    private static final int BUFFER = 32_768;
+    private static final Pattern IPV4 = Pattern.compile("\\d{1,3}(\\.\\d{1,3}){3}");
+
+    private Clusters() {}
+
+    /** The name of a cluster's other half, the one for streams. */
+    static String streams(String cluster) {
+        return cluster + "/streams";
+    }
+
+    static void addTo(
+            Cluster cluster,
+            Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters,
+            Map<String, ClusterLoadAssignment> endpoints,
+            Map<String, Secret> secrets) {
+        for (boolean streams : new boolean[] {false, true}) {
+            io.envoyproxy.envoy.config.cluster.v3.Cluster made = of(cluster, streams);
+            clusters.put(made.getName(), made);
+        }
+        if (!hasNames(cluster)) {
+            endpoints.put(cluster.name(), assignment(cluster, cluster.name()));
+        }
+        cluster.tls().filter(Clusters::hasOwnCa).ifPresent(tls -> secrets.put(caName(cluster), ca(cluster, tls)));
+    }
+
+    private static io.envoyproxy.envoy.config.cluster.v3.Cluster of(Cluster cluster, boolean streams) {
+        String name = streams ? streams(cluster.name()) : cluster.name();
+        HttpProtocolOptions http = protocol(cluster, streams);
+        io.envoyproxy.envoy.config.cluster.v3.Cluster.Builder out =
+                io.envoyproxy.envoy.config.cluster.v3.Cluster.newBuilder()
+                        .setName(name)
+                        .setConnectTimeout(Proto.duration(
+                                cluster.connectTimeout().isZero() ? Duration.ofSeconds(10) : cluster.connectTimeout()))
+                        .setPerConnectionBufferLimitBytes(UInt32Value.of(BUFFER))
+                        .setLbPolicy(LbPolicy.ROUND_ROBIN)
+                        .setIgnoreHealthOnHostRemoval(true)
+                        .setCircuitBreakers(CircuitBreakers.newBuilder().addThresholds(thresholds(cluster, streams)))
+                        .putTypedExtensionProtocolOptions(HTTP_OPTIONS, Proto.any(http));
+        if (!hasNames(cluster)) {
+            out.setType(DiscoveryType.EDS)
+                    .setEdsClusterConfig(EdsClusterConfig.newBuilder()
+                            .setEdsConfig(Proto.ADS)
+                            .setServiceName(cluster.name()));
+        } else {
+            // One name: a connection tries its addresses in turn (RFC 8305). Several: each address is an endpoint.
+            boolean one = cluster.endpoints().size() == 1;
+            out.setType(one ? DiscoveryType.LOGICAL_DNS : DiscoveryType.STRICT_DNS)
+                    .setDnsLookupFamily(one ? DnsLookupFamily.ALL : DnsLookupFamily.V4_PREFERRED)
+                    .setDnsRefreshRate(Proto.duration(Duration.ofSeconds(30)))
+                    .setRespectDnsTtl(true)
+                    .setLoadAssignment(assignment(cluster, name));
+        }
+        cluster.tcpKeepalive()
+                .ifPresent(k -> out.setUpstreamConnectionOptions(
+                        UpstreamConnectionOptions.newBuilder().setTcpKeepalive(keepalive(k))));
+        cluster.tls().ifPresent(tls -> out.setTransportSocket(tls(cluster, tls, http)));
+        return out.build();
+    }
+
+    static TcpKeepalive keepalive(dev.holdfast.plan.TcpKeepalive keepalive) {
+        return TcpKeepalive.newBuilder()
+                .setKeepaliveProbes(Proto.count(keepalive.probes()))
+                .setKeepaliveTime(Proto.count(Math.max(1, keepalive.idleTime().toSeconds())))
+                .setKeepaliveInterval(
+                        Proto.count(Math.max(1, keepalive.interval().toSeconds())))
+                .build();
+    }
+
+    private static CircuitBreakers.Thresholds thresholds(Cluster cluster, boolean streams) {
+        CircuitBreakers.Thresholds.Builder out = CircuitBreakers.Thresholds.newBuilder();
+        if (streams) {
+            UInt32Value most = Proto.count(cluster.maxStreams() == 0 ? Integer.MAX_VALUE : cluster.maxStreams());
+            return out.setMaxConnections(most)
+                    .setMaxPendingRequests(most)
+                    .setMaxRequests(most)
+                    .setMaxRetries(UInt32Value.of(1024))
+                    .build();
+        }
+        return out.setMaxConnections(Proto.count(cluster.breaker().maxConnections()))
+                .setMaxPendingRequests(Proto.count(cluster.breaker().maxPendingRequests()))
+                .setMaxRequests(Proto.count(cluster.breaker().maxParallelRequests()))
+                .setMaxRetries(UInt32Value.of(1024))
+                .build();
+    }
+
+    /**
+     * Envoy cannot ask again by another protocol, so {@code useClientProtocol} holds only where the backend is known to
+     * speak both: cleartext goes by HTTP/1.1, TLS by ALPN (docs/planes.md).
+     */
+    private static HttpProtocolOptions protocol(Cluster cluster, boolean streams) {
+        HttpProtocolOptions.Builder out = HttpProtocolOptions.newBuilder();
+        io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions.Builder common =
+                io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions.newBuilder()
+                        .setIdleTimeout(Proto.duration(cluster.idleTimeout()));
+        if (!streams && !cluster.maxConnectionDuration().isZero()) {
+            common.setMaxConnectionDuration(Proto.duration(cluster.maxConnectionDuration()));
+        }
+        if (!streams && cluster.breaker().maxRequestsPerConnection() > 0) {
+            common.setMaxRequestsPerConnection(Proto.count(cluster.breaker().maxRequestsPerConnection()));
+        }
+        out.setCommonHttpProtocolOptions(common);
+        Http2ProtocolOptions http2 = Listeners.http2(cluster.http2());
+        if (cluster.protocol() == Cluster.Protocol.HTTP2) {
+            out.setExplicitHttpConfig(
+                    HttpProtocolOptions.ExplicitHttpConfig.newBuilder().setHttp2ProtocolOptions(http2));
+        } else if (!streams && cluster.tls().isPresent() && cluster.protocol() == Cluster.Protocol.AUTO) {
+            out.setAutoConfig(HttpProtocolOptions.AutoHttpConfig.newBuilder()
+                    .setHttpProtocolOptions(Http1ProtocolOptions.getDefaultInstance())
+                    .setHttp2ProtocolOptions(http2));
+        } else {
+            out.setExplicitHttpConfig(HttpProtocolOptions.ExplicitHttpConfig.newBuilder()
+                    .setHttpProtocolOptions(Http1ProtocolOptions.getDefaultInstance()));
+        }
+        return out.build();
+    }
+
+    private static TransportSocket tls(Cluster cluster, Cluster.UpstreamTls tls, HttpProtocolOptions http) {
+        CommonTlsContext.Builder common = CommonTlsContext.newBuilder();
+        if (http.hasExplicitHttpConfig()) {
+            common.addAlpnProtocols(http.getExplicitHttpConfig().hasHttp2ProtocolOptions() ? "h2" : "http/1.1");
+        }
+        UpstreamTlsContext.Builder out = UpstreamTlsContext.newBuilder();
+        List<String> hosts = cluster.endpoints().stream()
+                .map(Cluster.Endpoint::host)
+                .distinct()
+                .toList();
+        String sni =
+                !tls.sni().isEmpty() ? tls.sni() : hosts.size() == 1 && !isIp(hosts.getFirst()) ? hosts.getFirst() : "";
+        CertificateValidationContext.Builder check = CertificateValidationContext.newBuilder();
+        if (!sni.isEmpty()) {
+            out.setSni(sni);
+            check.addMatchTypedSubjectAltNames(san(SubjectAltNameMatcher.SanType.DNS, sni));
+        } else if (hasNames(cluster)) {
+            out.setAutoHostSni(true).setAutoSniSanValidation(true);
+        } else {
+            hosts.forEach(h -> check.addMatchTypedSubjectAltNames(san(SubjectAltNameMatcher.SanType.IP_ADDRESS, h)));
+        }
+        if (!tls.insecureSkipVerify()) {
+            if (hasOwnCa(tls)) {
+                common.setCombinedValidationContext(CommonTlsContext.CombinedCertificateValidationContext.newBuilder()
+                        .setDefaultValidationContext(check)
+                        .setValidationContextSdsSecretConfig(SdsSecretConfig.newBuilder()
+                                .setName(caName(cluster))
+                                .setSdsConfig(Proto.ADS)));
+            } else {
+                common.setValidationContext(
+                        check.setTrustedCa(DataSource.newBuilder().setFilename(SYSTEM_CA)));
+            }
+        } else {
+            out.setAutoSniSanValidation(false);
+        }
+        return TransportSocket.newBuilder()
+                .setName("envoy.transport_sockets.tls")
+                .setTypedConfig(Proto.any(out.setCommonTlsContext(common).build()))
+                .build();
+    }
+
+    private static SubjectAltNameMatcher san(SubjectAltNameMatcher.SanType type, String value) {
+        return SubjectAltNameMatcher.newBuilder()
+                .setSanType(type)
+                .setMatcher(StringMatcher.newBuilder().setExact(value))
+                .build();
+    }
+
+    private static boolean hasOwnCa(Cluster.UpstreamTls tls) {
+        return !tls.insecureSkipVerify() && !tls.caPem().isEmpty();
+    }
+
+    private static String caName(Cluster cluster) {
+        return "ca/" + cluster.name();
+    }
+
+    private static Secret ca(Cluster cluster, Cluster.UpstreamTls tls) {
+        return Secret.newBuilder()
+                .setName(caName(cluster))
+                .setValidationContext(CertificateValidationContext.newBuilder()
+                        .setTrustedCa(DataSource.newBuilder().setInlineString(tls.caPem())))
+                .build();
+    }
+
+    /** EDS takes addresses only; names are Envoy's to look up. */
+    static boolean hasNames(Cluster cluster) {
+        return cluster.endpoints().stream().anyMatch(e -> !e.isUnix() && !isIp(e.host()));
+    }
+
+    private static boolean isIp(String host) {
+        return host.indexOf(':') >= 0 || IPV4.matcher(host).matches();
+    }
+
+    private static ClusterLoadAssignment assignment(Cluster cluster, String name) {
+        ClusterLoadAssignment.Builder out = ClusterLoadAssignment.newBuilder().setClusterName(name);
+        if (cluster.endpoints().isEmpty()) {
+            return out.build();
+        }
+        boolean names = hasNames(cluster);
+        LocalityLbEndpoints.Builder all = LocalityLbEndpoints.newBuilder();
+        for (Cluster.Endpoint endpoint : cluster.endpoints()) {
+            if (endpoint.isUnix() && names) {
+                continue;
+            }
+            all.addLbEndpoints(LbEndpoint.newBuilder()
+                    .setEndpoint(Endpoint.newBuilder()
+                            .setAddress(address(endpoint))
+                            .setHostname(names ? endpoint.host() : "")));
+        }
+        return out.addEndpoints(all).build();
+    }
+
+    private static Address address(Cluster.Endpoint endpoint) {
+        return endpoint.isUnix()
+                ? Address.newBuilder()
+                        .setPipe(Pipe.newBuilder().setPath(endpoint.host()))
+                        .build()
+                : Address.newBuilder()
+                        .setSocketAddress(SocketAddress.newBuilder()
+                                .setAddress(endpoint.host())
+                                .setPortValue(endpoint.port()))
+                        .build();
+    }
+
+    static BoolValue yes() {
+        return BoolValue.of(true);
+    }
+}

@@ -1,0 +1,190 @@
+package dev.holdfast.xds.resource;
+
+import com.google.protobuf.UInt32Value;
+import dev.holdfast.plan.Http2Settings;
+import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.Tls;
+import io.envoyproxy.envoy.config.core.v3.Address;
+import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
+import io.envoyproxy.envoy.config.core.v3.SocketAddress;
+import io.envoyproxy.envoy.config.core.v3.SocketOption;
+import io.envoyproxy.envoy.config.core.v3.TransportSocket;
+import io.envoyproxy.envoy.config.listener.v3.Filter;
+import io.envoyproxy.envoy.config.listener.v3.FilterChain;
+import io.envoyproxy.envoy.config.listener.v3.FilterChainMatch;
+import io.envoyproxy.envoy.config.listener.v3.Listener;
+import io.envoyproxy.envoy.config.listener.v3.ListenerFilter;
+import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
+import io.envoyproxy.envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit;
+import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
+import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.Rds;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsParameters;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * The listener of a port. Nothing stands in it that a route, an endpoint or a certificate decides: what changes here makes
+ * Envoy replace a filter chain and, after its drain time, cut the streams that came by it.
+ */
+final class Listeners {
+    private static final int BUFFER = 32_768;
+
+    // SOL_SOCKET, SO_KEEPALIVE, IPPROTO_TCP and its options, as Linux numbers them.
+    private static final int SOL_SOCKET = 1;
+    private static final int SO_KEEPALIVE = 9;
+    private static final int IPPROTO_TCP = 6;
+    private static final int TCP_KEEPIDLE = 4;
+    private static final int TCP_KEEPINTVL = 5;
+    private static final int TCP_KEEPCNT = 6;
+
+    private Listeners() {}
+
+    /** By the port alone, so that a Gateway that is renamed keeps its listener. */
+    static String name(int bindPort) {
+        return "port-" + bindPort;
+    }
+
+    static Listener of(int bindPort, List<dev.holdfast.plan.Listener> port) {
+        dev.holdfast.plan.Listener first = port.getFirst();
+        Listener.Builder out = Listener.newBuilder()
+                .setName(name(bindPort))
+                .setAddress(Address.newBuilder()
+                        .setSocketAddress(
+                                SocketAddress.newBuilder().setAddress("0.0.0.0").setPortValue(bindPort)))
+                .setPerConnectionBufferLimitBytes(UInt32Value.of(BUFFER));
+        first.http().tcpKeepalive().ifPresent(k -> {
+            out.addSocketOptions(option(SOL_SOCKET, SO_KEEPALIVE, 1));
+            out.addSocketOptions(
+                    option(IPPROTO_TCP, TCP_KEEPIDLE, Math.max(1, k.idleTime().toSeconds())));
+            out.addSocketOptions(
+                    option(IPPROTO_TCP, TCP_KEEPINTVL, Math.max(1, k.interval().toSeconds())));
+            out.addSocketOptions(option(IPPROTO_TCP, TCP_KEEPCNT, k.probes()));
+        });
+        if (first.tls().isEmpty()) {
+            return out.addFilterChains(chain(name(bindPort), first)).build();
+        }
+        out.addListenerFilters(ListenerFilter.newBuilder()
+                .setName("envoy.filters.listener.tls_inspector")
+                .setTypedConfig(Proto.any(TlsInspector.getDefaultInstance())));
+        port.stream()
+                .sorted(Comparator.comparing(dev.holdfast.plan.Listener::name))
+                .forEach(l -> out.addFilterChains(chain(l.name(), l)));
+        return out.build();
+    }
+
+    private static SocketOption option(int level, int name, long value) {
+        return SocketOption.newBuilder()
+                .setLevel(level)
+                .setName(name)
+                .setIntValue(value)
+                .setState(SocketOption.SocketState.STATE_PREBIND)
+                .build();
+    }
+
+    private static FilterChain chain(String name, dev.holdfast.plan.Listener listener) {
+        HttpSettings http = listener.http();
+        FilterChain.Builder out = FilterChain.newBuilder().setName(name);
+        listener.tls().ifPresent(tls -> {
+            listener.hostname()
+                    .ifPresent(host -> out.setFilterChainMatch(
+                            FilterChainMatch.newBuilder().addServerNames(host)));
+            out.setTransportSocket(tls(tls));
+            if (!http.tlsHandshakeTimeout().isZero()) {
+                out.setTransportSocketConnectTimeout(Proto.duration(http.tlsHandshakeTimeout()));
+            }
+        });
+        if (http.maxConnections() > 0) {
+            out.addFilters(Filter.newBuilder()
+                    .setName("envoy.filters.network.connection_limit")
+                    .setTypedConfig(Proto.any(ConnectionLimit.newBuilder()
+                            .setStatPrefix("limit")
+                            .setMaxConnections(com.google.protobuf.UInt64Value.of(http.maxConnections()))
+                            .build())));
+        }
+        return out.addFilters(Filter.newBuilder()
+                        .setName("envoy.filters.network.http_connection_manager")
+                        .setTypedConfig(Proto.any(manager(name, listener))))
+                .build();
+    }
+
+    private static HttpConnectionManager manager(String routes, dev.holdfast.plan.Listener listener) {
+        HttpSettings http = listener.http();
+        io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions.Builder common =
+                io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions.newBuilder()
+                        .setIdleTimeout(Proto.duration(http.idleTimeout()));
+        if (!http.maxConnectionDuration().isZero()) {
+            common.setMaxConnectionDuration(Proto.duration(http.maxConnectionDuration()));
+        }
+        if (http.maxRequestsPerConnection() > 0) {
+            common.setMaxRequestsPerConnection(Proto.count(http.maxRequestsPerConnection()));
+        }
+        HttpConnectionManager.Builder out = HttpConnectionManager.newBuilder()
+                .setStatPrefix(name(listener.bindPort()))
+                .setRds(Rds.newBuilder().setConfigSource(Proto.ADS).setRouteConfigName(routes))
+                .setCommonHttpProtocolOptions(common)
+                .setHttp2ProtocolOptions(http2(http.http2()))
+                // Routes say how long a stream may be idle; here nothing does, so that no stream ends by surprise.
+                .setStreamIdleTimeout(Proto.duration(Duration.ZERO))
+                .setRequestHeadersTimeout(Proto.duration(http.requestHeadersTimeout()))
+                .setRequestTimeout(Proto.duration(http.requestReceivedTimeout()))
+                .setUseRemoteAddress(Clusters.yes())
+                .setPreserveExternalRequestId(true)
+                .setServerHeaderTransformation(HttpConnectionManager.ServerHeaderTransformation.PASS_THROUGH)
+                .setNormalizePath(Clusters.yes())
+                .setMergeSlashes(true)
+                .setPathWithEscapedSlashesAction(HttpConnectionManager.PathWithEscapedSlashesAction.KEEP_UNCHANGED)
+                // On here and off on routes that forbid it: so a handshake meets a redirect or an answer as a page
+                // does.
+                .addUpgradeConfigs(
+                        HttpConnectionManager.UpgradeConfig.newBuilder().setUpgradeType("websocket"))
+                .setLocalReplyConfig(LocalReplies.CONFIG)
+                .addAllAccessLog(AccessLogs.ALL)
+                .addAllHttpFilters(HttpFilters.ALL);
+        return out.build();
+    }
+
+    /** Extended CONNECT (RFC 8441) is announced to clients, and spoken to backends that are HTTP/2 only. */
+    static Http2ProtocolOptions http2(Http2Settings settings) {
+        Http2ProtocolOptions.Builder out = Http2ProtocolOptions.newBuilder()
+                .setInitialStreamWindowSize(Proto.window(settings.initialStreamWindow()))
+                .setInitialConnectionWindowSize(Proto.window(settings.initialConnectionWindow()))
+                .setAllowConnect(true);
+        if (settings.maxConcurrentStreams() > 0) {
+            out.setMaxConcurrentStreams(UInt32Value.of(settings.maxConcurrentStreams()));
+        }
+        return out.build();
+    }
+
+    private static TransportSocket tls(Tls tls) {
+        CommonTlsContext.Builder common = CommonTlsContext.newBuilder()
+                .setTlsParams(TlsParameters.newBuilder()
+                        .setTlsMinimumProtocolVersion(version(tls.minVersion()))
+                        .setTlsMaximumProtocolVersion(version(tls.maxVersion())))
+                .addAllAlpnProtocols(tls.alpn());
+        tls.certificates().stream()
+                .map(Tls.Certificate::name)
+                .distinct()
+                .forEach(name -> common.addTlsCertificateSdsSecretConfigs(
+                        SdsSecretConfig.newBuilder().setName(name).setSdsConfig(Proto.ADS)));
+        return TransportSocket.newBuilder()
+                .setName("envoy.transport_sockets.tls")
+                .setTypedConfig(Proto.any(DownstreamTlsContext.newBuilder()
+                        .setCommonTlsContext(common)
+                        .build()))
+                .build();
+    }
+
+    private static TlsParameters.TlsProtocol version(String name) {
+        return switch (name) {
+            case "TLSv1" -> TlsParameters.TlsProtocol.TLSv1_0;
+            case "TLSv1.1" -> TlsParameters.TlsProtocol.TLSv1_1;
+            case "TLSv1.2" -> TlsParameters.TlsProtocol.TLSv1_2;
+            case "TLSv1.3" -> TlsParameters.TlsProtocol.TLSv1_3;
+            default -> TlsParameters.TlsProtocol.TLS_AUTO;
+        };
+    }
+}

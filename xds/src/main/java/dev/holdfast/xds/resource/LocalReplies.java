@@ -1,0 +1,81 @@
+package dev.holdfast.xds.resource;
+
+import com.google.protobuf.UInt32Value;
+import io.envoyproxy.envoy.config.accesslog.v3.AccessLogFilter;
+import io.envoyproxy.envoy.config.accesslog.v3.AndFilter;
+import io.envoyproxy.envoy.config.accesslog.v3.ComparisonFilter;
+import io.envoyproxy.envoy.config.accesslog.v3.HeaderFilter;
+import io.envoyproxy.envoy.config.accesslog.v3.ResponseFlagFilter;
+import io.envoyproxy.envoy.config.accesslog.v3.StatusCodeFilter;
+import io.envoyproxy.envoy.config.core.v3.DataSource;
+import io.envoyproxy.envoy.config.core.v3.RuntimeUInt32;
+import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
+import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig;
+import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper;
+
+/**
+ * Envoy's own answers with the status and the {@code x-holdfast-reason} that the embedded plane gives for the same failure.
+ * The same for every listener, so that it never changes one.
+ */
+final class LocalReplies {
+    static final LocalReplyConfig CONFIG = LocalReplyConfig.newBuilder()
+            .addMappers(reply(both(flag("UO"), upgrade()), 503, "stream_limit"))
+            .addMappers(reply(flag("UO"), 503, "overloaded"))
+            .addMappers(reply(flag("UH"), 503, "no_endpoints"))
+            .addMappers(reply(flag("UT"), 504, "request_timeout"))
+            .addMappers(reply(flag("UPE"), 502, "upstream_protocol"))
+            .addMappers(reply(flag("UF"), 503, "connect_refused"))
+            .addMappers(reply(flag("UC"), 502, "upstream_reset"))
+            .addMappers(reply(flag("UR"), 502, "upstream_reset"))
+            .addMappers(reply(flag("NC"), 500, "invalid_backend"))
+            .addMappers(reply(flag("NR"), 404, "no_route"))
+            .addMappers(reply(flag("DPE"), 400, "bad_request"))
+            .addMappers(reply(both(status(403), upgrade()), 403, "upgrade_not_allowed"))
+            .addMappers(reply(status(431), 431, "headers_too_large"))
+            .build();
+
+    private LocalReplies() {}
+
+    private static ResponseMapper reply(AccessLogFilter when, int status, String reason) {
+        ResponseMapper.Builder out = ResponseMapper.newBuilder()
+                .setFilter(when)
+                .setStatusCode(UInt32Value.of(status))
+                .setBody(DataSource.newBuilder().setInlineString(reason + "\n"))
+                .addHeadersToAdd(Headers.fixed("x-holdfast-reason", reason));
+        if (status == 503) {
+            out.addHeadersToAdd(Headers.fixed("retry-after", "5"));
+        }
+        return out.build();
+    }
+
+    private static AccessLogFilter flag(String flag) {
+        return AccessLogFilter.newBuilder()
+                .setResponseFlagFilter(ResponseFlagFilter.newBuilder().addFlags(flag))
+                .build();
+    }
+
+    private static AccessLogFilter status(int code) {
+        return AccessLogFilter.newBuilder()
+                .setStatusCodeFilter(StatusCodeFilter.newBuilder()
+                        .setComparison(ComparisonFilter.newBuilder()
+                                .setOp(ComparisonFilter.Op.EQ)
+                                .setValue(RuntimeUInt32.newBuilder()
+                                        .setDefaultValue(code)
+                                        .setRuntimeKey("holdfast.status_" + code))))
+                .build();
+    }
+
+    /** Extended CONNECT has become an Upgrade by the time this is asked. */
+    static AccessLogFilter upgrade() {
+        return AccessLogFilter.newBuilder()
+                .setHeaderFilter(HeaderFilter.newBuilder()
+                        .setHeader(HeaderMatcher.newBuilder().setName("upgrade").setPresentMatch(true)))
+                .build();
+    }
+
+    private static AccessLogFilter both(AccessLogFilter one, AccessLogFilter other) {
+        return AccessLogFilter.newBuilder()
+                .setAndFilter(AndFilter.newBuilder().addFilters(one).addFilters(other))
+                .build();
+    }
+}

@@ -1,0 +1,341 @@
+package dev.holdfast.xds.resource;
+
+import com.google.protobuf.UInt32Value;
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Route;
+import io.envoyproxy.envoy.config.core.v3.DataSource;
+import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
+import io.envoyproxy.envoy.config.route.v3.DirectResponseAction;
+import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
+import io.envoyproxy.envoy.config.route.v3.QueryParameterMatcher;
+import io.envoyproxy.envoy.config.route.v3.RedirectAction;
+import io.envoyproxy.envoy.config.route.v3.RetryPolicy;
+import io.envoyproxy.envoy.config.route.v3.RouteAction;
+import io.envoyproxy.envoy.config.route.v3.RouteMatch;
+import io.envoyproxy.envoy.config.route.v3.WeightedCluster;
+import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
+import io.envoyproxy.envoy.type.v3.FractionalPercent;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * A route of the plan as routes of Envoy. One that forwards becomes three or four, tried in this order: upgrades, server-sent
+ * events, gRPC (where the backend is HTTP/2) and pages. The first three go to the streams' cluster, which has a budget and a
+ * protocol of its own; Envoy decides both by cluster, and chooses the cluster by route.
+ */
+record Routes(Plan plan, HttpSettings listener) {
+    /**
+     * Goes out where an upgrade that came by extended CONNECT, which has no such header, meets an HTTP/1.1 backend. It only
+     * proves that a server speaks WebSocket (RFC 6455 §1.3), so a fixed one does: 16 bytes in base64.
+     */
+    static final String SEC_WEBSOCKET_KEY = "aG9sZGZhc3QtZW52b3kvMQ==";
+
+    private static final int MILLION = 1_000_000;
+
+    private enum Kind {
+        UPGRADE("/upgrade"),
+        EVENTS("/events"),
+        GRPC("/grpc"),
+        PAGE("");
+
+        private final String suffix;
+
+        Kind(String suffix) {
+            this.suffix = suffix;
+        }
+    }
+
+    List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route) {
+        return switch (route.action()) {
+            case Route.Action.Redirect redirect ->
+                List.of(named(route, "")
+                        .setMatch(match(route.match()))
+                        .setRedirect(redirect(redirect))
+                        .build());
+            case Route.Action.Respond(int status, String reason, String body) ->
+                List.of(respond(named(route, "").setMatch(match(route.match())), status, reason, body));
+            case Route.Action.Forward(List<Route.Destination> destinations) -> forward(route, destinations);
+        };
+    }
+
+    /** An answer of Envoy's own, with the reason that programs read. */
+    static io.envoyproxy.envoy.config.route.v3.Route respond(
+            io.envoyproxy.envoy.config.route.v3.Route.Builder route, int status, String reason, String body) {
+        DirectResponseAction.Builder answer = DirectResponseAction.newBuilder().setStatus(status);
+        if (!body.isEmpty()) {
+            answer.setBody(DataSource.newBuilder().setInlineString(body));
+            route.addResponseHeadersToAdd(Headers.fixed("content-type", "text/plain; charset=utf-8"));
+        }
+        if (!reason.isEmpty()) {
+            route.addResponseHeadersToAdd(Headers.fixed("x-holdfast-reason", reason));
+        }
+        if (status == 503) {
+            route.addResponseHeadersToAdd(Headers.fixed("retry-after", "5"));
+        }
+        return route.setDirectResponse(answer).build();
+    }
+
+    private static io.envoyproxy.envoy.config.route.v3.Route.Builder named(Route route, String suffix) {
+        return io.envoyproxy.envoy.config.route.v3.Route.newBuilder().setName(route.id() + suffix);
+    }
+
+    private static RedirectAction redirect(Route.Action.Redirect redirect) {
+        RedirectAction.Builder out = RedirectAction.newBuilder();
+        String scheme = redirect.scheme();
+        if (!scheme.isEmpty()) {
+            out.setSchemeRedirect(scheme);
+        }
+        if (!redirect.hostname().isEmpty()) {
+            out.setHostRedirect(redirect.hostname());
+        }
+        boolean usual =
+                (scheme.equals("https") && redirect.port() == 443) || (scheme.equals("http") && redirect.port() == 80);
+        if (!usual) {
+            out.setPortRedirect(redirect.port());
+        }
+        Rewrites.of(redirect.path()).ifPresent(out::setRegexRewrite);
+        return out.setResponseCode(
+                        switch (redirect.statusCode()) {
+                            case 301 -> RedirectAction.RedirectResponseCode.MOVED_PERMANENTLY;
+                            case 303 -> RedirectAction.RedirectResponseCode.SEE_OTHER;
+                            case 307 -> RedirectAction.RedirectResponseCode.TEMPORARY_REDIRECT;
+                            case 308 -> RedirectAction.RedirectResponseCode.PERMANENT_REDIRECT;
+                            default -> RedirectAction.RedirectResponseCode.FOUND;
+                        })
+                .build();
+    }
+
+    private List<io.envoyproxy.envoy.config.route.v3.Route> forward(Route route, List<Route.Destination> all) {
+        List<Route.Destination> good = new ArrayList<>();
+        long total = 0;
+        long invalid = 0;
+        long empty = 0;
+        for (Route.Destination destination : all) {
+            total += destination.weight();
+            if (destination.failure() == 503) {
+                empty += destination.weight();
+            } else if (destination.failure() != 0 || !plan.clusters().containsKey(destination.cluster())) {
+                invalid += destination.weight();
+            } else if (destination.weight() > 0) {
+                good.add(destination);
+            }
+        }
+        List<io.envoyproxy.envoy.config.route.v3.Route> out = new ArrayList<>();
+        if (good.isEmpty()) {
+            boolean unavailable = empty > 0 && invalid == 0;
+            out.add(respond(
+                    named(route, "").setMatch(match(route.match())),
+                    unavailable ? 503 : 500,
+                    unavailable ? "no_endpoints" : "invalid_backend",
+                    unavailable ? "no_endpoints\n" : "invalid_backend\n"));
+            return out;
+        }
+        // One random number decides all the fractions of a request, so the second counts from zero too.
+        share(route, invalid, total, 500, "invalid_backend").ifPresent(out::add);
+        if (empty > 0) {
+            share(route, invalid + empty, total, 503, "no_endpoints").ifPresent(out::add);
+        }
+        List<String> upgrades = route.upgrades().stream()
+                .filter(u -> !u.equals("connect"))
+                .sorted()
+                .toList();
+        boolean http2 = good.stream()
+                .map(d -> plan.clusters().get(d.cluster()))
+                .anyMatch(c -> c != null && c.protocol() == Cluster.Protocol.HTTP2);
+        if (!upgrades.isEmpty()) {
+            out.add(one(route, good, Kind.UPGRADE, upgrades));
+        }
+        out.add(one(route, good, Kind.EVENTS, upgrades));
+        if (http2) {
+            out.add(one(route, good, Kind.GRPC, upgrades));
+        }
+        out.add(one(route, good, Kind.PAGE, upgrades));
+        return out;
+    }
+
+    /** The part of the requests whose backendRef is of no use. */
+    private static Optional<io.envoyproxy.envoy.config.route.v3.Route> share(
+            Route route, long weight, long total, int status, String reason) {
+        if (weight == 0) {
+            return Optional.empty();
+        }
+        RouteMatch.Builder match = match(route.match());
+        match.setRuntimeFraction(RuntimeFractionalPercent.newBuilder()
+                .setDefaultValue(FractionalPercent.newBuilder()
+                        .setNumerator((int) Math.round((double) weight * MILLION / total))
+                        .setDenominator(FractionalPercent.DenominatorType.MILLION)));
+        return Optional.of(respond(named(route, "/" + reason).setMatch(match), status, reason, reason + "\n"));
+    }
+
+    private io.envoyproxy.envoy.config.route.v3.Route one(
+            Route route, List<Route.Destination> destinations, Kind kind, List<String> upgrades) {
+        io.envoyproxy.envoy.config.route.v3.Route.Builder out = named(route, kind.suffix);
+        RouteMatch.Builder match = match(route.match());
+        RouteAction.Builder action = RouteAction.newBuilder();
+        Duration idle = route.idleTimeout().isZero() ? listener.streamIdleTimeout() : route.idleTimeout();
+        action.setIdleTimeout(Proto.duration(idle));
+        switch (kind) {
+            case UPGRADE -> {
+                match.addHeaders(HeaderMatcher.newBuilder().setName("upgrade").setStringMatch(anyOf(upgrades)));
+                // Of a request that never ends Envoy asks no request timeout; none is set, so that none is suspected.
+                action.setTimeout(Proto.duration(Duration.ZERO));
+                for (String upgrade : upgrades) {
+                    action.addUpgradeConfigs(
+                            RouteAction.UpgradeConfig.newBuilder().setUpgradeType(upgrade));
+                }
+                if (upgrades.contains("websocket")) {
+                    out.addRequestHeadersToAdd(Headers.ifAbsent("sec-websocket-key", SEC_WEBSOCKET_KEY));
+                    out.addRequestHeadersToAdd(Headers.ifAbsent("sec-websocket-version", "13"));
+                }
+            }
+            case EVENTS -> {
+                match.addHeaders(HeaderMatcher.newBuilder()
+                        .setName("accept")
+                        .setStringMatch(StringMatcher.newBuilder()
+                                .setContains("text/event-stream")
+                                .setIgnoreCase(true)));
+                untilHeaders(route, action);
+            }
+            case GRPC -> {
+                match.setGrpc(RouteMatch.GrpcRouteMatchOptions.getDefaultInstance());
+                untilHeaders(route, action);
+            }
+            case PAGE -> action.setTimeout(Proto.duration(route.requestTimeout()));
+        }
+        if (kind != Kind.UPGRADE) {
+            action.addUpgradeConfigs(RouteAction.UpgradeConfig.newBuilder()
+                    .setUpgradeType("websocket")
+                    .setEnabled(com.google.protobuf.BoolValue.of(false)));
+        }
+        Duration life = route.maxStreamDuration().isZero() ? listener.maxStreamDuration() : route.maxStreamDuration();
+        if (kind != Kind.PAGE && !life.isZero()) {
+            action.setMaxStreamDuration(
+                    RouteAction.MaxStreamDuration.newBuilder().setMaxStreamDuration(Proto.duration(life)));
+        }
+        List<Route.Filter> filters = new ArrayList<>(route.filters());
+        if (destinations.size() == 1) {
+            filters.addAll(destinations.getFirst().filters());
+            action.setCluster(clusterName(destinations.getFirst().cluster(), kind));
+        } else {
+            action.setWeightedClusters(weighted(destinations, kind));
+        }
+        rewrite(filters, action);
+        Headers request = Headers.request(filters);
+        Headers response = Headers.response(filters);
+        return out.setMatch(match)
+                .setRoute(action)
+                .addAllRequestHeadersToAdd(request.add())
+                .addAllRequestHeadersToRemove(request.remove())
+                .addAllResponseHeadersToAdd(response.add())
+                .addAllResponseHeadersToRemove(response.remove())
+                .build();
+    }
+
+    /** The time of one try ends with the response's head, so the stream that follows has no limit by it. */
+    private static void untilHeaders(Route route, RouteAction.Builder action) {
+        action.setTimeout(Proto.duration(Duration.ZERO));
+        if (!route.requestTimeout().isZero()) {
+            action.setRetryPolicy(RetryPolicy.newBuilder()
+                    .setNumRetries(UInt32Value.of(0))
+                    .setPerTryTimeout(Proto.duration(route.requestTimeout())));
+        }
+    }
+
+    private static String clusterName(String cluster, Kind kind) {
+        return kind == Kind.PAGE ? cluster : Clusters.streams(cluster);
+    }
+
+    private static WeightedCluster weighted(List<Route.Destination> destinations, Kind kind) {
+        WeightedCluster.Builder out = WeightedCluster.newBuilder();
+        for (Route.Destination destination : destinations) {
+            Headers request = Headers.request(destination.filters());
+            Headers response = Headers.response(destination.filters());
+            WeightedCluster.ClusterWeight.Builder weight = WeightedCluster.ClusterWeight.newBuilder()
+                    .setName(clusterName(destination.cluster(), kind))
+                    .setWeight(Proto.count(destination.weight()))
+                    .addAllRequestHeadersToAdd(request.add())
+                    .addAllRequestHeadersToRemove(request.remove())
+                    .addAllResponseHeadersToAdd(response.add())
+                    .addAllResponseHeadersToRemove(response.remove());
+            for (Route.Filter filter : destination.filters()) {
+                if (filter instanceof Route.Filter.UrlRewrite(String hostname, Route.PathRewrite ignored)
+                        && !hostname.isEmpty()) {
+                    weight.setHostRewriteLiteral(hostname);
+                }
+            }
+            out.addClusters(weight);
+        }
+        return out.build();
+    }
+
+    private static void rewrite(List<Route.Filter> filters, RouteAction.Builder action) {
+        for (Route.Filter filter : filters) {
+            if (filter instanceof Route.Filter.UrlRewrite(String hostname, Route.PathRewrite path)) {
+                if (!hostname.isEmpty()) {
+                    action.setHostRewriteLiteral(hostname);
+                }
+                Rewrites.of(path).ifPresent(action::setRegexRewrite);
+            }
+        }
+    }
+
+    /** Upgrade types are compared without case (RFC 9110 §7.8). */
+    private static StringMatcher anyOf(List<String> upgrades) {
+        if (upgrades.size() == 1) {
+            return StringMatcher.newBuilder()
+                    .setExact(upgrades.getFirst())
+                    .setIgnoreCase(true)
+                    .build();
+        }
+        String either = String.join("|", upgrades.stream().map(Proto::quote).toList());
+        return StringMatcher.newBuilder()
+                .setSafeRegex(Proto.regex("(?i)(?:" + either + ")"))
+                .build();
+    }
+
+    static RouteMatch.Builder match(Route.Match match) {
+        RouteMatch.Builder out = RouteMatch.newBuilder();
+        switch (match.path()) {
+            case Route.PathMatch.Exact(String path) -> out.setPath(path);
+            case Route.PathMatch.Regex(String expression) -> out.setSafeRegex(Proto.regex(expression));
+            case Route.PathMatch.Prefix(String path) -> {
+                String stem = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+                if (stem.isEmpty()) {
+                    out.setPrefix("/");
+                } else {
+                    out.setPathSeparatedPrefix(stem);
+                }
+            }
+        }
+        Stream<HeaderMatcher> method = match.method().isEmpty()
+                ? Stream.empty()
+                : Stream.of(HeaderMatcher.newBuilder()
+                        .setName(":method")
+                        .setStringMatch(StringMatcher.newBuilder().setExact(match.method()))
+                        .build());
+        method.forEach(out::addHeaders);
+        for (Route.ValueMatch header : match.headers()) {
+            out.addHeaders(HeaderMatcher.newBuilder()
+                    .setName(header.name().equalsIgnoreCase("host") ? ":authority" : header.name())
+                    .setStringMatch(value(header)));
+        }
+        for (Route.ValueMatch parameter : match.queryParams()) {
+            out.addQueryParameters(
+                    QueryParameterMatcher.newBuilder().setName(parameter.name()).setStringMatch(value(parameter)));
+        }
+        return out;
+    }
+
+    private static StringMatcher value(Route.ValueMatch match) {
+        return match.regex()
+                ? StringMatcher.newBuilder()
+                        .setSafeRegex(Proto.regex(match.value()))
+                        .build()
+                : StringMatcher.newBuilder().setExact(match.value()).build();
+    }
+}

@@ -1,0 +1,261 @@
+package dev.holdfast.xds.resource;
+
+import com.google.protobuf.Message;
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Route;
+import dev.holdfast.plan.Tls;
+import dev.holdfast.plan.VirtualHost;
+import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
+import io.envoyproxy.envoy.config.core.v3.DataSource;
+import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
+import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** What a plan is for Envoy: resources by kind and name, in order of the name. Equal plans give equal resources. */
+public final class XdsResources {
+    private final Plan plan;
+    private final Map<ResourceType, Map<String, Message>> resources;
+    private final List<Problem> problems;
+
+    private XdsResources(Plan plan, Map<ResourceType, Map<String, Message>> resources, List<Problem> problems) {
+        this.plan = plan;
+        this.resources = resources;
+        this.problems = problems;
+    }
+
+    /** The resources of {@code plan}; reads nothing but its argument. */
+    public static XdsResources of(Plan plan) {
+        Map<String, Message> listeners = new TreeMap<>();
+        Map<String, RouteConfiguration> routes = new TreeMap<>();
+        Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters = new TreeMap<>();
+        Map<String, ClusterLoadAssignment> endpoints = new TreeMap<>();
+        Map<String, Secret> secrets = new TreeMap<>();
+        Map<Integer, List<Listener>> ports = new TreeMap<>();
+        for (Listener listener : plan.listeners()) {
+            ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
+        }
+        ports.forEach((port, of) -> {
+            listeners.put(Listeners.name(port), Listeners.of(port, of));
+            new RouteTables(plan, of).addTo(routes);
+            of.forEach(l ->
+                    l.tls().ifPresent(tls -> tls.certificates().forEach(c -> secrets.put(c.name(), certificate(c)))));
+        });
+        for (Cluster cluster : plan.clusters().values()) {
+            Clusters.addTo(cluster, clusters, endpoints, secrets);
+        }
+        Map<ResourceType, Map<String, Message>> all = new EnumMap<>(ResourceType.class);
+        all.put(ResourceType.CLUSTER, Collections.unmodifiableMap(new LinkedHashMap<>(clusters)));
+        all.put(ResourceType.ENDPOINT, Collections.unmodifiableMap(new LinkedHashMap<>(endpoints)));
+        all.put(ResourceType.SECRET, Collections.unmodifiableMap(new LinkedHashMap<>(secrets)));
+        all.put(ResourceType.LISTENER, Collections.unmodifiableMap(new LinkedHashMap<>(listeners)));
+        all.put(ResourceType.ROUTE, Collections.unmodifiableMap(new LinkedHashMap<>(routes)));
+        return new XdsResources(plan, all, notCarriedOut(plan));
+    }
+
+    /** The resources of one kind by name. */
+    public Map<String, Message> of(ResourceType type) {
+        return resources.getOrDefault(type, Map.of());
+    }
+
+    /** What the plan asks and Envoy cannot do. */
+    public List<Problem> problems() {
+        return problems;
+    }
+
+    /** For people: YAML, kinds and names in a fixed order, keys redacted. */
+    public String toYaml() {
+        return Rendering.yaml(redacted());
+    }
+
+    /** The same as JSON. */
+    public String toJson() {
+        return Rendering.json(redacted());
+    }
+
+    private Map<ResourceType, Map<String, Message>> redacted() {
+        Map<ResourceType, Map<String, Message>> out = new EnumMap<>(resources);
+        Map<String, Message> secrets = new LinkedHashMap<>();
+        of(ResourceType.SECRET).forEach((name, message) -> {
+            Secret.Builder secret = ((Secret) message).toBuilder();
+            if (secret.hasTlsCertificate()) {
+                secret.getTlsCertificateBuilder()
+                        .setPrivateKey(DataSource.newBuilder().setInlineString("[redacted]"));
+            }
+            secrets.put(name, secret.build());
+        });
+        out.put(ResourceType.SECRET, secrets);
+        return out;
+    }
+
+    /**
+     * The manifest line behind an Envoy's refusal: of the resource, or, where the refusal quotes one, of the route whose
+     * name, host or expression it quotes.
+     *
+     * @param names the resources of the refused response
+     * @param text what Envoy said
+     */
+    public Optional<Origin> origin(ResourceType type, Collection<String> names, String text) {
+        Quoted best = new Quoted(text);
+        for (Listener listener : plan.listeners()) {
+            boolean only = names.size() == 1
+                    && (names.contains(Listeners.name(listener.bindPort())) || names.contains(listener.name()));
+            if (type == ResourceType.LISTENER || type == ResourceType.ROUTE) {
+                best.offer(listener.name(), listener.origin());
+                best.offer(Listeners.name(listener.bindPort()), listener.origin());
+                if (only) {
+                    best.otherwise(listener.origin());
+                }
+            }
+            if (type == ResourceType.ROUTE) {
+                listener.virtualHosts().forEach(h -> offer(best, h));
+            }
+            if (type == ResourceType.SECRET || type == ResourceType.LISTENER) {
+                listener.tls()
+                        .ifPresent(tls -> tls.certificates().forEach(c -> best.offer(c.name(), listener.origin())));
+            }
+        }
+        if (type == ResourceType.CLUSTER || type == ResourceType.ENDPOINT || type == ResourceType.SECRET) {
+            for (Cluster cluster : plan.clusters().values()) {
+                best.offer(cluster.name(), cluster.origin());
+                if (names.size() <= 2 && names.contains(cluster.name())) {
+                    best.otherwise(cluster.origin());
+                }
+            }
+        }
+        return best.found();
+    }
+
+    private static void offer(Quoted best, VirtualHost host) {
+        for (Route route : host.routes()) {
+            best.offer(route.id(), route.origin());
+            if (route.match().path() instanceof Route.PathMatch.Regex(String expression)) {
+                best.offer(expression, route.origin());
+            }
+            for (Route.ValueMatch match : route.match().headers()) {
+                best.offer(match.regex() ? match.value() : "", route.origin());
+            }
+            for (Route.ValueMatch match : route.match().queryParams()) {
+                best.offer(match.regex() ? match.value() : "", route.origin());
+            }
+        }
+    }
+
+    /** The longest of the texts offered that a refusal quotes. */
+    private static final class Quoted {
+        private final String text;
+        private int length;
+        private Optional<Origin> origin = Optional.empty();
+
+        Quoted(String text) {
+            this.text = text;
+        }
+
+        void offer(String quoted, Origin from) {
+            if (quoted.length() > length && text.contains(quoted)) {
+                length = quoted.length();
+                origin = Optional.of(from);
+            }
+        }
+
+        void otherwise(Origin from) {
+            if (origin.isEmpty()) {
+                origin = Optional.of(from);
+            }
+        }
+
+        Optional<Origin> found() {
+            return origin;
+        }
+    }
+
+    private static Secret certificate(Tls.Certificate certificate) {
+        return Secret.newBuilder()
+                .setName(certificate.name())
+                .setTlsCertificate(TlsCertificate.newBuilder()
+                        .setCertificateChain(DataSource.newBuilder().setInlineString(certificate.chainPem()))
+                        .setPrivateKey(DataSource.newBuilder()
+                                .setInlineString(certificate.keyPem().reveal())))
+                .build();
+    }
+
+    private static List<Problem> notCarriedOut(Plan plan) {
+        Map<String, Problem> out = new LinkedHashMap<>();
+        for (Cluster cluster : plan.clusters().values()) {
+            boolean unix = cluster.endpoints().stream().anyMatch(Cluster.Endpoint::isUnix);
+            if (unix && Clusters.hasNames(cluster)) {
+                out.put(
+                        cluster.name(),
+                        warning(
+                                cluster.origin(),
+                                "Envoy cannot mix Unix sockets and host names in one backend: the sockets are left out",
+                                "Give the sockets a Backend of their own."));
+            }
+        }
+        for (Listener listener : plan.listeners()) {
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    check(route).ifPresent(p -> out.putIfAbsent(route.id(), p));
+                }
+            }
+        }
+        return List.copyOf(out.values());
+    }
+
+    private static Optional<Problem> check(Route route) {
+        if (route.upgrades().contains("connect")) {
+            return Optional.of(warning(
+                    route.origin(),
+                    "the upgrade CONNECT is not carried out: no tunnel is opened",
+                    "Take it out of httpUpgrade."));
+        }
+        List<Route.Filter> filters = new ArrayList<>(route.filters());
+        if (route.action() instanceof Route.Action.Forward(List<Route.Destination> destinations)) {
+            destinations.forEach(d -> filters.addAll(d.filters()));
+            boolean rewrites = destinations.size() > 1
+                    && destinations.stream()
+                            .flatMap(d -> d.filters().stream())
+                            .anyMatch(f -> f instanceof Route.Filter.UrlRewrite(String h, Route.PathRewrite path)
+                                    && !(path instanceof Route.PathRewrite.Keep));
+            if (rewrites) {
+                return Optional.of(warning(
+                        route.origin(),
+                        "Envoy cannot rewrite the path for one of several backendRefs",
+                        "Put the URLRewrite filter on the rule."));
+            }
+        }
+        boolean refused = filters.stream()
+                .flatMap(f -> switch (f) {
+                    case Route.Filter.RequestHeaders(Route.HeaderMutation m) -> java.util.stream.Stream.of(m);
+                    case Route.Filter.ResponseHeaders(Route.HeaderMutation m) -> java.util.stream.Stream.of(m);
+                    case Route.Filter.UrlRewrite ignored -> java.util.stream.Stream.<Route.HeaderMutation>empty();
+                })
+                .anyMatch(m -> m.set().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
+                        || m.add().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
+                        || m.remove().stream().anyMatch(n -> !Headers.isAllowed(n)));
+        return refused
+                ? Optional.of(warning(
+                        route.origin(),
+                        "Envoy does not let a header filter change Host: this part of it is left out",
+                        "Use the URLRewrite filter's hostname."))
+                : Optional.empty();
+    }
+
+    private static Problem warning(Origin origin, String message, String fix) {
+        return Problem.at(origin, ProblemCode.NOT_CARRIED_OUT, Severity.WARNING, message, fix);
+    }
+}

@@ -1,0 +1,5 @@
+/** Plan to xDS resources, a pure function; never talks to anyone. */
+@NullMarked
+package dev.holdfast.xds.resource;
+
+import org.jspecify.annotations.NullMarked;

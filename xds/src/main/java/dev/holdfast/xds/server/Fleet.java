@@ -1,0 +1,218 @@
+package dev.holdfast.xds.server;
+
+import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
+import dev.holdfast.xds.resource.ResourceType;
+import dev.holdfast.xds.snapshot.Snapshot;
+import dev.holdfast.xds.snapshot.Versioned;
+import io.envoyproxy.envoy.config.core.v3.Node;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The Envoys that are connected, and what is remembered of those that were. One thread does it all, so nothing here or in
+ * {@link NodeStream} needs a lock; the views that others read are published whole.
+ */
+public final class Fleet implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Fleet.class);
+    private static final int NODES_REMEMBERED = 1000;
+    static final int STREAMS_AT_MOST = 2000;
+
+    private final MeterRegistry metrics;
+    private final ScheduledThreadPoolExecutor loop;
+    private final Set<NodeStream> streams = ConcurrentHashMap.newKeySet();
+    private final Map<String, Memory> memories = new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Memory> eldest) {
+            return size() > NODES_REMEMBERED;
+        }
+    };
+    private Snapshot current = Snapshot.EMPTY;
+    private volatile List<Problem> problems = List.of();
+
+    /** Of a node by its id, over reconnects: what it last held whole, and what it refused since. */
+    private static final class Memory {
+        private Snapshot good = Snapshot.EMPTY;
+        private final Map<ResourceType, Refusal> refusals = new EnumMap<>(ResourceType.class);
+    }
+
+    private record Refusal(long plan, String error, Optional<Origin> origin) {}
+
+    public Fleet(MeterRegistry metrics) {
+        this.metrics = metrics;
+        this.loop = new ScheduledThreadPoolExecutor(
+                1, task -> Thread.ofPlatform().daemon().name("xds").unstarted(task));
+        loop.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+        metrics.gaugeCollectionSize("holdfast.xds.nodes", List.of(), streams);
+    }
+
+    /** Everyone goes towards this from now on. */
+    public void publish(Snapshot snapshot) {
+        execute(() -> {
+            Snapshot before = current;
+            current = snapshot;
+            Map<ResourceType, Map<String, Versioned>> gone = gone(before, snapshot);
+            for (NodeStream stream : streams) {
+                if (stream.isKnown()) {
+                    stream.retarget(snapshot, stream.target() == before ? gone : gone(stream.target(), snapshot));
+                }
+            }
+            tell();
+        });
+    }
+
+    private static Map<ResourceType, Map<String, Versioned>> gone(Snapshot before, Snapshot after) {
+        Map<ResourceType, Map<String, Versioned>> out = new EnumMap<>(ResourceType.class);
+        for (ResourceType type : ResourceType.values()) {
+            out.put(type, before.goneIn(after, type));
+        }
+        return out;
+    }
+
+    public List<EnvoyNode> nodes() {
+        return streams.stream()
+                .map(NodeStream::view)
+                .filter(v -> !v.id().isEmpty())
+                .sorted(java.util.Comparator.comparing(EnvoyNode::id))
+                .toList();
+    }
+
+    /** What Envoys refused of the plan in force; the same refusal of several is one problem. */
+    public List<Problem> problems() {
+        return problems;
+    }
+
+    boolean isFull() {
+        return streams.size() >= STREAMS_AT_MOST;
+    }
+
+    void opened(NodeStream stream) {
+        streams.add(stream);
+    }
+
+    void closed(NodeStream stream) {
+        execute(() -> {
+            if (streams.remove(stream) && stream.isKnown()) {
+                LOG.atInfo().addKeyValue("node", stream.id()).log("an Envoy has gone; it goes on serving what it has");
+            }
+        });
+    }
+
+    void execute(Runnable task) {
+        try {
+            loop.execute(task);
+        } catch (RejectedExecutionException closing) {
+            // Streams end with the server; nothing is left to tell them.
+        }
+    }
+
+    void later(NodeStream stream, long millis) {
+        loop.schedule(stream::advance, millis + 1, TimeUnit.MILLISECONDS);
+    }
+
+    /** A node that refused the plan in force is given what it last held, should it come back with nothing. */
+    void named(NodeStream stream, Node node) {
+        stream.named(node, current);
+        Memory memory = memories.computeIfAbsent(stream.id(), i -> new Memory());
+        boolean refused = memory.refusals.values().stream().anyMatch(r -> r.plan == current.number());
+        if (refused && memory.good != Snapshot.EMPTY) {
+            stream.named(node, memory.good);
+        }
+        LOG.atInfo()
+                .addKeyValue("node", stream.id())
+                .addKeyValue("cluster", node.getCluster())
+                .addKeyValue("protocol", stream.view().protocol())
+                .log("an Envoy has connected");
+    }
+
+    void sent(ResourceType type, String protocol) {
+        metrics.counter("holdfast.xds.responses", "type", type.plural(), "protocol", protocol)
+                .increment();
+    }
+
+    void accepted(NodeStream stream, ResourceType type) {
+        Memory memory = memories.get(stream.id());
+        if (memory != null && stream.target() == current && memory.refusals.remove(type) != null) {
+            tell();
+        }
+    }
+
+    void refused(NodeStream stream, ResourceType type, Subscription.Change change, String error) {
+        Memory memory = memories.computeIfAbsent(stream.id(), i -> new Memory());
+        Optional<Origin> origin =
+                stream.target().source().origin(type, change.versions().keySet(), error);
+        memory.refusals.put(type, new Refusal(change.plan(), error, origin));
+        metrics.counter("holdfast.xds.nacks", "type", type.plural()).increment();
+        LOG.atWarn()
+                .addKeyValue("node", stream.id())
+                .addKeyValue("type", type.plural())
+                .addKeyValue("manifest", origin.map(Origin::toString).orElse("unknown"))
+                .addKeyValue("error", error)
+                .log("an Envoy has refused a change and keeps what it had");
+        tell();
+    }
+
+    void holds(NodeStream stream) {
+        Memory memory = memories.computeIfAbsent(stream.id(), i -> new Memory());
+        if (memory.good != stream.target()) {
+            memory.good = stream.target();
+            if (stream.target() == current && !memory.refusals.isEmpty()) {
+                memory.refusals.clear();
+                tell();
+            }
+        }
+    }
+
+    private void tell() {
+        Map<String, Set<String>> nodes = new LinkedHashMap<>();
+        Map<String, Problem> made = new LinkedHashMap<>();
+        memories.forEach((id, memory) -> memory.refusals.forEach((type, refusal) -> {
+            String key = type + " " + refusal.error;
+            nodes.computeIfAbsent(key, k -> new TreeSet<>()).add(id);
+            made.putIfAbsent(key, problem(type, refusal));
+        }));
+        List<Problem> out = new ArrayList<>();
+        made.forEach((key, problem) -> {
+            String who = nodes.getOrDefault(key, Set.of()).stream().limit(5).collect(Collectors.joining(", "));
+            out.add(new Problem(
+                    problem.code(),
+                    problem.severity(),
+                    problem.resource(),
+                    problem.fieldPath(),
+                    problem.position(),
+                    "Envoy " + who + " " + problem.message(),
+                    problem.fix(),
+                    ""));
+        });
+        problems = List.copyOf(out);
+    }
+
+    private static Problem problem(ResourceType type, Refusal refusal) {
+        String message = "has refused the " + type.plural() + " and keeps what it had: " + refusal.error;
+        String fix = "Change what it names; the next change is offered to it.";
+        return refusal.origin
+                .map(o -> Problem.at(o, ProblemCode.ENVOY_REFUSED, Severity.ERROR, message, fix))
+                .orElseGet(() -> Problem.of(ProblemCode.ENVOY_REFUSED, Severity.ERROR, Optional.empty(), message, fix));
+    }
+
+    @Override
+    public void close() {
+        loop.shutdownNow();
+    }
+}

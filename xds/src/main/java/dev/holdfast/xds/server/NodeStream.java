@@ -1,0 +1,270 @@
+package dev.holdfast.xds.server;
+
+import dev.holdfast.xds.resource.ResourceType;
+import dev.holdfast.xds.snapshot.Snapshot;
+import dev.holdfast.xds.snapshot.Versioned;
+import io.envoyproxy.envoy.config.core.v3.Node;
+import io.envoyproxy.envoy.type.v3.SemanticVersion;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * One Envoy's stream, whatever its protocol; touched on the fleet's loop only. An update goes out so that nothing is missed
+ * at any moment: clusters and their endpoints first, listeners and routes when those have been accepted, and what no longer
+ * serves is taken away last.
+ */
+final class NodeStream {
+    private static final List<ResourceType> KEPT_TO_THE_END =
+            List.of(ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.SECRET);
+    private static final long ENDPOINTS_WAIT_MILLIS = 1000;
+
+    /** How a change is put on the wire. */
+    interface Wire {
+        void send(ResourceType type, Subscription to, Subscription.Change change, Map<String, Versioned> wanted);
+
+        String protocol();
+    }
+
+    private final Fleet fleet;
+    private final Wire wire;
+    private final String address;
+    private final long connectedAt = System.currentTimeMillis();
+    private final Map<ResourceType, Subscription> subscriptions = new EnumMap<>(ResourceType.class);
+    /** Out of the plan, but not to be taken away before listeners and routes have let go of them. */
+    private final Map<ResourceType, Map<String, Versioned>> retained = new EnumMap<>(ResourceType.class);
+
+    private Snapshot target = Snapshot.EMPTY;
+    private String id = "";
+    private String cluster = "";
+    private String version = "";
+    private long clustersAcceptedAt;
+    private long nonces;
+    private volatile EnvoyNode view;
+
+    NodeStream(Fleet fleet, Wire wire, String address) {
+        this.fleet = fleet;
+        this.wire = wire;
+        this.address = address;
+        this.view = new EnvoyNode("", "", "", address, wire.protocol(), connectedAt, List.of());
+    }
+
+    EnvoyNode view() {
+        return view;
+    }
+
+    String id() {
+        return id;
+    }
+
+    Snapshot target() {
+        return target;
+    }
+
+    boolean isKnown() {
+        return !id.isEmpty();
+    }
+
+    /** The first request says who asks. */
+    void named(Node node, Snapshot first) {
+        id = node.getId().isEmpty() ? address : node.getId();
+        cluster = node.getCluster();
+        SemanticVersion v = node.getUserAgentBuildVersion().getVersion();
+        version = node.hasUserAgentBuildVersion()
+                ? v.getMajorNumber() + "." + v.getMinorNumber() + "." + v.getPatch()
+                : node.getUserAgentVersion();
+        target = first;
+    }
+
+    Subscription subscription(ResourceType type) {
+        return subscriptions.computeIfAbsent(type, t -> new Subscription());
+    }
+
+    String nextNonce() {
+        return Long.toString(++nonces);
+    }
+
+    /** Goes towards {@code next}; {@code gone} is what the snapshot before had and this has not. */
+    void retarget(Snapshot next, Map<ResourceType, Map<String, Versioned>> gone) {
+        for (ResourceType type : KEPT_TO_THE_END) {
+            Map<String, Versioned> keep = new LinkedHashMap<>(retained.getOrDefault(type, Map.of()));
+            keep.putAll(gone.getOrDefault(type, Map.of()));
+            keep.keySet().removeAll(next.of(type).keySet());
+            retained.put(type, keep);
+        }
+        target = next;
+        subscriptions.values().forEach(s -> s.dirty = true);
+        advance();
+    }
+
+    /** The version in force of what is asked of a kind, as a state-of-the-world client would name it. */
+    String versionOf(ResourceType type, Collection<String> names) {
+        return Snapshot.version(wanted(type), names);
+    }
+
+    Map<String, Versioned> wanted(ResourceType type) {
+        Map<String, Versioned> extra = retained.getOrDefault(type, Map.of());
+        if (extra.isEmpty()) {
+            return target.of(type);
+        }
+        Map<String, Versioned> out = new LinkedHashMap<>(target.of(type));
+        out.putAll(extra);
+        return out;
+    }
+
+    /** The answer to the pending response, if {@code nonce} is its. */
+    void answered(ResourceType type, String nonce, String error) {
+        Subscription subscription = subscription(type);
+        Subscription.Change pending = subscription.pending;
+        if (pending == null || !pending.nonce().equals(nonce)) {
+            return;
+        }
+        subscription.pending = null;
+        subscription.answeredAtMillis = System.currentTimeMillis();
+        subscription.dirty = true;
+        if (error.isEmpty()) {
+            subscription.accepted = true;
+            subscription.acceptedPlan = pending.plan();
+            subscription.error = "";
+            subscription.refused = -1;
+            pending.versions().forEach((name, v) -> {
+                if (v.equals(Subscription.NONE) && !subscription.names.contains(name)) {
+                    subscription.known.remove(name);
+                } else {
+                    subscription.known.put(name, v);
+                }
+            });
+            if (type == ResourceType.CLUSTER) {
+                clustersAcceptedAt = System.currentTimeMillis();
+            }
+            fleet.accepted(this, type);
+        } else {
+            subscription.refused = pending.plan();
+            subscription.error = error;
+            // Whatever of it was taken in is not known: it goes out again with the next plan.
+            pending.versions().keySet().forEach(subscription.known::remove);
+            fleet.refused(this, type, pending, error);
+        }
+    }
+
+    /** Sends what may go now. */
+    void advance() {
+        if (!isKnown()) {
+            return;
+        }
+        for (ResourceType type : ResourceType.values()) {
+            send(type);
+        }
+        if (!retained.values().stream().allMatch(Map::isEmpty)
+                && done(ResourceType.LISTENER)
+                && done(ResourceType.ROUTE)) {
+            retained.clear();
+            KEPT_TO_THE_END.forEach(t -> subscription(t).dirty = true);
+            KEPT_TO_THE_END.forEach(this::send);
+        }
+        if (isDone()) {
+            fleet.holds(this);
+        }
+        view = describe();
+    }
+
+    boolean isDone() {
+        for (ResourceType type : ResourceType.values()) {
+            if (!done(type)) {
+                return false;
+            }
+        }
+        return retained.values().stream().allMatch(Map::isEmpty);
+    }
+
+    private boolean done(ResourceType type) {
+        Subscription subscription = subscriptions.get(type);
+        return subscription == null || (subscription.pending == null && !subscription.dirty);
+    }
+
+    private void send(ResourceType type) {
+        Subscription to = subscriptions.get(type);
+        if (to == null || to.pending != null || !to.dirty || (!to.wildcard && to.names.isEmpty())) {
+            if (to != null && !to.wildcard && to.names.isEmpty()) {
+                to.dirty = false;
+            }
+            return;
+        }
+        if (to.refused == target.number()) {
+            return;
+        }
+        Map<String, Versioned> wanted = wanted(type);
+        Subscription.Change change = to.toward(wanted, target.number(), nextNonce());
+        if (change.isEmpty() && to.answered) {
+            to.dirty = false;
+            return;
+        }
+        boolean follows = type == ResourceType.LISTENER || type == ResourceType.ROUTE;
+        if (follows && to.answered && !clustersReady()) {
+            return;
+        }
+        to.pending = change;
+        to.lastNonce = change.nonce();
+        to.answered = true;
+        to.dirty = false;
+        fleet.sent(type, wire.protocol());
+        wire.send(type, to, change, wanted);
+    }
+
+    /** Whether routes may name the clusters of the plan: all accepted, and their endpoints asked for and accepted. */
+    private boolean clustersReady() {
+        Subscription clusters = subscriptions.get(ResourceType.CLUSTER);
+        if (clusters == null) {
+            return true;
+        }
+        if (!done(ResourceType.CLUSTER)) {
+            return false;
+        }
+        Subscription endpoints = subscriptions.get(ResourceType.ENDPOINT);
+        if (endpoints != null && endpoints.pending != null) {
+            return false;
+        }
+        Set<String> missing = new HashSet<>(target.of(ResourceType.ENDPOINT).keySet());
+        if (endpoints != null) {
+            if (endpoints.dirty) {
+                return false;
+            }
+            missing.removeAll(endpoints.known.keySet());
+        }
+        if (missing.isEmpty()) {
+            return true;
+        }
+        // Envoy asks for a new cluster's endpoints a moment after it has accepted the cluster. Another client may
+        // never.
+        long left = clustersAcceptedAt + ENDPOINTS_WAIT_MILLIS - System.currentTimeMillis();
+        if (left > 0) {
+            fleet.later(this, left);
+        }
+        return left <= 0;
+    }
+
+    private EnvoyNode describe() {
+        List<EnvoyNode.Kind> kinds = new ArrayList<>();
+        subscriptions.forEach((type, s) -> kinds.add(new EnvoyNode.Kind(
+                type.plural(),
+                s.refused >= 0 ? "refused" : s.pending != null || !s.accepted ? "waiting" : "accepted",
+                s.size(),
+                s.acceptedPlan,
+                s.error,
+                s.answeredAtMillis)));
+        return new EnvoyNode(id, cluster, version, address, wire.protocol(), connectedAt, kinds);
+    }
+
+    /** What it holds of each kind, for tests. */
+    Map<ResourceType, Map<String, String>> held() {
+        Map<ResourceType, Map<String, String>> out = new EnumMap<>(ResourceType.class);
+        subscriptions.forEach((type, s) -> out.put(type, new HashMap<>(s.known)));
+        return out;
+    }
+}

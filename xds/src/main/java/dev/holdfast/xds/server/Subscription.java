@@ -1,0 +1,92 @@
+package dev.holdfast.xds.server;
+
+import dev.holdfast.xds.snapshot.Versioned;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** What an Envoy asks of one kind of resource, and what it has of it. At most one response awaits its answer. */
+final class Subscription {
+    /** The version that stands for "told that there is none". */
+    static final String NONE = "-";
+
+    boolean wildcard;
+    final Set<String> names = new LinkedHashSet<>();
+    /** Name to version of what it holds. */
+    final Map<String, String> known = new HashMap<>();
+
+    /** False until its first response has gone out, which must come even where it is empty. */
+    boolean answered;
+
+    /** True once it has accepted a response. */
+    boolean accepted;
+
+    /** Whether there may be something new to send. */
+    boolean dirty = true;
+
+    @Nullable
+    Change pending;
+
+    String lastNonce = "";
+
+    /** The number of the snapshot that it refused, or -1; nothing more of that one is sent. */
+    long refused = -1;
+
+    String error = "";
+    long acceptedPlan;
+    long answeredAtMillis;
+
+    /** What a response brings; {@code versions} of what is sent, {@link #NONE} for what is taken away. */
+    record Change(
+            String nonce,
+            long plan,
+            Map<String, Versioned> resources,
+            List<String> removed,
+            Map<String, String> versions,
+            String version) {
+        boolean isEmpty() {
+            return resources.isEmpty() && removed.isEmpty();
+        }
+    }
+
+    /** What must be sent for it to hold {@code wanted} as far as it asks. */
+    Change toward(Map<String, Versioned> wanted, long plan, String nonce) {
+        Map<String, Versioned> send = new LinkedHashMap<>();
+        List<String> removed = new ArrayList<>();
+        Map<String, String> versions = new HashMap<>();
+        if (wildcard) {
+            wanted.forEach((name, resource) -> offer(name, resource, send));
+            known.forEach((name, version) -> {
+                if (!wanted.containsKey(name) && !version.equals(NONE)) {
+                    removed.add(name);
+                }
+            });
+        }
+        for (String name : names) {
+            Versioned resource = wanted.get(name);
+            if (resource != null) {
+                offer(name, resource, send);
+            } else if (!NONE.equals(known.get(name)) && !removed.contains(name)) {
+                removed.add(name);
+            }
+        }
+        send.forEach((name, resource) -> versions.put(name, resource.version()));
+        removed.forEach(name -> versions.put(name, NONE));
+        return new Change(nonce, plan, send, removed, versions, "");
+    }
+
+    private void offer(String name, Versioned resource, Map<String, Versioned> send) {
+        if (!resource.version().equals(known.get(name))) {
+            send.put(name, resource);
+        }
+    }
+
+    int size() {
+        return (int) known.values().stream().filter(v -> !v.equals(NONE)).count();
+    }
+}

@@ -1,0 +1,87 @@
+package dev.holdfast.xds.snapshot;
+
+import com.google.protobuf.Message;
+import dev.holdfast.xds.resource.ResourceType;
+import dev.holdfast.xds.resource.XdsResources;
+import java.nio.charset.StandardCharsets;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeSet;
+
+/** All resources of one plan. A resource that did not change is the very one of the snapshot before. */
+public final class Snapshot {
+    public static final Snapshot EMPTY =
+            new Snapshot(0, XdsResources.of(dev.holdfast.plan.Plan.EMPTY), new EnumMap<>(ResourceType.class));
+
+    private final long number;
+    private final XdsResources source;
+    private final Map<ResourceType, Map<String, Versioned>> resources;
+
+    private Snapshot(long number, XdsResources source, Map<ResourceType, Map<String, Versioned>> resources) {
+        this.number = number;
+        this.source = source;
+        this.resources = resources;
+    }
+
+    /** The snapshot after this one; what is equal in both is shared, a kind without change whole. */
+    public Snapshot next(XdsResources source) {
+        Map<ResourceType, Map<String, Versioned>> out = new EnumMap<>(ResourceType.class);
+        for (ResourceType type : ResourceType.values()) {
+            Map<String, Versioned> before = of(type);
+            Map<String, Versioned> after = new LinkedHashMap<>();
+            boolean same = before.size() == source.of(type).size();
+            for (Map.Entry<String, Message> entry : source.of(type).entrySet()) {
+                Versioned known = before.get(entry.getKey());
+                boolean kept = known != null && known.message().equals(entry.getValue());
+                after.put(entry.getKey(), kept ? known : Versioned.of(entry.getValue()));
+                same &= kept;
+            }
+            out.put(type, same ? before : Collections.unmodifiableMap(after));
+        }
+        return new Snapshot(number + 1, source, out);
+    }
+
+    /** Counts up from 0, the empty one. */
+    public long number() {
+        return number;
+    }
+
+    public XdsResources source() {
+        return source;
+    }
+
+    public Map<String, Versioned> of(ResourceType type) {
+        return resources.getOrDefault(type, Map.of());
+    }
+
+    /** Of {@code type}, what is here and not in {@code later}. */
+    public Map<String, Versioned> goneIn(Snapshot later, ResourceType type) {
+        Map<String, Versioned> then = later.of(type);
+        if (then == of(type)) {
+            return Map.of();
+        }
+        Map<String, Versioned> out = new LinkedHashMap<>();
+        of(type).forEach((name, resource) -> {
+            if (!then.containsKey(name)) {
+                out.put(name, resource);
+            }
+        });
+        return out;
+    }
+
+    /** The version of a set of resources: the same for the same contents, whatever their order. */
+    public static String version(Map<String, Versioned> all, Collection<String> names) {
+        StringBuilder text = new StringBuilder();
+        for (String name : new TreeSet<>(names)) {
+            Versioned resource = all.get(name);
+            text.append(name)
+                    .append(' ')
+                    .append(resource == null ? "-" : resource.version())
+                    .append('\n');
+        }
+        return Versioned.digest(text.toString().getBytes(StandardCharsets.UTF_8));
+    }
+}
