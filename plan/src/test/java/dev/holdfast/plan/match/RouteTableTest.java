@@ -71,11 +71,15 @@ class RouteTableTest {
             String asked = host(random, labels);
             String expected = hosts.stream()
                     .map(VirtualHost::hostname)
-                    .filter(h -> h.equals("*") || h.equals(asked) || (h.startsWith("*.") && asked.endsWith(h.substring(1))))
-                    .max(java.util.Comparator.comparingInt(h -> h.equals("*") ? 0 : h.equals(asked) ? 1000 : h.length()))
+                    .filter(h ->
+                            h.equals("*") || h.equals(asked) || (h.startsWith("*.") && asked.endsWith(h.substring(1))))
+                    .max(java.util.Comparator.comparingInt(
+                            h -> h.equals("*") ? 0 : h.equals(asked) ? 1000 : h.length()))
                     .orElse("none");
             Route found = new RouteTable(hosts).match(asked, get("/"));
-            assertThat(found == null ? "none" : found.id()).as("%s among %s", asked, hosts).isEqualTo(expected);
+            assertThat(found == null ? "none" : found.id())
+                    .as("%s among %s", asked, hosts)
+                    .isEqualTo(expected);
         }
     }
 
