@@ -209,7 +209,9 @@ def test_200_streams_live_through_every_change_that_envoy_can_make_without_cutti
     async def talk():
         sockets = await open_streams(world)
         for kind, change in kinds.items():
+            before = world.envoy.updates()
             told = await asyncio.to_thread(change)
+            await asyncio.to_thread(wait, lambda: world.envoy.updates() > before, 10, lambda: kind)
             await asyncio.sleep(4)
             numbers[kind] = {**await dropped(sockets), "foretold": told}
     go(talk())
