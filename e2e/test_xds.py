@@ -74,9 +74,10 @@ def page(port, host=HOST, path="/"):
 def test_every_resource_passes_envoys_own_validation(world, tmp_path):
     for line in ("add-route", f"add-listener {free_port()}", "add-listener-same-port"):
         world.plane.say(line)
-    assert world.plane.say(f"validate {tmp_path}/static.pb") == "ok"
-    done = subprocess.run([envoy_binary(), "--mode", "validate", "-c", f"{tmp_path}/static.pb"], capture_output=True, text=True)
-    assert done.returncode == 0 and "OK" in done.stdout, done.stderr
+    for what in ("validate", "validate-all"):
+        assert world.plane.say(f"{what} {tmp_path}/static.pb") == "ok"
+        done = subprocess.run([envoy_binary(), "--mode", "validate", "-c", f"{tmp_path}/static.pb"], capture_output=True, text=True)
+        assert done.returncode == 0 and "OK" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("form", ["delta", "state-of-the-world"])
@@ -209,7 +210,9 @@ def test_200_streams_live_through_every_change_that_envoy_can_make_without_cutti
     async def talk():
         sockets = await open_streams(world)
         for kind, change in kinds.items():
+            before = world.envoy.updates()
             told = await asyncio.to_thread(change)
+            await asyncio.to_thread(wait, lambda: world.envoy.updates() > before, 10, lambda: kind)
             await asyncio.sleep(4)
             numbers[kind] = {**await dropped(sockets), "foretold": told}
     go(talk())

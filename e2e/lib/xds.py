@@ -84,6 +84,10 @@ class Envoy:
         lines = [line for line in self.get("/stats").splitlines() if line.startswith(name + ":")]
         return int(lines[0].split()[-1]) if lines else 0
 
+    def updates(self):
+        """How many changes it has taken, of any kind."""
+        return sum(int(line.split()[-1]) for line in self.get("/stats?filter=update_success").splitlines() if line)
+
     def until(self, condition, seconds=20):
         end = time.monotonic() + seconds
         while time.monotonic() < end:

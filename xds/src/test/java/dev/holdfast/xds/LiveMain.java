@@ -44,6 +44,12 @@ public final class LiveMain {
                         Files.write(Path.of(words[1]), StaticRendering.of(plans.plan()));
                         System.out.println("ok");
                     }
+                    case "validate-all" -> {
+                        Plans rich = new Plans();
+                        read(rich, certificates);
+                        Files.write(Path.of(words[1]), StaticRendering.of(Plans.rich(rich)));
+                        System.out.println("ok");
+                    }
                     default -> {
                         Plan next = change(plans, words, certificates);
                         System.out.println("replaces " + plane.replacedBy(next));

@@ -113,6 +113,94 @@ public final class Plans {
                 origin("HTTPRoute", "home-assistant-internal", "spec.rules[0].backendRefs[0]", "route.yaml", 18));
     }
 
+    /** A bit of everything. */
+    public static Plan rich(Plans plans) {
+        plans.requestTimeout = Duration.ofSeconds(15);
+        plans.settings = new HttpSettings(
+                Duration.ofMinutes(1),
+                Duration.ofMinutes(5),
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(20),
+                Duration.ofSeconds(5),
+                Duration.ofHours(1),
+                Duration.ofHours(2),
+                100,
+                1000,
+                Optional.of(new TcpKeepalive(3, Duration.ofSeconds(60), Duration.ofSeconds(10))),
+                new Http2Settings(100, 1024, 1024));
+        Map<String, Cluster> clusters = plans.moreClusters;
+        clusters.put("named", plans.cluster("named", List.of(new Cluster.Endpoint("app.test", 80))));
+        clusters.put(
+                "several",
+                plans.cluster(
+                        "several", List.of(new Cluster.Endpoint("a.test", 80), new Cluster.Endpoint("b.test", 80))));
+        clusters.put("unix", plans.cluster("unix", List.of(new Cluster.Endpoint("/run/app.sock", -1))));
+        clusters.put("empty", plans.cluster("empty", List.of()));
+        clusters.put("tls", tls(plans, "tls", new Cluster.UpstreamTls("app.test", plans.chain, false)));
+        clusters.put("system", tls(plans, "system", new Cluster.UpstreamTls("", "", false)));
+        clusters.put("insecure", tls(plans, "insecure", new Cluster.UpstreamTls("", "", true)));
+        plans.protocol = Cluster.Protocol.HTTP2;
+        clusters.put("h2", plans.cluster("h2", List.of(new Cluster.Endpoint("10.0.0.1", 80))));
+        Route.Filter headers = new Route.Filter.RequestHeaders(new Route.HeaderMutation(
+                List.of(new Route.Header("x-a", "100%"), new Route.Header("host", "no")),
+                List.of(new Route.Header("x-b", "2")),
+                List.of("x-c")));
+        Route.Filter rewrite =
+                new Route.Filter.UrlRewrite("other.test", new Route.PathRewrite.ReplacePrefix("/a", "/b"));
+        List<Route.Destination> all = new ArrayList<>();
+        clusters.keySet().forEach(c -> all.add(new Route.Destination(c, 1, 0, List.of(headers, rewrite))));
+        all.add(new Route.Destination("", 1, 500, List.of()));
+        all.add(new Route.Destination("", 1, 503, List.of()));
+        Route forward = plans.route("a/all", new Route.PathMatch.Prefix("/a"), new Route.Action.Forward(all));
+        plans.moreRoutes.add(new Route(
+                forward.id(),
+                forward.route(),
+                new Route.Match(
+                        new Route.PathMatch.Regex("/a.*"),
+                        "GET",
+                        List.of(new Route.ValueMatch("x-h", "v", false), new Route.ValueMatch("host", "h.*", true)),
+                        List.of(new Route.ValueMatch("q", "v+", true))),
+                forward.action(),
+                List.of(
+                        headers,
+                        rewrite,
+                        new Route.Filter.UrlRewrite("", new Route.PathRewrite.ReplaceFull("/\\")),
+                        new Route.Filter.ResponseHeaders(
+                                new Route.HeaderMutation(List.of(), List.of(), List.of("server")))),
+                Duration.ofSeconds(1),
+                Duration.ZERO,
+                Duration.ofSeconds(2),
+                Duration.ofSeconds(3),
+                Set.of("websocket", "spdy/3.1", "connect"),
+                forward.origin()));
+        plans.moreRoutes.add(plans.route(
+                "a/redirect",
+                new Route.PathMatch.Exact("/r"),
+                new Route.Action.Redirect("https", "", 443, new Route.PathRewrite.Keep(), 301)));
+        plans.moreRoutes.add(
+                plans.route("a/respond", new Route.PathMatch.Exact("/s"), new Route.Action.Respond(503, "closed", "")));
+        plans.moreHosts.add(new VirtualHost("*.wild.test", List.copyOf(plans.moreRoutes)));
+        return plans.plan();
+    }
+
+    private static Cluster tls(Plans plans, String name, Cluster.UpstreamTls tls) {
+        Cluster c = plans.cluster(name, List.of(new Cluster.Endpoint("10.0.0.9", 443)));
+        return new Cluster(
+                name,
+                c.endpoints(),
+                c.protocol(),
+                false,
+                Optional.of(tls),
+                c.breaker(),
+                0,
+                c.tcpKeepalive(),
+                c.connectTimeout(),
+                c.idleTimeout(),
+                Duration.ofHours(3),
+                c.http2(),
+                c.origin());
+    }
+
     public static Origin origin(String kind, String name, String path, String file, int line) {
         return new Origin(
                 new ResourceRef("gateway.networking.k8s.io", kind, "home-automation", name),

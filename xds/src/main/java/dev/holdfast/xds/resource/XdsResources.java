@@ -24,7 +24,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What a plan is for Envoy: resources by kind and name, in order of the name. Equal plans give equal resources. */
 public final class XdsResources {
@@ -103,84 +106,64 @@ public final class XdsResources {
     }
 
     /**
-     * The manifest line behind an Envoy's refusal: of the resource, or, where the refusal quotes one, of the route whose
-     * name, host or expression it quotes.
+     * The manifest line behind an Envoy's refusal: of what the refusal quotes (a name, an expression or a part of one), else
+     * of what is new since what that Envoy last took, else of the one resource refused.
      *
      * @param names the resources of the refused response
      * @param text what Envoy said
+     * @param before what it last took whole
      */
-    public Optional<Origin> origin(ResourceType type, Collection<String> names, String text) {
-        Quoted best = new Quoted(text);
-        for (Listener listener : plan.listeners()) {
-            boolean only = names.size() == 1
-                    && (names.contains(Listeners.name(listener.bindPort())) || names.contains(listener.name()));
-            if (type == ResourceType.LISTENER || type == ResourceType.ROUTE) {
-                best.offer(listener.name(), listener.origin());
-                best.offer(Listeners.name(listener.bindPort()), listener.origin());
-                if (only) {
-                    best.otherwise(listener.origin());
+    public Optional<Origin> origin(ResourceType type, Collection<String> names, String text, XdsResources before) {
+        Refused refused = new Refused(text);
+        switch (type) {
+            case LISTENER, ROUTE, SECRET -> {
+                Set<Listener> known = Set.copyOf(before.plan.listeners());
+                Set<Route> routes = before.routes().collect(Collectors.toSet());
+                for (Listener listener : plan.listeners()) {
+                    String port = Listeners.name(listener.bindPort());
+                    refused.offer(listener.name(), listener.origin());
+                    refused.offer(port, listener.origin());
+                    listener.tls()
+                            .ifPresent(
+                                    tls -> tls.certificates().forEach(c -> refused.offer(c.name(), listener.origin())));
+                    refused.suspect(
+                            names.size() == 1 && (names.contains(port) || names.contains(listener.name()))
+                                    || (type != ResourceType.ROUTE && !known.contains(listener)),
+                            listener.origin());
+                }
+                if (type == ResourceType.ROUTE) {
+                    routes().forEach(route -> {
+                        offer(refused, route);
+                        if (!routes.contains(route)) {
+                            refused.blame(route.origin());
+                        }
+                    });
                 }
             }
-            if (type == ResourceType.ROUTE) {
-                listener.virtualHosts().forEach(h -> offer(best, h));
-            }
-            if (type == ResourceType.SECRET || type == ResourceType.LISTENER) {
-                listener.tls()
-                        .ifPresent(tls -> tls.certificates().forEach(c -> best.offer(c.name(), listener.origin())));
-            }
+            case CLUSTER, ENDPOINT ->
+                plan.clusters().values().forEach(cluster -> {
+                    refused.offer(cluster.name(), cluster.origin());
+                    if (!cluster.equals(before.plan.clusters().get(cluster.name()))) {
+                        refused.blame(cluster.origin());
+                    }
+                    refused.suspect(names.contains(cluster.name()), cluster.origin());
+                });
         }
-        if (type == ResourceType.CLUSTER || type == ResourceType.ENDPOINT || type == ResourceType.SECRET) {
-            for (Cluster cluster : plan.clusters().values()) {
-                best.offer(cluster.name(), cluster.origin());
-                if (names.size() <= 2 && names.contains(cluster.name())) {
-                    best.otherwise(cluster.origin());
-                }
-            }
-        }
-        return best.found();
+        return refused.origin();
     }
 
-    private static void offer(Quoted best, VirtualHost host) {
-        for (Route route : host.routes()) {
-            best.offer(route.id(), route.origin());
-            if (route.match().path() instanceof Route.PathMatch.Regex(String expression)) {
-                best.offer(expression, route.origin());
-            }
-            for (Route.ValueMatch match : route.match().headers()) {
-                best.offer(match.regex() ? match.value() : "", route.origin());
-            }
-            for (Route.ValueMatch match : route.match().queryParams()) {
-                best.offer(match.regex() ? match.value() : "", route.origin());
-            }
-        }
+    private Stream<Route> routes() {
+        return plan.listeners().stream().flatMap(l -> l.virtualHosts().stream()).flatMap(h -> h.routes().stream());
     }
 
-    /** The longest of the texts offered that a refusal quotes. */
-    private static final class Quoted {
-        private final String text;
-        private int length;
-        private Optional<Origin> origin = Optional.empty();
-
-        Quoted(String text) {
-            this.text = text;
+    private static void offer(Refused refused, Route route) {
+        refused.offer(route.id(), route.origin());
+        if (route.match().path() instanceof Route.PathMatch.Regex(String expression)) {
+            refused.offerExpression(expression, route.origin());
         }
-
-        void offer(String quoted, Origin from) {
-            if (quoted.length() > length && text.contains(quoted)) {
-                length = quoted.length();
-                origin = Optional.of(from);
-            }
-        }
-
-        void otherwise(Origin from) {
-            if (origin.isEmpty()) {
-                origin = Optional.of(from);
-            }
-        }
-
-        Optional<Origin> found() {
-            return origin;
-        }
+        Stream.concat(route.match().headers().stream(), route.match().queryParams().stream())
+                .filter(Route.ValueMatch::regex)
+                .forEach(m -> refused.offerExpression(m.value(), route.origin()));
     }
 
     private static Secret certificate(Tls.Certificate certificate) {
@@ -240,9 +223,9 @@ public final class XdsResources {
         }
         boolean refused = filters.stream()
                 .flatMap(f -> switch (f) {
-                    case Route.Filter.RequestHeaders(Route.HeaderMutation m) -> java.util.stream.Stream.of(m);
-                    case Route.Filter.ResponseHeaders(Route.HeaderMutation m) -> java.util.stream.Stream.of(m);
-                    case Route.Filter.UrlRewrite ignored -> java.util.stream.Stream.<Route.HeaderMutation>empty();
+                    case Route.Filter.RequestHeaders(Route.HeaderMutation m) -> Stream.of(m);
+                    case Route.Filter.ResponseHeaders(Route.HeaderMutation m) -> Stream.of(m);
+                    case Route.Filter.UrlRewrite ignored -> Stream.<Route.HeaderMutation>empty();
                 })
                 .anyMatch(m -> m.set().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
                         || m.add().stream().anyMatch(h -> !Headers.isAllowed(h.name()))

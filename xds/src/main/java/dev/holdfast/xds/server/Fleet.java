@@ -156,7 +156,7 @@ public final class Fleet implements AutoCloseable {
     void refused(NodeStream stream, ResourceType type, Subscription.Change change, String error) {
         Memory memory = memories.computeIfAbsent(stream.id(), i -> new Memory());
         Optional<Origin> origin =
-                stream.target().source().origin(type, change.versions().keySet(), error);
+                stream.target().source().origin(type, change.versions().keySet(), error, memory.good.source());
         memory.refusals.put(type, new Refusal(change.plan(), error, origin));
         metrics.counter("holdfast.xds.nacks", "type", type.plural()).increment();
         LOG.atWarn()
