@@ -30,12 +30,12 @@ def class_path():
 
 
 class ControlPlane:
-    def __init__(self, http, https, backend, certificates, port=0):
+    def __init__(self, http, https, backend, certificates, port=0, *options):
         java = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"], capture_output=True, text=True, check=True)
         self.err = []
         self.process = subprocess.Popen(
             [java.stdout.strip() + "/bin/java", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-cp", class_path(),
-             "dev.holdfast.xds.LiveMain", str(http), str(https), str(backend), str(certificates), str(port)],
+             "dev.holdfast.xds.LiveMain", str(http), str(https), str(backend), str(certificates), str(port), *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self._collect, daemon=True).start()
         self.port = int(self.process.stdout.readline().split()[1])

@@ -173,6 +173,7 @@ final class CorpusTest {
                             Optional.empty(),
                             cluster.breaker(),
                             cluster.maxStreams(),
+                            false,
                             cluster.tcpKeepalive(),
                             cluster.connectTimeout(),
                             cluster.idleTimeout(),

@@ -1,6 +1,7 @@
 package dev.holdfast.console;
 
 import dev.holdfast.plan.SecretText;
+import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Origin;
 import java.lang.reflect.InvocationTargetException;
@@ -34,6 +35,7 @@ public final class Tree {
             case SecretText secret -> secret.toString();
             case Tls.Certificate certificate -> Map.of("name", certificate.name());
             case Origin origin -> origin.toString();
+            case StreamRules rules when rules.equals(StreamRules.DEFAULT) -> "default";
             case Set<?> set -> set.stream().map(Tree::of).sorted(Tree::byText).toList();
             case Collection<?> list -> list.stream().map(Tree::of).toList();
             case Map<?, ?> map -> map(map);

@@ -1,13 +1,13 @@
 package dev.holdfast.dataplane;
 
 import dev.holdfast.dataplane.exchange.Gateway;
-import dev.holdfast.dataplane.exchange.LiveStreams;
 import dev.holdfast.dataplane.listener.Acceptor;
 import dev.holdfast.dataplane.listener.TlsContexts;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.route.Snapshot;
+import dev.holdfast.dataplane.stream.LiveStreams;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Names;
 import dev.holdfast.dataplane.upstream.Pools;
@@ -47,8 +47,6 @@ import java.util.stream.Collectors;
  * compared by port, so one that is in both plans is never touched, nor is any stream that came by it.
  */
 public final class DataPlane implements PlanSink, Streams, Gateway {
-    private static final Duration ROUTE_DRAIN = Duration.ofSeconds(10);
-
     private final Metrics metrics;
     private final AccessLog log;
     private final LiveStreams streams;
@@ -155,7 +153,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
             }
         });
         pools.forEach((loop, ofLoop) -> loop.execute(ofLoop::sweep));
-        int drained = streams.drainDetached(snapshot, ROUTE_DRAIN);
+        int drained = streams.drainDetached(snapshot);
         metrics.retain(snapshot.routes(), nextClusters.keySet());
         metrics.reload("applied");
         Map<String, Integer> ports = new HashMap<>();

@@ -68,6 +68,7 @@ class ConversationTest {
                 Optional.empty(),
                 breaker,
                 0,
+                false,
                 Optional.empty(),
                 Duration.ofSeconds(5),
                 Duration.ofMinutes(1),
@@ -87,6 +88,7 @@ class ConversationTest {
                     Duration.ZERO,
                     Duration.ZERO,
                     Set.of("websocket"),
+                    dev.holdfast.plan.StreamRules.DEFAULT,
                     ORIGIN));
         }
         Listener listener = new Listener(

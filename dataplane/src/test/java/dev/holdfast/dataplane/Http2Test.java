@@ -75,6 +75,7 @@ class Http2Test {
                 Optional.empty(),
                 Cluster.CircuitBreaker.DEFAULT,
                 0,
+                false,
                 Optional.empty(),
                 Duration.ofSeconds(5),
                 Duration.ofMinutes(1),
@@ -92,6 +93,7 @@ class Http2Test {
                 Duration.ZERO,
                 Duration.ZERO,
                 Set.of("websocket"),
+                dev.holdfast.plan.StreamRules.DEFAULT,
                 ORIGIN);
         Optional<Tls> tls = alpn.isEmpty()
                 ? Optional.empty()

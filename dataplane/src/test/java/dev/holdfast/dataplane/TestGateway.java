@@ -141,6 +141,7 @@ final class TestGateway implements AutoCloseable {
                 upstreamTls,
                 Cluster.CircuitBreaker.DEFAULT,
                 maxStreams,
+                false,
                 Optional.empty(),
                 Duration.ofSeconds(2),
                 Duration.ofMinutes(1),
@@ -160,6 +161,7 @@ final class TestGateway implements AutoCloseable {
                     idleTimeout,
                     maxStreamDuration,
                     Set.of("websocket"),
+                    dev.holdfast.plan.StreamRules.DEFAULT,
                     ORIGIN));
         }
         Listener listener = new Listener(

@@ -10,6 +10,7 @@ import java.util.Optional;
  *
  * @param name unique in the plan, stable over changes that do not concern it
  * @param useClientProtocol speak upstream what the client spoke, where the backend can
+ * @param streamsInBreaker whether a stream counts as a request for as long as it is open, as in Envoy
  * @param maxStreams budget of established streams, apart from {@code breaker}; 0 is unlimited
  */
 public record Cluster(
@@ -20,6 +21,7 @@ public record Cluster(
         Optional<UpstreamTls> tls,
         CircuitBreaker breaker,
         int maxStreams,
+        boolean streamsInBreaker,
         Optional<TcpKeepalive> tcpKeepalive,
         Duration connectTimeout,
         Duration idleTimeout,
@@ -40,6 +42,7 @@ public record Cluster(
                 tls,
                 breaker,
                 maxStreams,
+                streamsInBreaker,
                 tcpKeepalive,
                 connectTimeout,
                 idleTimeout,

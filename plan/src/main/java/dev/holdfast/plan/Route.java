@@ -12,6 +12,7 @@ import java.util.Set;
  * @param route {@code namespace/name} of the HTTPRoute: a stream lives while this is attached to its listener
  * @param requestTimeout whole request, zero for none; never applies to an established stream
  * @param idleTimeout of a stream, zero for none
+ * @param streams how what becomes an established stream is treated
  * @param upgrades lower-case upgrade types that pass
  */
 public record Route(
@@ -25,6 +26,7 @@ public record Route(
         Duration idleTimeout,
         Duration maxStreamDuration,
         Set<String> upgrades,
+        StreamRules streams,
         Origin origin) {
     public Route {
         filters = List.copyOf(filters);

@@ -5,6 +5,7 @@ package dev.holdfast.plan;
  *
  * @param kind {@code websocket}, {@code sse}, {@code grpc} or another upgrade type
  * @param downstreamProtocol {@code http/1.1} or {@code h2}; likewise {@code upstreamProtocol}
+ * @param roundTripMicros of the last Ping of ours to the client and its Pong, 0 where there was none
  * @param closesBy the next timer that would close it ({@code idle}, {@code lifetime}, {@code drain}), empty for none
  * @param closesAtMillis when that is, 0 for never
  */
@@ -26,6 +27,7 @@ public record StreamView(
         long bytesToClient,
         long messagesFromClient,
         long messagesToClient,
+        long roundTripMicros,
         boolean draining,
         String closesBy,
         long closesAtMillis) {}

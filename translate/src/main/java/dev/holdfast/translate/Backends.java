@@ -42,7 +42,8 @@ final class Backends {
             List<Cluster.Endpoint> endpoints, Cluster.Protocol protocol, Optional<Cluster.UpstreamTls> tls) {}
 
     /** The cluster named {@code name}, or empty where the reference is invalid (its share answers 500). */
-    Optional<Cluster> cluster(String name, Resource route, Field ref, Optional<Field> policy) {
+    Optional<Cluster> cluster(
+            String name, Resource route, Field ref, Optional<Field> policy, Optional<Field> streamPolicy) {
         String namespace = ref.get("namespace").text(route.ref().namespace());
         String kind = ref.get("kind").text("Service");
         String service = ref.get("name").text("");
@@ -70,10 +71,10 @@ final class Backends {
         };
         boolean grpc = route.ref().kind().equals("GRPCRoute");
         return target.map(t -> grpc ? new Target(t.endpoints, Cluster.Protocol.HTTP2, t.tls) : t)
-                .map(t -> build(name, t, ref, policy.orElse(Field.absent(ref.origin()))));
+                .map(t -> build(name, t, ref, policy.orElse(Field.absent(ref.origin())), streamPolicy));
     }
 
-    private Cluster build(String name, Target target, Field ref, Field policy) {
+    private Cluster build(String name, Target target, Field ref, Field policy, Optional<Field> streamPolicy) {
         Field breaker = policy.get("circuitBreaker");
         Field keepalive = policy.get("tcpKeepalive");
         Field http = policy.at("timeout.http");
@@ -88,7 +89,8 @@ final class Backends {
                         breaker.get("maxPendingRequests").number(1024),
                         breaker.get("maxParallelRequests").number(1024),
                         breaker.get("maxRequestsPerConnection").number(0)),
-                100_000,
+                StreamPolicies.streamsOfCluster(streamPolicy),
+                StreamPolicies.likeEnvoy(streamPolicy),
                 keepalive(keepalive),
                 Durations.of(policy.at("timeout.tcp.connectTimeout"), Duration.ofSeconds(10)),
                 Durations.of(http.get("connectionIdleTimeout"), Duration.ofHours(1)),

@@ -87,6 +87,19 @@ final class Coverage {
                         "timeout.http: requestTimeout connectionIdleTimeout maxConnectionDuration streamIdleTimeout"
                                 + " maxStreamDuration",
                         "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"));
+        out.put(
+                "StreamPolicy",
+                policy(
+                        "mergeType",
+                        "compatibility",
+                        "limits",
+                        "allowedOrigins",
+                        "ping",
+                        "idleTimeout",
+                        "maxLifetime",
+                        "onRouteRemoved",
+                        "onPolicyChanged",
+                        "drain"));
         return Map.copyOf(out);
     }
 

@@ -20,6 +20,7 @@ record Rules(
         Backends backends,
         Policies traffic,
         Policies security,
+        Policies streams,
         Ports ports,
         Map<String, Cluster> clusters,
         List<Problem> problems) {
@@ -73,6 +74,7 @@ record Rules(
         Resource resource = attachment.route();
         String ruleName = rule.get("name").text("");
         Optional<Field> policy = traffic.rule(resource, ruleName, attachment.listener());
+        Optional<Field> streamPolicy = streams.rule(resource, ruleName, attachment.listener());
         boolean refused = attachment.listener().refuses()
                 || security.rule(resource, ruleName, attachment.listener()).isPresent();
         String name = resource.ref().namespace() + "/" + resource.ref().name();
@@ -92,7 +94,7 @@ record Rules(
                 action = filters.answer().get();
             } else {
                 if (forward.isEmpty()) {
-                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy));
+                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy));
                 }
                 action = forward.get();
             }
@@ -104,23 +106,35 @@ record Rules(
                     filters.filters(),
                     requestTimeout(rule, policy),
                     Durations.of(rule.at("timeouts.backendRequest"), Duration.ZERO),
-                    policyTime(policy, "timeout.http.streamIdleTimeout", Duration.ZERO),
-                    policyTime(policy, "timeout.http.maxStreamDuration", Duration.ZERO),
+                    policyTime(
+                            streamPolicy,
+                            "idleTimeout",
+                            policyTime(policy, "timeout.http.streamIdleTimeout", Duration.ZERO)),
+                    policyTime(
+                            streamPolicy,
+                            "maxLifetime",
+                            policyTime(policy, "timeout.http.maxStreamDuration", Duration.ZERO)),
                     upgrades(resource, policy),
+                    StreamPolicies.rules(streamPolicy),
                     rule.origin());
             out.add(new Entry(route, resource, index, m));
         }
     }
 
     private Route.Action forward(
-            Attachment attachment, Field rule, String id, Route.PathMatch match, Optional<Field> policy) {
+            Attachment attachment,
+            Field rule,
+            String id,
+            Route.PathMatch match,
+            Optional<Field> policy,
+            Optional<Field> streamPolicy) {
         List<Route.Destination> destinations = new ArrayList<>();
         List<Field> refs = rule.get("backendRefs").items();
         for (int i = 0; i < refs.size(); i++) {
             Field ref = refs.get(i);
             int weight = (int) ref.get("weight").number(1);
             Filters filters = Filters.of(ref.get("filters"), match, ports);
-            Optional<Cluster> cluster = backends.cluster(id + "/" + i, attachment.route(), ref, policy);
+            Optional<Cluster> cluster = backends.cluster(id + "/" + i, attachment.route(), ref, policy, streamPolicy);
             if (cluster.isEmpty() || filters.answer().isPresent()) {
                 destinations.add(new Route.Destination("", weight, 500, List.of()));
             } else {

@@ -27,17 +27,20 @@ public final class Translator {
         Policies client = new Policies(set, "ClientTrafficPolicy", problems);
         Policies backend = new Policies(set, "BackendTrafficPolicy", problems);
         Policies security = new Policies(set, "SecurityPolicy", problems);
+        Policies streams = new Policies(set, "StreamPolicy", problems);
         List<GatewayListener> listeners = Gateways.listeners(set, grants, client, options, problems);
         List<Attachment> attachments = Attachments.of(set, listeners, problems);
         client.overriddenSections(listeners);
         backend.overriddenRoutes(attachments);
         security.overriddenRoutes(attachments);
+        streams.overriddenRoutes(attachments);
 
         Map<String, Cluster> clusters = new TreeMap<>();
         Rules rules = new Rules(
                 new Backends(set, grants, options, problems),
                 backend,
                 security,
+                streams,
                 Ports.of(listeners),
                 clusters,
                 problems);

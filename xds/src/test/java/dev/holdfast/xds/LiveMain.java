@@ -17,7 +17,7 @@ import java.util.Optional;
 
 /**
  * A control plane to be steered by lines on its standard input, for e2e/test_xds.py. Each line changes the plan; the answer
- * is one line. Begins with {@code xds PORT}.
+ * is one line. Begins with {@code xds PORT}. A sixth argument keeps the first plan back until the first change.
  */
 public final class LiveMain {
     private LiveMain() {}
@@ -33,7 +33,9 @@ public final class LiveMain {
         try (XdsPlane plane = new XdsPlane(
                         new InetSocketAddress("127.0.0.1", xds), Optional.empty(), new SimpleMeterRegistry());
                 BufferedReader in = new BufferedReader(new InputStreamReader(System.in))) {
-            plane.apply(plans.plan());
+            if (args.length < 6) {
+                plane.apply(plans.plan());
+            }
             System.out.println("xds " + plane.port());
             for (String line = in.readLine(); line != null && !line.equals("end"); line = in.readLine()) {
                 String[] words = line.split(" ");

@@ -93,6 +93,7 @@ public final class Plans {
                 Duration.ZERO,
                 Duration.ZERO,
                 Set.of("websocket"),
+                dev.holdfast.plan.StreamRules.DEFAULT,
                 origin("HTTPRoute", name.substring(name.indexOf('/') + 1), "spec.rules[0]", "route.yaml", 12));
     }
 
@@ -105,6 +106,7 @@ public final class Plans {
                 Optional.empty(),
                 new Cluster.CircuitBreaker(maxConnections, 1024, 1024, 0),
                 100_000,
+                false,
                 Optional.of(new TcpKeepalive(3, Duration.ofSeconds(60), Duration.ofSeconds(10))),
                 Duration.ofSeconds(10),
                 Duration.ofHours(1),
@@ -172,6 +174,7 @@ public final class Plans {
                 Duration.ofSeconds(2),
                 Duration.ofSeconds(3),
                 Set.of("websocket", "spdy/3.1", "connect"),
+                dev.holdfast.plan.StreamRules.DEFAULT,
                 forward.origin()));
         plans.moreRoutes.add(plans.route(
                 "a/redirect",
@@ -193,6 +196,7 @@ public final class Plans {
                 Optional.of(tls),
                 c.breaker(),
                 0,
+                false,
                 c.tcpKeepalive(),
                 c.connectTimeout(),
                 c.idleTimeout(),

@@ -1,15 +1,23 @@
 package dev.holdfast.dataplane.exchange;
 
 import dev.holdfast.dataplane.message.Deadlines;
+import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.route.Snapshot;
+import dev.holdfast.dataplane.stream.Budgets;
+import dev.holdfast.dataplane.stream.EventStream;
+import dev.holdfast.dataplane.stream.GrpcStream;
+import dev.holdfast.dataplane.stream.LongStream;
+import dev.holdfast.dataplane.stream.Tunnel;
+import dev.holdfast.dataplane.stream.WebSocketStream;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.StreamView;
 import dev.holdfast.plan.match.RequestView;
 import io.netty.buffer.ByteBuf;
@@ -28,29 +36,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One request and its response, or the stream it becomes. All on one event loop; the fields need no lock. A stream
  * holds no plan, only the names of its route and listener, so that a thousand reloads pin nothing.
  */
-public final class Exchange implements Upstream.Events {
-    private static final byte[] GOING_AWAY = {
-        (byte) 0x88, 0x0e, 0x03, (byte) 0xe9, 'g', 'o', 'i', 'n', 'g', ' ', 'a', 'w', 'a', 'y', '.', '.'
-    };
-
-    private static final int RETRY_LEAST_MILLIS = 500;
-    private static final int RETRY_MOST_MILLIS = 4_000;
-
-    private enum Kind {
-        REQUEST,
-        WEBSOCKET,
-        TUNNEL,
-        SSE,
-        GRPC
-    }
-
+public final class Exchange implements Upstream.Events, LongStream.Owner {
     private final Gateway gateway;
     private final Downstream downstream;
     private final RequestHead original;
@@ -69,7 +61,8 @@ public final class Exchange implements Upstream.Events {
     private @Nullable ClusterState cluster;
     private Metrics.@Nullable RouteMeters meters;
     private @Nullable Upstream upstream;
-    private Kind kind = Kind.REQUEST;
+    private StreamRules rules = StreamRules.DEFAULT;
+    private List<Budgets.Slot> slots = List.of();
     private boolean requestSlot;
     private boolean streamSlot;
     private boolean requestEnded;
@@ -84,23 +77,11 @@ public final class Exchange implements Upstream.Events {
     private Deadlines.@Nullable Entry requestTimer;
     private Deadlines.@Nullable Entry backendTimer;
     private Deadlines.@Nullable Entry receiveTimer;
-    private java.util.concurrent.@Nullable Future<?> idleTimer;
-    private java.util.concurrent.@Nullable Future<?> lifeTimer;
 
-    // Of a stream; written on the loop, read by views, where a torn moment does no harm.
+    private long bytesFromClient;
+    private long bytesToClient;
     private String streamId = "";
-    private volatile long bytesFromClient;
-    private volatile long bytesToClient;
-    private volatile long lastActivityMillis = startedMillis;
-    private volatile boolean draining;
-    private boolean drainPlanned;
-    private volatile long drainAtMillis;
-    private FrameSkimmer fromClient = FrameSkimmer.NONE;
-    private FrameSkimmer toClient = FrameSkimmer.NONE;
-    private boolean closeSentToClient;
-    private boolean closeSentToBackend;
-    private int lastTwo;
-    private boolean plainEvents;
+    private @Nullable LongStream stream;
 
     public Exchange(Gateway gateway, Downstream downstream, RequestHead head) {
         this.gateway = gateway;
@@ -111,21 +92,6 @@ public final class Exchange implements Upstream.Events {
 
     public EventLoop loop() {
         return downstream.loop();
-    }
-
-    String listenerName() {
-        return listenerName;
-    }
-
-    String routeName() {
-        return routeName;
-    }
-
-    /** True the first time only: a stream whose drain is planned is not drained again. One plan is applied at a time. */
-    boolean claimDrain() {
-        boolean first = !drainPlanned;
-        drainPlanned = true;
-        return first;
     }
 
     // ---- the request
@@ -165,11 +131,19 @@ public final class Exchange implements Upstream.Events {
         idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
         maxDuration =
                 route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
+        rules = route.streams();
         if (!end) {
             receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
         }
         switch (route.action()) {
-            case Route.Action.Redirect redirect -> redirect(redirect, target, host);
+            case Route.Action.Redirect redirect -> {
+                HttpHeaders headers = new DefaultHttpHeaders();
+                boolean tls = connection.tls();
+                headers.set(
+                        HttpHeaderNames.LOCATION,
+                        Redirects.location(redirect, tls, original.authority(), host, target));
+                answer(redirect.statusCode(), "redirect", "", headers);
+            }
             case Route.Action.Respond(int code, String why, String body) -> {
                 HttpHeaders headers = new DefaultHttpHeaders();
                 headers.set("x-holdfast-reason", why);
@@ -181,9 +155,12 @@ public final class Exchange implements Upstream.Events {
     }
 
     private void forward(Snapshot snapshot, Route route, List<Route.Destination> destinations, String target) {
-        ProxyFailure wrong = handshakeProblem(route);
+        ProxyFailure wrong = Handshakes.problem(original, route, downstream.connection());
         if (wrong != null) {
             fail(wrong);
+            return;
+        }
+        if (original.upgrade() != null && !takeSlots()) {
             return;
         }
         Route.Destination destination = pick(destinations);
@@ -241,31 +218,6 @@ public final class Exchange implements Upstream.Events {
         gateway.connect(loop(), chosen, forwarded, false, this);
     }
 
-    /** What is wrong with an upgrade before anybody has been asked; null where nothing is, or where it is none. */
-    private @Nullable ProxyFailure handshakeProblem(Route route) {
-        String upgrade = original.upgrade();
-        if (upgrade == null) {
-            return null;
-        }
-        if (!route.upgrades().contains(upgrade)) {
-            return ProxyFailure.UPGRADE_NOT_ALLOWED;
-        }
-        if (!upgrade.equals("websocket") || original.http2()) {
-            return null;
-        }
-        // RFC 6455 §4.2.1: GET, a key of 16 octets in base64, version 13; §4.4 says how another version is answered.
-        String key = original.headers().get(HttpHeaderNames.SEC_WEBSOCKET_KEY, "");
-        if (!original.method().equals("GET") || key.strip().length() != 24) {
-            return ProxyFailure.UPGRADE_MALFORMED;
-        }
-        return original.headers()
-                        .get(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "")
-                        .strip()
-                        .equals("13")
-                ? null
-                : ProxyFailure.UPGRADE_VERSION;
-    }
-
     private static Route.@Nullable Destination pick(List<Route.Destination> destinations) {
         if (destinations.size() == 1) {
             return destinations.getFirst().weight() > 0 ? destinations.getFirst() : null;
@@ -316,42 +268,20 @@ public final class Exchange implements Upstream.Events {
         };
     }
 
-    private void redirect(Route.Action.Redirect redirect, String target, String host) {
-        boolean tls = downstream.connection().tls();
-        String scheme = redirect.scheme().isEmpty() ? (tls ? "https" : "http") : redirect.scheme();
-        String name = redirect.hostname().isEmpty() ? host : redirect.hostname();
-        int port = redirect.port();
-        if (port == 0 && redirect.scheme().isEmpty()) {
-            int colon = original.authority().lastIndexOf(':');
-            port = colon > original.authority().lastIndexOf(']')
-                    ? parsePort(original.authority().substring(colon + 1))
-                    : 0;
-        }
-        boolean defaultPort = port == 0 || (scheme.equals("https") ? port == 443 : port == 80);
-        HttpHeaders headers = new DefaultHttpHeaders();
-        headers.set(
-                HttpHeaderNames.LOCATION,
-                scheme + "://" + name + (defaultPort ? "" : ":" + port) + HeaderRules.rewrite(redirect.path(), target));
-        answer(redirect.statusCode(), "redirect", "", headers);
-    }
-
-    private static int parsePort(String text) {
-        try {
-            return Integer.parseInt(text);
-        } catch (NumberFormatException notANumber) {
-            return 0;
-        }
-    }
-
     /** A part of the request's body, or of what the client sends into a stream. */
     public void requestData(ByteBuf data, boolean end) {
         if (finished) {
             data.release();
             return;
         }
-        touch();
-        bytesFromClient += data.readableBytes();
         meters().bytesFromClient(data.readableBytes());
+        LongStream established = stream;
+        if (established != null) {
+            requestEnded |= end;
+            established.fromClient(data, end);
+            return;
+        }
+        bytesFromClient += data.readableBytes();
         requestBodyStarted = true;
         requestEnded |= end;
         Upstream to = upstream;
@@ -360,37 +290,10 @@ public final class Exchange implements Upstream.Events {
             endHeld |= end;
             return;
         }
-        relayToBackend(to, data, end);
+        to.data(data, end);
         if (!to.writable()) {
             downstream.reading(false);
         }
-    }
-
-    private void relayToBackend(Upstream to, ByteBuf data, boolean end) {
-        if (kind == Kind.WEBSOCKET) {
-            if (closeSentToBackend) {
-                fromClient.advance(data, data.readerIndex(), false);
-                data.release();
-                endIfBothClosed();
-                return;
-            }
-            if (draining && !fromClient.atBoundary()) {
-                int stop = fromClient.advance(data, data.readerIndex(), true);
-                ByteBuf rest = data.retainedSlice(stop, data.writerIndex() - stop);
-                data.writerIndex(stop);
-                to.data(data, false);
-                if (fromClient.atBoundary()) {
-                    closeToBackend(to);
-                }
-                fromClient.advance(rest, rest.readerIndex(), false);
-                rest.release();
-                to.flush();
-                endIfBothClosed();
-                return;
-            }
-            fromClient.advance(data, data.readerIndex(), false);
-        }
-        to.data(data, end);
     }
 
     private void hold(Object part) {
@@ -444,7 +347,8 @@ public final class Exchange implements Upstream.Events {
             if (status == 0) {
                 status = 499;
             }
-            finish(reason.isEmpty() ? "client_closed" : reason);
+            String why = stream == null ? reason : stream.reason();
+            finish(why.isEmpty() ? "client_closed" : why);
         }
     }
 
@@ -461,7 +365,7 @@ public final class Exchange implements Upstream.Events {
 
     private void timedOut(ProxyFailure failure) {
         boolean received = failure == ProxyFailure.REQUEST_RECEIVE_TIMEOUT && requestEnded;
-        if (!finished && kind == Kind.REQUEST && !received) {
+        if (!finished && stream == null && !received) {
             if (upstream != null) {
                 upstream.abort();
                 upstream = null;
@@ -512,7 +416,6 @@ public final class Exchange implements Upstream.Events {
         if (finished) {
             return;
         }
-        touch();
         if (head.status() < 200 && head.status() != 101) {
             HeaderRules.stripHopByHop(head.headers());
             downstream.respond(head, false);
@@ -529,24 +432,15 @@ public final class Exchange implements Upstream.Events {
         }
         if (head.status() == 101) {
             String upgrade = forwarded.upgrade();
-            kind = "websocket".equals(upgrade) ? Kind.WEBSOCKET : Kind.TUNNEL;
-            if (kind == Kind.WEBSOCKET) {
-                fromClient = new FrameSkimmer();
-                toClient = new FrameSkimmer();
-            }
-            if (!established()) {
+            String kind = upgrade == null ? "tunnel" : upgrade;
+            if (!established(kind, false)) {
                 return;
             }
         } else {
-            String type = headers.get(HttpHeaderNames.CONTENT_TYPE, "");
-            if (!end && type.startsWith("text/event-stream")) {
-                kind = Kind.SSE;
-                plainEvents = !headers.contains(HttpHeaderNames.CONTENT_ENCODING)
-                        && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
-            } else if (!end && type.startsWith("application/grpc")) {
-                kind = Kind.GRPC;
-            }
-            if (kind != Kind.REQUEST && !established()) {
+            String kind = end ? "" : streamKind(headers);
+            boolean plain = !headers.contains(HttpHeaderNames.CONTENT_ENCODING)
+                    && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
+            if (!kind.isEmpty() && (!takeSlots() || !established(kind, plain))) {
                 return;
             }
             if (original.upgrade() != null) {
@@ -561,52 +455,67 @@ public final class Exchange implements Upstream.Events {
         }
     }
 
+    private static String streamKind(HttpHeaders headers) {
+        String type = headers.get(HttpHeaderNames.CONTENT_TYPE, "");
+        return type.startsWith("text/event-stream") ? "sse" : type.startsWith("application/grpc") ? "grpc" : "";
+    }
+
+    /** Of the limits of the route's StreamPolicy; answers where one of them is full. */
+    private boolean takeSlots() {
+        if (rules.limits() == StreamRules.Limits.NONE || !slots.isEmpty()) {
+            return true;
+        }
+        Budgets.Taken taken = gateway.streams()
+                .budgets()
+                .take(rules, listenerName, routeName, downstream.connection().remoteIp());
+        String full = taken.refusedBy();
+        if (full != null) {
+            refuse("client".equals(full) ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
+            return false;
+        }
+        slots = taken.slots();
+        return true;
+    }
+
+    private void refuse(ProxyFailure failure) {
+        if (upstream != null) {
+            upstream.abort();
+            upstream = null;
+        }
+        responseStarted = false;
+        fail(failure);
+    }
+
     /** From here on a stream: out of the requests' budget, into the streams' own; no request timeout any more. */
-    private boolean established() {
+    private boolean established(String kind, boolean plainEvents) {
         ClusterState of = cluster;
         if (of == null || !of.tryStream()) {
-            kind = Kind.REQUEST;
-            if (upstream != null) {
-                upstream.abort();
-                upstream = null;
-            }
-            responseStarted = false;
-            fail(ProxyFailure.STREAM_LIMIT);
+            refuse(ProxyFailure.STREAM_LIMIT);
             return false;
         }
         streamSlot = true;
-        if (requestSlot) {
+        if (requestSlot && !of.config().streamsInBreaker()) {
             of.releaseRequest();
             requestSlot = false;
         }
         cancelRequestTimers();
-        streamId = gateway.streams().add(this);
-        meters().streamOpened(kindName());
-        logStreamOpen();
-        if (!idleTimeout.isZero()) {
-            watchIdle(idleTimeout.toMillis());
+        streamId = gateway.streams().nextId();
+        LongStream.Terms terms =
+                new LongStream.Terms(kind, listenerName, routeName, routeId, rules, idleTimeout, maxDuration, slots);
+        LongStream made = switch (kind) {
+            case "websocket" -> new WebSocketStream(this, terms);
+            case "sse" -> new EventStream(this, terms, plainEvents);
+            case "grpc" -> new GrpcStream(this, terms);
+            default -> new Tunnel(this, terms);
+        };
+        stream = made;
+        gateway.streams().add(streamId, made);
+        meters().streamOpened(kind);
+        if (gateway.log().on()) {
+            gateway.log().line(line("stream_open"));
         }
-        if (!maxDuration.isZero()) {
-            lifeTimer = loop().schedule(
-                            () -> drain("lifetime", Duration.ofSeconds(5)),
-                            maxDuration.toMillis(),
-                            TimeUnit.MILLISECONDS);
-        }
+        made.open();
         return true;
-    }
-
-    private void watchIdle(long delayMillis) {
-        idleTimer = loop().schedule(
-                        () -> {
-                            long left = lastActivityMillis + idleTimeout.toMillis() - System.currentTimeMillis();
-                            if (left <= 0) {
-                                drain("idle", Duration.ofSeconds(5));
-                            } else {
-                                watchIdle(left);
-                            }
-                        },
-                        delayMillis,
-                        TimeUnit.MILLISECONDS);
     }
 
     @Override
@@ -615,71 +524,23 @@ public final class Exchange implements Upstream.Events {
             data.release();
             return;
         }
-        touch();
-        int bytes = data.readableBytes();
-        bytesToClient += bytes;
-        meters().bytesToClient(bytes);
-        if (kind == Kind.WEBSOCKET) {
-            relayToClient(data, end);
-        } else {
-            if (kind == Kind.SSE && bytes > 0) {
-                int end1 = data.writerIndex();
-                lastTwo = ((bytes > 1 ? data.getByte(end1 - 2) & 0xff : lastTwo & 0xff) << 8)
-                        | (data.getByte(end1 - 1) & 0xff);
-            }
-            downstream.data(data, end);
-            if (!end && draining && kind == Kind.SSE && betweenEvents()) {
-                endSse();
-                return;
-            }
+        meters().bytesToClient(data.readableBytes());
+        LongStream established = stream;
+        if (established != null) {
+            responseEnded |= end;
+            established.fromBackend(data, end);
+            return;
         }
+        bytesToClient += data.readableBytes();
+        downstream.data(data, end);
         if (end) {
             responseEnded = true;
-            if (kind == Kind.WEBSOCKET || kind == Kind.TUNNEL) {
-                downstream.flush();
-                endTunnel();
-            } else {
-                finish(reason);
-            }
+            finish(reason);
             return;
         }
         Upstream from = upstream;
         if (from != null && !downstream.writable()) {
             from.reading(false);
-        }
-    }
-
-    private void relayToClient(ByteBuf data, boolean end) {
-        if (closeSentToClient) {
-            toClient.advance(data, data.readerIndex(), false);
-            data.release();
-            endIfBothClosed();
-            return;
-        }
-        if (draining && !toClient.atBoundary()) {
-            int stop = toClient.advance(data, data.readerIndex(), true);
-            ByteBuf rest = data.retainedSlice(stop, data.writerIndex() - stop);
-            data.writerIndex(stop);
-            downstream.data(data, false);
-            if (toClient.atBoundary()) {
-                closeToClient();
-            }
-            toClient.advance(rest, rest.readerIndex(), false);
-            rest.release();
-            downstream.flush();
-            endIfBothClosed();
-            return;
-        }
-        toClient.advance(data, data.readerIndex(), false);
-        downstream.data(data, end);
-    }
-
-    /** The backend has ended its half: the client's half may go on for a moment, then all ends. */
-    private void endTunnel() {
-        if (requestEnded) {
-            finish(reason.isEmpty() ? "closed" : reason);
-        } else {
-            loop().schedule(() -> cut(reason.isEmpty() ? "backend_closed" : reason), 2, TimeUnit.SECONDS);
         }
     }
 
@@ -720,114 +581,17 @@ public final class Exchange implements Upstream.Events {
             return;
         }
         downstream.abort();
-        finish(reason.isEmpty() ? (kind == Kind.REQUEST ? failure.reason() : "backend_closed") : reason);
+        String known = stream == null ? reason : stream.reason();
+        finish(known.isEmpty() ? (stream == null ? failure.reason() : "backend_closed") : known);
     }
 
     @Override
     public void upstreamWritable() {
-        if (!finished) {
+        LongStream established = stream;
+        if (established != null) {
+            established.upstreamWritable();
+        } else if (!finished) {
             downstream.reading(true);
-        }
-    }
-
-    // ---- drain
-
-    /** Says goodbye in the stream's own language, and cuts at the deadline. */
-    void drain(String why, Duration time) {
-        assert loop().inEventLoop();
-        if (finished || draining) {
-            return;
-        }
-        draining = true;
-        reason = why;
-        drainAtMillis = System.currentTimeMillis() + Math.max(time.toMillis(), 0);
-        loop().schedule(() -> cut(why), Math.max(time.toMillis(), 0), TimeUnit.MILLISECONDS);
-        Upstream to = upstream;
-        if (kind == Kind.WEBSOCKET) {
-            if (toClient.atBoundary()) {
-                closeToClient();
-                downstream.flush();
-            }
-            if (to != null && fromClient.atBoundary()) {
-                closeToBackend(to);
-                to.flush();
-            }
-            endIfBothClosed();
-        } else if (kind == Kind.SSE && betweenEvents()) {
-            endSse();
-        }
-    }
-
-    private void closeToClient() {
-        closeSentToClient = true;
-        if (!toClient.closeSeen()) {
-            downstream.data(Unpooled.copiedBuffer(GOING_AWAY), false);
-        }
-    }
-
-    private void closeToBackend(Upstream to) {
-        closeSentToBackend = true;
-        if (!fromClient.closeSeen()) {
-            int mask = ThreadLocalRandom.current().nextInt();
-            ByteBuf frame = Unpooled.buffer(GOING_AWAY.length + 4);
-            frame.writeByte(0x88).writeByte(0x80 | (GOING_AWAY.length - 2)).writeInt(mask);
-            for (int i = 2; i < GOING_AWAY.length; i++) {
-                frame.writeByte(GOING_AWAY[i] ^ (mask >>> (24 - 8 * ((i - 2) & 3))));
-            }
-            to.data(frame, false);
-        }
-    }
-
-    private void endIfBothClosed() {
-        if (!finished && closeSentToClient && fromClient.closeSeen()) {
-            downstream.data(Unpooled.EMPTY_BUFFER, true);
-            downstream.flush();
-            Upstream to = upstream;
-            if (to != null) {
-                to.flush();
-                to.data(Unpooled.EMPTY_BUFFER, true);
-                to.abort();
-            }
-            finish(reason);
-        }
-    }
-
-    /** Compressed events hide where one ends. */
-    private boolean betweenEvents() {
-        return !plainEvents || lastTwo == 0 || lastTwo == ('\n' << 8 | '\n') || lastTwo == ('\r' << 8 | '\r');
-    }
-
-    /** Ends between two events, with a time to come back that differs from client to client (HTML, 9.2.6). */
-    private void endSse() {
-        ByteBuf last = Unpooled.EMPTY_BUFFER;
-        if (plainEvents) {
-            int wait = ThreadLocalRandom.current().nextInt(RETRY_LEAST_MILLIS, RETRY_MOST_MILLIS);
-            last = Unpooled.copiedBuffer("retry: " + wait + "\n\n", StandardCharsets.US_ASCII);
-        }
-        downstream.data(last, true);
-        downstream.flush();
-        if (upstream != null) {
-            upstream.abort();
-        }
-        finish(reason);
-    }
-
-    /** Ends both sides at once. */
-    void cut(String why) {
-        if (!finished) {
-            if (upstream != null) {
-                upstream.abort();
-            }
-            if (kind == Kind.GRPC && draining) {
-                // gRPC's own goodbye: UNAVAILABLE, which clients take for "try again elsewhere".
-                HttpHeaders trailers = new DefaultHttpHeaders();
-                trailers.set("grpc-status", "14").set("grpc-message", "the gateway is going away");
-                downstream.trailers(trailers);
-                downstream.flush();
-            } else {
-                downstream.abort();
-            }
-            finish(why);
         }
     }
 
@@ -841,7 +605,7 @@ public final class Exchange implements Upstream.Events {
         }
         HttpHeaders headers = new DefaultHttpHeaders();
         headers.set("x-holdfast-reason", failure.reason());
-        if (failure.status() == 503) {
+        if (failure.status() == 503 || failure.status() == 429) {
             headers.set(HttpHeaderNames.RETRY_AFTER, "5");
         }
         if (failure == ProxyFailure.UPGRADE_VERSION) {
@@ -869,16 +633,6 @@ public final class Exchange implements Upstream.Events {
         finish(why);
     }
 
-    private void touch() {
-        lastActivityMillis = System.currentTimeMillis();
-    }
-
-    private static void cancel(java.util.concurrent.@Nullable Future<?> timer) {
-        if (timer != null) {
-            timer.cancel(false);
-        }
-    }
-
     private void cancelRequestTimers() {
         for (Deadlines.Entry timer : new Deadlines.Entry[] {requestTimer, backendTimer, receiveTimer}) {
             if (timer != null) {
@@ -894,8 +648,10 @@ public final class Exchange implements Upstream.Events {
             ReferenceCountUtil.release(left.poll());
         }
         cancelRequestTimers();
-        cancel(idleTimer);
-        cancel(lifeTimer);
+        LongStream established = stream;
+        if (established != null) {
+            established.over();
+        }
         ClusterState of = cluster;
         if (of != null && requestSlot) {
             of.releaseRequest();
@@ -909,23 +665,18 @@ public final class Exchange implements Upstream.Events {
             gateway.streams().remove(streamId);
             meters().streamClosed(kindName(), why.isEmpty() ? "closed" : why);
         } else {
+            gateway.streams().budgets().give(slots);
             meters().request(status, why, System.nanoTime() - startedNanos);
         }
         if (gateway.log().on()) {
             Map<String, Object> line = line(streamId.isEmpty() ? "request" : "stream_close");
             line.put("duration_ms", System.currentTimeMillis() - startedMillis);
-            line.put("bytes_from_client", bytesFromClient);
-            line.put("bytes_to_client", bytesToClient);
+            line.put("bytes_from_client", bytesFromClient + (established == null ? 0 : established.bytesFromClient()));
+            line.put("bytes_to_client", bytesToClient + (established == null ? 0 : established.bytesToClient()));
             if (!why.isEmpty()) {
                 line.put("reason", why);
             }
             gateway.log().line(line);
-        }
-    }
-
-    private void logStreamOpen() {
-        if (gateway.log().on()) {
-            gateway.log().line(line("stream_open"));
         }
     }
 
@@ -956,13 +707,8 @@ public final class Exchange implements Upstream.Events {
     }
 
     private String kindName() {
-        return switch (kind) {
-            case REQUEST -> "request";
-            case WEBSOCKET -> "websocket";
-            case TUNNEL -> forwarded.upgrade() == null ? "tunnel" : forwarded.upgrade();
-            case SSE -> "sse";
-            case GRPC -> "grpc";
-        };
+        LongStream established = stream;
+        return established == null ? "request" : established.terms().kind();
     }
 
     private static String client(Downstream.Connection connection) {
@@ -970,15 +716,29 @@ public final class Exchange implements Upstream.Events {
         return (ip.indexOf(':') < 0 ? ip : "[" + ip + "]") + ":" + connection.remotePort();
     }
 
-    StreamView view() {
+    @Override
+    public Downstream downstream() {
+        return downstream;
+    }
+
+    @Override
+    public @Nullable Upstream upstream() {
+        return upstream;
+    }
+
+    @Override
+    public void ended(String why) {
+        if (!finished) {
+            finish(why);
+        }
+    }
+
+    /** What people see of the stream; from any thread. */
+    @Override
+    public StreamView view(LongStream.Counts counts) {
         Upstream to = upstream;
         ClusterState of = cluster;
         int question = original.target().indexOf('?');
-        long idleAt = idleTimeout.isZero() ? Long.MAX_VALUE : lastActivityMillis + idleTimeout.toMillis();
-        long endAt = maxDuration.isZero() ? Long.MAX_VALUE : startedMillis + maxDuration.toMillis();
-        long soonest = draining ? drainAtMillis : Math.min(idleAt, endAt);
-        long closesAt = soonest == Long.MAX_VALUE ? 0 : soonest;
-        String closesBy = closesAt == 0 ? "" : draining ? "drain" : idleAt <= endAt ? "idle" : "lifetime";
         return new StreamView(
                 streamId,
                 kindName(),
@@ -992,13 +752,14 @@ public final class Exchange implements Upstream.Events {
                 original.http2() ? "h2" : "http/1.1",
                 to == null ? "" : to.protocol(),
                 startedMillis,
-                lastActivityMillis,
-                bytesFromClient,
-                bytesToClient,
-                fromClient.messages(),
-                toClient.messages(),
-                draining,
-                closesBy,
-                closesAt);
+                counts.lastActivityMillis(),
+                bytesFromClient + counts.bytesFromClient(),
+                bytesToClient + counts.bytesToClient(),
+                counts.messagesFromClient(),
+                counts.messagesToClient(),
+                counts.roundTripMicros(),
+                counts.draining(),
+                counts.closesBy(),
+                counts.closesAtMillis());
     }
 }

@@ -4,6 +4,7 @@ import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.route.Snapshot;
+import dev.holdfast.dataplane.stream.LiveStreams;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Upstream;
 import io.netty.channel.EventLoop;

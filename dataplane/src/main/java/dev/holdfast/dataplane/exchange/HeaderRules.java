@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.plan.Route;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;

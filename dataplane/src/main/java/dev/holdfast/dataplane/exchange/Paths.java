@@ -50,6 +50,19 @@ final class Paths {
         return true;
     }
 
+    /** The port that an authority names, 0 for none. */
+    static int portOf(String authority) {
+        int colon = authority.lastIndexOf(':');
+        if (colon <= authority.lastIndexOf(']')) {
+            return 0;
+        }
+        try {
+            return Integer.parseInt(authority.substring(colon + 1));
+        } catch (NumberFormatException notANumber) {
+            return 0;
+        }
+    }
+
     /** Host without port, lower-case, without a trailing dot; IPv6 keeps its brackets. */
     static String hostOf(String authority) {
         String host = authority;

@@ -1,8 +1,8 @@
 package dev.holdfast.dataplane.http1;
 
-import dev.holdfast.dataplane.exchange.Downstream;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
+import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;

@@ -2,9 +2,9 @@ package dev.holdfast.dataplane.http2;
 
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
-import dev.holdfast.dataplane.exchange.Downstream;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
+import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;

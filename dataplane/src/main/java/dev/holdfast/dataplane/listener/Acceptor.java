@@ -1,9 +1,9 @@
 package dev.holdfast.dataplane.listener;
 
-import dev.holdfast.dataplane.exchange.Downstream;
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.http1.Http1Downstream;
 import dev.holdfast.dataplane.http2.Http2Downstream;
+import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.Transport;
 import dev.holdfast.plan.HttpSettings;

@@ -4,6 +4,7 @@ import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.plan.match.RouteTable;
 import java.util.ArrayList;
@@ -23,6 +24,8 @@ public final class Snapshot {
     private final Map<String, ClusterState> clusters;
     private final Set<String> attachments = new HashSet<>();
     private final Set<String> routes = new HashSet<>();
+    /** Listener and route id to rules, where they are not the default. */
+    private final Map<String, StreamRules> streams = new HashMap<>();
 
     public Snapshot(Plan plan, Map<String, ClusterState> clusters) {
         this.plan = plan;
@@ -34,6 +37,9 @@ public final class Snapshot {
                 for (Route route : host.routes()) {
                     attachments.add(listener.name() + " " + route.route());
                     routes.add(route.route());
+                    if (!route.streams().equals(StreamRules.DEFAULT)) {
+                        streams.put(listener.name() + " " + route.id(), route.streams());
+                    }
                 }
             }
         }
@@ -63,6 +69,13 @@ public final class Snapshot {
     /** Whether a stream of {@code route} by {@code listener} may live on. */
     public boolean attached(String listener, String route) {
         return attachments.contains(listener + " " + route);
+    }
+
+    /** The rules of a route's streams by {@code listener}; the default where there is no such route. */
+    public StreamRules streams(String listener, String routeId) {
+        return streams.isEmpty()
+                ? StreamRules.DEFAULT
+                : streams.getOrDefault(listener + " " + routeId, StreamRules.DEFAULT);
     }
 
     /** The listener of a port for a host name: exact, then the longest wildcard, then the one for all; or null. */

@@ -31,6 +31,7 @@ class RouteTableTest {
                 Duration.ZERO,
                 Duration.ZERO,
                 Set.of(),
+                dev.holdfast.plan.StreamRules.DEFAULT,
                 ORIGIN);
     }
 

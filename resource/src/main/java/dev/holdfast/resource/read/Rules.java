@@ -11,8 +11,8 @@ import java.util.Set;
 
 /** What the API server refuses by rules over several fields, beyond each field's own shape. */
 final class Rules {
-    private static final Set<String> POLICIES =
-            Set.of("ClientTrafficPolicy", "BackendTrafficPolicy", "SecurityPolicy", "EnvoyExtensionPolicy");
+    private static final Set<String> POLICIES = Set.of(
+            "ClientTrafficPolicy", "BackendTrafficPolicy", "SecurityPolicy", "EnvoyExtensionPolicy", "StreamPolicy");
     private static final Map<String, String> FILTER_FIELDS = Map.of(
             "RequestHeaderModifier", "requestHeaderModifier",
             "ResponseHeaderModifier", "responseHeaderModifier",
@@ -32,6 +32,7 @@ final class Rules {
             switch (resource.ref().kind()) {
                 case "Gateway" -> gateway(resource, problems);
                 case "HTTPRoute" -> route(resource, problems);
+                case "StreamPolicy" -> StreamPolicyRules.check(resource, problems);
                 default -> {}
             }
         }

@@ -200,6 +200,15 @@ public final class XdsResources {
     }
 
     private static Optional<Problem> check(Route route) {
+        if (!route.streams().policy().isEmpty()) {
+            String origins = route.streams().origins().checked() ? ", nor the check of Origin" : "";
+            return Optional.of(warning(
+                    route.origin(),
+                    "of the StreamPolicy " + route.streams().policy()
+                            + " Envoy carries out idleTimeout, maxLifetime and"
+                            + " limits.perCluster only, not its other limits, pings and drains" + origins,
+                    "Run these routes on the embedded plane, or have the backend check what the policy would."));
+        }
         if (route.upgrades().contains("connect")) {
             return Optional.of(warning(
                     route.origin(),

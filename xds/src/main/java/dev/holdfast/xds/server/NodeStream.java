@@ -153,9 +153,9 @@ final class NodeStream {
         }
     }
 
-    /** Sends what may go now. */
+    /** Sends what may go now; before the first plan nothing, or an Envoy that outlived us would drop what it serves. */
     void advance() {
-        if (!isKnown()) {
+        if (!isKnown() || target == Snapshot.EMPTY) {
             return;
         }
         for (ResourceType type : ResourceType.values()) {

@@ -1,6 +1,5 @@
-package dev.holdfast.dataplane.exchange;
+package dev.holdfast.dataplane.message;
 
-import dev.holdfast.dataplane.message.ResponseHead;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;

@@ -1,0 +1,114 @@
+package dev.holdfast.dataplane.stream;
+
+import dev.holdfast.plan.StreamRules;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** How many streams are open of each listener, route and client that a policy limits. Shared by all loops. */
+public final class Budgets {
+    private static final Logger LOG = LoggerFactory.getLogger(Budgets.class);
+    private static final double WARN = 0.8;
+    private static final double CALM = 0.6;
+
+    private final Map<Place, Slot> slots = new ConcurrentHashMap<>();
+
+    /** {@code scope} is {@code listener}, {@code route} or {@code client}. */
+    private record Place(String scope, String name) {}
+
+    /** One place's count. */
+    public static final class Slot {
+        private final Place place;
+        private final AtomicInteger open = new AtomicInteger();
+        private volatile int limit;
+        private volatile boolean warned;
+
+        private Slot(Place place) {
+            this.place = place;
+        }
+
+        private boolean take(int most) {
+            limit = most;
+            int taken = open.incrementAndGet();
+            if (taken > most) {
+                open.decrementAndGet();
+                return false;
+            }
+            if (taken >= most * WARN && !warned && !place.scope.equals("client")) {
+                warned = true;
+                LOG.atWarn()
+                        .addKeyValue(place.scope, place.name)
+                        .addKeyValue("open", taken)
+                        .addKeyValue("limit", most)
+                        .log("four fifths of the streams' budget are taken; at the limit handshakes get 503");
+            }
+            return true;
+        }
+    }
+
+    /** What a stream was refused by, or the slots it has taken. */
+    public record Taken(List<Slot> slots, @Nullable String refusedBy) {}
+
+    /** Takes a slot of each limit in {@code rules}; none where one of them is full, and then says which scope it was. */
+    public Taken take(StreamRules rules, String listener, String route, String client) {
+        StreamRules.Limits limits = rules.limits();
+        List<Slot> taken = new ArrayList<>(3);
+        String full = null;
+        if (limits.perListener() > 0 && !take("listener", listener, limits.perListener(), taken)) {
+            full = "listener";
+        } else if (limits.perRoute() > 0 && !take("route", route, limits.perRoute(), taken)) {
+            full = "route";
+        } else if (limits.perClient() > 0
+                && !take("client", rules.policy() + " " + client, limits.perClient(), taken)) {
+            full = "client";
+        }
+        if (full != null) {
+            give(taken);
+            return new Taken(List.of(), full);
+        }
+        return new Taken(taken, null);
+    }
+
+    private boolean take(String scope, String name, int most, List<Slot> taken) {
+        boolean[] got = new boolean[1];
+        Slot slot = slots.compute(new Place(scope, name), (place, known) -> {
+            Slot of = known == null ? new Slot(place) : known;
+            got[0] = of.take(most);
+            return of.open.get() == 0 ? null : of;
+        });
+        if (got[0] && slot != null) {
+            taken.add(slot);
+        }
+        return got[0];
+    }
+
+    /** Gives slots back; a place without streams is forgotten, so that no client can fill our memory. */
+    public void give(List<Slot> taken) {
+        for (Slot slot : taken) {
+            slots.computeIfPresent(slot.place, (place, known) -> {
+                int left = known.open.decrementAndGet();
+                if (left < known.limit * CALM) {
+                    known.warned = false;
+                }
+                return left == 0 ? null : known;
+            });
+        }
+    }
+
+    /** {@code scope name} to {@code open/limit}, but for clients. */
+    public Map<String, int[]> view() {
+        Map<String, int[]> out = new TreeMap<>();
+        slots.forEach((place, slot) -> {
+            if (!place.scope.equals("client")) {
+                out.put(place.scope + " " + place.name, new int[] {slot.open.get(), slot.limit});
+            }
+        });
+        return out;
+    }
+}

@@ -1,0 +1,80 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.plan.StreamRules;
+import dev.holdfast.resource.Field;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+
+/** What a StreamPolicy makes of a rule's streams. */
+final class StreamPolicies {
+    private static final int STREAMS_OF_A_CLUSTER = 100_000;
+
+    private StreamPolicies() {}
+
+    static StreamRules rules(Optional<Field> policy) {
+        if (policy.isEmpty()) {
+            return StreamRules.DEFAULT;
+        }
+        Field spec = policy.get();
+        Field limits = spec.get("limits");
+        return new StreamRules(
+                spec.resource().namespace() + "/" + spec.resource().name(),
+                new StreamRules.Limits(
+                        (int) limits.get("perListener").number(0),
+                        (int) limits.get("perRoute").number(0),
+                        (int) limits.get("perClient").number(0),
+                        ClientTraffic.quantity(limits.get("messageBytes"), 0),
+                        limits.get("messagesPerSecond").number(0),
+                        ClientTraffic.quantity(limits.get("bytesPerSecond"), 0),
+                        limits.get("onExceeded").text("Close").equals("Throttle")),
+                new StreamRules.Origins(
+                        true,
+                        spec.get("allowedOrigins").items().stream()
+                                .map(o -> o.text("").toLowerCase(Locale.ROOT))
+                                .toList()),
+                ping(spec.get("ping")),
+                change(spec.get("onRouteRemoved"), StreamRules.OnChange.DRAIN),
+                change(spec.get("onPolicyChanged"), StreamRules.OnChange.KEEP),
+                drain(spec.get("drain")));
+    }
+
+    private static StreamRules.Ping ping(Field ping) {
+        if (!ping.present()) {
+            return StreamRules.Ping.NONE;
+        }
+        String towards = ping.get("towards").text("Client");
+        return new StreamRules.Ping(
+                Durations.of(ping.get("interval"), Duration.ofSeconds(30)),
+                Durations.of(ping.get("timeout"), Duration.ofSeconds(20)),
+                !towards.equals("Backend"),
+                !towards.equals("Client"));
+    }
+
+    private static StreamRules.OnChange change(Field field, StreamRules.OnChange otherwise) {
+        return field.text()
+                .map(t -> StreamRules.OnChange.valueOf(t.toUpperCase(Locale.ROOT)))
+                .orElse(otherwise);
+    }
+
+    /** Most of the time is jitter; the rest is for those told last to answer. */
+    private static StreamRules.Drain drain(Field drain) {
+        StreamRules.Drain base = StreamRules.Drain.DEFAULT;
+        Duration time = Durations.of(drain.get("time"), base.time());
+        Duration jitter = Durations.of(drain.get("jitter"), time.multipliedBy(7).dividedBy(10));
+        return new StreamRules.Drain(
+                time,
+                jitter.compareTo(time) > 0 ? time : jitter,
+                (int) drain.get("code").number(base.code()),
+                drain.get("text").text(base.text()));
+    }
+
+    static int streamsOfCluster(Optional<Field> policy) {
+        return policy.map(p -> (int) p.at("limits.perCluster").number(STREAMS_OF_A_CLUSTER))
+                .orElse(STREAMS_OF_A_CLUSTER);
+    }
+
+    static boolean likeEnvoy(Optional<Field> policy) {
+        return policy.map(p -> p.get("compatibility").text("").equals("envoy")).orElse(false);
+    }
+}
