@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -210,6 +211,22 @@ final class Policies {
                         merge(base.node(), spec.node(), merge.get().equals("StrategicMerge")),
                         spec.parent()))
                 .orElse(spec));
+    }
+
+    /**
+     * What {@link #rule} is made of, the narrowest first: one policy whole, or a narrow one and the wider one it is laid
+     * over. Where a value came from is the first that has it.
+     */
+    List<Field> layers(Resource route, String rule, GatewayListener listener) {
+        Optional<Field> wider = listener(listener.gateway(), listener.section());
+        Resource own = rule.isEmpty() ? null : byTarget.get(Target.of(route, rule));
+        Resource narrow = own != null ? own : byTarget.get(Target.of(route, ""));
+        if (narrow == null) {
+            return wider.stream().toList();
+        }
+        return narrow.spec().get("mergeType").present()
+                ? Stream.concat(Stream.of(narrow.spec()), wider.stream()).toList()
+                : List.of(narrow.spec());
     }
 
     /** RFC 7396, and for StrategicMerge lists of mappings with a {@code type} are joined by it. */

@@ -23,6 +23,7 @@ record Rules(
         Policies streams,
         Ports ports,
         Map<String, Cluster> clusters,
+        Sources sources,
         List<Problem> problems) {
     /** Where neither route nor policy says otherwise. */
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(15);
@@ -79,6 +80,11 @@ record Rules(
                 || security.rule(resource, ruleName, attachment.listener()).isPresent();
         String name = resource.ref().namespace() + "/" + resource.ref().name();
         String id = name + "/" + (ruleName.isEmpty() ? Integer.toString(index) : ruleName);
+        Sources.Layers layers = new Sources.Layers(
+                rule,
+                traffic.layers(resource, ruleName, attachment.listener()),
+                streams.layers(resource, ruleName, attachment.listener()));
+        sources.rule(attachment.listener(), id, layers);
         List<Optional<Route.Match>> matches = new Matches(problems).of(resource, rule);
         Optional<Route.Action> forward = Optional.empty();
         for (int m = 0; m < matches.size(); m++) {
@@ -94,7 +100,7 @@ record Rules(
                 action = filters.answer().get();
             } else {
                 if (forward.isEmpty()) {
-                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy));
+                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy, layers));
                 }
                 action = forward.get();
             }
@@ -127,7 +133,8 @@ record Rules(
             String id,
             Route.PathMatch match,
             Optional<Field> policy,
-            Optional<Field> streamPolicy) {
+            Optional<Field> streamPolicy,
+            Sources.Layers layers) {
         List<Route.Destination> destinations = new ArrayList<>();
         List<Field> refs = rule.get("backendRefs").items();
         for (int i = 0; i < refs.size(); i++) {
@@ -138,8 +145,9 @@ record Rules(
             if (cluster.isEmpty() || filters.answer().isPresent()) {
                 destinations.add(new Route.Destination("", weight, 500, List.of()));
             } else {
-                destinations.add(new Route.Destination(
-                        keep(cluster.get(), attachment.listener()), weight, 0, filters.filters()));
+                String kept = keep(cluster.get(), attachment.listener());
+                sources.cluster(kept, layers);
+                destinations.add(new Route.Destination(kept, weight, 0, filters.filters()));
             }
         }
         return destinations.isEmpty() ? NO_BACKEND : new Route.Action.Forward(destinations);

@@ -35,6 +35,8 @@ public final class Translator {
         security.overriddenRoutes(attachments);
         streams.overriddenRoutes(attachments);
 
+        Sources sources = new Sources();
+        listeners.forEach(l -> sources.listener(l, client.listener(l.gateway(), l.section())));
         Map<String, Cluster> clusters = new TreeMap<>();
         Rules rules = new Rules(
                 new Backends(set, grants, options, problems),
@@ -43,6 +45,7 @@ public final class Translator {
                 streams,
                 Ports.of(listeners),
                 clusters,
+                sources,
                 problems);
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
         for (Attachment attachment : attachments) {
@@ -59,7 +62,7 @@ public final class Translator {
                 .filter(GatewayListener::serves)
                 .map(l -> l.listener(virtualHosts(hosts.getOrDefault(l, Map.of()))))
                 .toList();
-        return new Plan(served, clusters, problems.stream().distinct().toList());
+        return new Plan(served, clusters, problems.stream().distinct().toList(), sources.provenance());
     }
 
     private static List<VirtualHost> virtualHosts(Map<String, List<Rules.Entry>> byHost) {

@@ -65,6 +65,7 @@ final class RunCommand implements Callable<Integer> {
                 manifests.options(),
                 devTls,
                 admin.address(),
+                admin.tokenFile(),
                 log(),
                 duration(drainTimeout),
                 System.err);

@@ -1,7 +1,9 @@
 package dev.holdfast.app.run;
 
+import dev.holdfast.console.Access;
 import dev.holdfast.console.AdminServer;
 import dev.holdfast.console.AdminViews;
+import dev.holdfast.console.PlanChanges;
 import dev.holdfast.console.Reload;
 import dev.holdfast.dataplane.DataPlane;
 import dev.holdfast.dataplane.observe.AccessLog;
@@ -42,6 +44,7 @@ public final class Pipeline implements AutoCloseable {
     private final AccessLog log;
     private final DataPlane plane;
     private final AdminServer admin;
+    private final AdminToken token;
     private final Optional<DevTls> devTls;
     private final Deque<Reload> reloads = new ArrayDeque<>();
     private final Set<String> told = new HashSet<>();
@@ -52,15 +55,27 @@ public final class Pipeline implements AutoCloseable {
     private volatile boolean ending;
     private @Nullable Integer refused;
 
-    public Pipeline(Settings settings) {
+    public Pipeline(Settings settings) throws IOException {
         this.settings = settings;
         this.log = settings.accessLog().map(AccessLog::to).orElseGet(AccessLog::off);
         this.plane = new DataPlane(metrics, log);
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
+        this.token = settings.adminTokenFile().isPresent()
+                ? AdminToken.in(settings.adminTokenFile().get())
+                : AdminToken.made();
         this.admin = new AdminServer(
                 settings.admin(),
                 new AdminViews(
-                        () -> plan, plane, metrics::scrape, () -> problems, () -> ready && !ending, this::reloads));
+                        () -> plan,
+                        plane,
+                        metrics::scrape,
+                        () -> problems,
+                        () -> ready && !ending,
+                        this::reloads,
+                        () -> Counters.read(metrics, plane.size())),
+                tokenAlways()
+                        ? Access.byToken(settings.admin(), token.text())
+                        : Access.onThisMachine(settings.admin(), token.text()));
     }
 
     /** Reads, applies and serves; where that fails, the exit status, and nothing is left bound. */
@@ -74,6 +89,7 @@ public final class Pipeline implements AutoCloseable {
                             + " cannot be bound: it is in use. Choose another with --admin.");
             return Optional.of(2);
         }
+        keepToken();
         source = new FileSource(settings.paths(), this::changed);
         if (refused != null) {
             return Optional.of(refused);
@@ -84,7 +100,23 @@ public final class Pipeline implements AutoCloseable {
             say("  " + url(listener) + "  listener " + listener.name());
         }
         say("  " + adminUrl() + "  console");
+        if (tokenAlways() && !token.given()) {
+            say("  " + token.text() + "  its token, shown only now; keep one in a file with --admin-token-file");
+        }
         return Optional.empty();
+    }
+
+    /** Off this machine nothing is shown without the token, and nowhere where the operator keeps one. */
+    private boolean tokenAlways() {
+        return token.given() || !settings.admin().getAddress().isLoopbackAddress();
+    }
+
+    private void keepToken() {
+        try {
+            token.keepFor(admin.port());
+        } catch (IOException e) {
+            say("the admin token cannot be kept for streams close (" + e + "); name a file with --admin-token-file");
+        }
     }
 
     public String adminUrl() {
@@ -143,6 +175,7 @@ public final class Pipeline implements AutoCloseable {
         if (!first && next.equals(plan)) {
             return;
         }
+        int open = plane.size();
         Applied applied = plane.apply(next);
         if (!applied.accepted()) {
             found.addAll(applied.problems());
@@ -151,13 +184,15 @@ public final class Pipeline implements AutoCloseable {
             refuse(first, 2, start, applied.problems());
             return;
         }
+        List<Reload.Change> changes = first ? List.of() : PlanChanges.between(plan, next);
         plan = next;
         String summary = count(next.listeners().size(), "listener") + ", "
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
-        remember(true, applied.drainedStreams(), summary);
+        remember(new Reload(
+                System.currentTimeMillis(), true, applied.drainedStreams(), open, since(start), summary, changes));
         if (!first) {
-            say("applied in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary);
+            say("applied in " + since(start) + " ms: " + summary);
         }
     }
 
@@ -173,7 +208,8 @@ public final class Pipeline implements AutoCloseable {
     private void refuse(boolean first, int exit, long start, List<Problem> why) {
         long errors = why.stream().filter(Problem::isError).count();
         String summary = errors == 0 ? "nothing to serve" : count((int) errors, "error");
-        remember(false, 0, summary);
+        remember(new Reload(
+                System.currentTimeMillis(), false, 0, plane.size(), since(start), summary, List.of()));
         if (first) {
             refused = exit;
             say("not started: " + summary);
@@ -184,7 +220,7 @@ public final class Pipeline implements AutoCloseable {
                     .tag("result", "refused")
                     .register(metrics)
                     .increment();
-            say("refused in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary
+            say("refused in " + since(start) + " ms: " + summary
                     + "; the last good manifests go on serving");
         }
     }
@@ -204,9 +240,14 @@ public final class Pipeline implements AutoCloseable {
         told.retainAll(texts);
     }
 
-    private void remember(boolean applied, int drained, String summary) {
+    /** Milliseconds. */
+    private static long since(long startNanos) {
+        return (System.nanoTime() - startNanos) / 1_000_000;
+    }
+
+    private void remember(Reload reload) {
         synchronized (reloads) {
-            reloads.addFirst(new Reload(System.currentTimeMillis(), applied, drained, summary));
+            reloads.addFirst(reload);
             while (reloads.size() > RELOADS_KEPT) {
                 reloads.removeLast();
             }
@@ -240,6 +281,7 @@ public final class Pipeline implements AutoCloseable {
             watching.close();
         }
         admin.close();
+        token.forget();
         plane.close();
         log.close();
     }

@@ -11,6 +11,7 @@ import java.util.Optional;
 /**
  * What the command line asks for.
  *
+ * @param adminTokenFile holds the token that everything at the admin address then needs
  * @param accessLog where access log lines go, empty for nowhere
  * @param messages where people are told what happens
  */
@@ -19,6 +20,7 @@ public record Settings(
         TranslateOptions options,
         boolean devTls,
         InetSocketAddress admin,
+        Optional<Path> adminTokenFile,
         Optional<PrintStream> accessLog,
         Duration drainTimeout,
         PrintStream messages) {

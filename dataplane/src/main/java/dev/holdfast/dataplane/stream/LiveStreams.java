@@ -39,6 +39,7 @@ public final class LiveStreams implements Streams {
         }
     }
 
+    @Override
     public int size() {
         return open.size();
     }
@@ -58,6 +59,18 @@ public final class LiveStreams implements Streams {
         stream.loop()
                 .execute(() -> stream.drain("closed_by_operator", Duration.ofSeconds(5), drain.code(), drain.text()));
         return true;
+    }
+
+    @Override
+    public int closeRoute(String route) {
+        int closing = 0;
+        for (LongStream stream : open.values()) {
+            if (stream.terms().route().equals(route) && stream.claimDrain()) {
+                closing++;
+                schedule(stream, "closed_by_operator", stream.terms().rules().drain());
+            }
+        }
+        return closing;
     }
 
     /** Treats streams whose route is gone, or whose policy has changed, as their policy says; returns how many end. */

@@ -76,7 +76,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     private @Nullable ScheduledFuture<?> cutTimer;
     private boolean finished;
     private boolean clientThrottled;
-    private boolean drainClaimed;
+    private volatile boolean drainClaimed;
     private boolean clientEnded;
 
     // Written on the loop, read by views, where a stale moment does no harm.
