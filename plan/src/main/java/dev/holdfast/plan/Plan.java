@@ -10,20 +10,26 @@ import java.util.TreeMap;
  *
  * @param listeners by name
  * @param clusters cluster name to cluster
+ * @param outcomes what became of each resource of ours, by kind, namespace and name
  * @param provenance where the values came from
  */
 public record Plan(
-        List<Listener> listeners, Map<String, Cluster> clusters, List<Problem> problems, Provenance provenance) {
+        List<Listener> listeners,
+        Map<String, Cluster> clusters,
+        List<Problem> problems,
+        List<Outcome> outcomes,
+        Provenance provenance) {
     public static final Plan EMPTY = new Plan(List.of(), Map.of(), List.of());
 
     public Plan {
         listeners = List.copyOf(listeners);
         clusters = java.util.Collections.unmodifiableMap(new TreeMap<>(clusters));
         problems = List.copyOf(problems);
+        outcomes = List.copyOf(outcomes);
     }
 
-    /** A plan whose values came from nowhere in particular. */
+    /** A plan of which nothing is to be told. */
     public Plan(List<Listener> listeners, Map<String, Cluster> clusters, List<Problem> problems) {
-        this(listeners, clusters, problems, Provenance.NONE);
+        this(listeners, clusters, problems, List.of(), Provenance.NONE);
     }
 }
