@@ -2,9 +2,7 @@
 import importlib.resources
 import json
 import os
-import re
 import subprocess
-import time
 
 import pytest
 from playwright.sync_api import expect
@@ -196,9 +194,6 @@ def test_it_comes_back_when_the_gateway_does(console):
     gateway.end()
     expect(console.locator("#state")).not_to_have_text("ready")
     args = ("-f", console.seed.folder, "--port-offset", console.seed.offset, "--dev-tls", "--resolve", f"home-automation/home-assistant=127.0.0.1:{console.seed.backend.port}")
-    again = Gateway(*args)
-    again.process.terminate()  # its own admin port is not the one that the page knows
-    again.process.wait(30)
     again = Gateway(*args, "--admin", f"127.0.0.1:{gateway.admin_port}", admin=False)
     again.admin_port = gateway.admin_port
     with again:

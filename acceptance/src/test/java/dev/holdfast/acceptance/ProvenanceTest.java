@@ -101,11 +101,21 @@ final class ProvenanceTest {
         Plan without = plan(BASE);
         Provenance noted = plan.provenance();
         Set<String> silent = new TreeSet<>();
-        check(noted.listeners().get("app/gw/http"), plan.listeners().getFirst(), without.listeners().getFirst(), lines, silent);
+        check(
+                noted.listeners().get("app/gw/http"),
+                plan.listeners().getFirst(),
+                without.listeners().getFirst(),
+                lines,
+                silent);
         check(
                 noted.rules().get(Provenance.rule("app/gw/http", "app/web/0")),
                 plan.listeners().getFirst().virtualHosts().getFirst().routes().getFirst(),
-                without.listeners().getFirst().virtualHosts().getFirst().routes().getFirst(),
+                without.listeners()
+                        .getFirst()
+                        .virtualHosts()
+                        .getFirst()
+                        .routes()
+                        .getFirst(),
                 lines,
                 silent);
         check(
@@ -117,7 +127,8 @@ final class ProvenanceTest {
         // A listener's port is the same with and without policies.
         assertThat(silent).containsExactly("port");
         assertThat(noted.listeners().get("app/gw/http")).hasSizeGreaterThan(12);
-        assertThat(noted.rules().get(Provenance.rule("app/gw/http", "app/web/0"))).hasSizeGreaterThan(17);
+        assertThat(noted.rules().get(Provenance.rule("app/gw/http", "app/web/0")))
+                .hasSizeGreaterThan(17);
         assertThat(noted.clusters().get("app/web/0/0")).hasSizeGreaterThan(12);
     }
 
@@ -139,7 +150,9 @@ final class ProvenanceTest {
     private static Object get(Object element, String path) {
         Object at = Tree.of(element);
         for (String name : path.split("\\.")) {
-            at = at instanceof Map<?, ?> map ? Optional.<Object>ofNullable(map.get(name)).orElse("absent") : "absent";
+            at = at instanceof Map<?, ?> map
+                    ? Optional.<Object>ofNullable(map.get(name)).orElse("absent")
+                    : "absent";
         }
         return at;
     }
@@ -149,11 +162,23 @@ final class ProvenanceTest {
         Path merge = Path.of("..", "corpus", "policies", "merge", "manifests.yaml");
         Plan plan = Translator.translate(
                 ManifestReader.read(List.of(merge)).resources(), new TranslateOptions(8000, Map.of()));
-        assertThat(plan.provenance().ofCluster("app/web/0/0", "breaker.maxConnections").orElseThrow().resource().name())
+        assertThat(plan.provenance()
+                        .ofCluster("app/web/0/0", "breaker.maxConnections")
+                        .orElseThrow()
+                        .resource()
+                        .name())
                 .isEqualTo("gateway");
-        assertThat(plan.provenance().ofCluster("app/web/0/0", "breaker.maxPendingRequests").orElseThrow().resource().name())
+        assertThat(plan.provenance()
+                        .ofCluster("app/web/0/0", "breaker.maxPendingRequests")
+                        .orElseThrow()
+                        .resource()
+                        .name())
                 .isEqualTo("route");
-        assertThat(plan.provenance().ofRule("app/gw/http", "app/web/0", "requestTimeout").orElseThrow().resource().name())
+        assertThat(plan.provenance()
+                        .ofRule("app/gw/http", "app/web/0", "requestTimeout")
+                        .orElseThrow()
+                        .resource()
+                        .name())
                 .isEqualTo("gateway");
         assertThat(plan.provenance().ofCluster("app/web/0/0", "connectTimeout")).isEmpty();
     }
@@ -161,7 +186,10 @@ final class ProvenanceTest {
     @Test
     void whatARuleSaysItselfComesBeforeItsPolicy() {
         Plan plan = plan(BASE.replace("- backendRefs", "- timeouts: {request: 3s}\n      backendRefs") + POLICIES);
-        assertThat(plan.provenance().ofRule("app/gw/http", "app/web/0", "requestTimeout").orElseThrow().toString())
+        assertThat(plan.provenance()
+                        .ofRule("app/gw/http", "app/web/0", "requestTimeout")
+                        .orElseThrow()
+                        .toString())
                 .isEqualTo("HTTPRoute app/web spec.rules[0].timeouts.request (m.yaml:15:29)");
     }
 }

@@ -62,7 +62,8 @@ public final class Access {
         if (guarded && !authorized(exchange)) {
             exchange.getResponseHeaders().set("WWW-Authenticate", "Bearer realm=\"holdfast\"");
             return Optional.of(Answer.text(
-                    401, "This needs the admin token: Authorization: Bearer TOKEN. It was said at the start or is in the"
+                    401,
+                    "This needs the admin token: Authorization: Bearer TOKEN. It was said at the start or is in the"
                             + " token file.\n"));
         }
         return Optional.empty();

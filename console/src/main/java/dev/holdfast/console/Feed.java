@@ -184,9 +184,9 @@ final class Feed {
             g.writeStartArray();
             g.writeNumber(sample.at());
             g.writeNumber(sample.streams());
-            for (double value : new double[] {
-                sample.requests(), sample.failed(), sample.bytes(), sample.median(), sample.slowest()
-            }) {
+            for (double value :
+                    new double[] {sample.requests(), sample.failed(), sample.bytes(), sample.median(), sample.slowest()
+                    }) {
                 if (Double.isNaN(value)) {
                     g.writeNull();
                 } else {

@@ -22,8 +22,7 @@ final class History {
      *
      * @param at milliseconds since 1970
      */
-    record Sample(
-            long at, long streams, double requests, double failed, double bytes, double median, double slowest) {}
+    record Sample(long at, long streams, double requests, double failed, double bytes, double median, double slowest) {}
 
     History(Supplier<Figures> figures, LongSupplier clock) {
         this.figures = figures;

@@ -83,8 +83,8 @@ public final class PlanChanges {
         for (Listener listener : plan.listeners()) {
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
-                    Map<String, String> values = out.computeIfAbsent(
-                            route.id() + " on " + listener.name(), name -> flat(route, "id"));
+                    Map<String, String> values =
+                            out.computeIfAbsent(route.id() + " on " + listener.name(), name -> flat(route, "id"));
                     values.merge("hostnames", host.hostname(), (a, b) -> a + ", " + b);
                 }
             }
@@ -113,7 +113,8 @@ public final class PlanChanges {
     private static void flatten(String path, Object value, Map<String, String> out) {
         switch (value) {
             case Map<?, ?> map -> map.forEach((key, inner) -> flatten(path + "." + key, inner, out));
-            case List<?> list when list.stream().anyMatch(Map.class::isInstance) -> {
+            case List<?> list
+            when list.stream().anyMatch(Map.class::isInstance) -> {
                 for (int i = 0; i < list.size(); i++) {
                     flatten(path + "[" + i + "]", list.get(i), out);
                 }
@@ -123,7 +124,9 @@ public final class PlanChanges {
                         path,
                         list.isEmpty()
                                 ? "none"
-                                : String.join(", ", list.stream().map(Object::toString).toList()));
+                                : String.join(
+                                        ", ",
+                                        list.stream().map(Object::toString).toList()));
             default -> out.put(path, value.toString());
         }
     }

@@ -130,7 +130,8 @@ class AdminServerTest {
         assertThat(ask("DELETE", "/api/streams?route=shop%2Fweb", host() + TestConsole.BEARER))
                 .startsWith("HTTP/1.1 200")
                 .endsWith("{\"closing\":3}");
-        for (String wrong : List.of("/api/streams", "/api/streams?all=1", "/api/streams?route=a&x=1", "/api/streams?")) {
+        for (String wrong :
+                List.of("/api/streams", "/api/streams?all=1", "/api/streams?route=a&x=1", "/api/streams?")) {
             assertThat(ask("DELETE", wrong, host() + TestConsole.BEARER)).startsWith("HTTP/1.1 400");
         }
         assertThat(console.closed).containsExactly("route shop/web");

@@ -74,8 +74,27 @@ class FeedTest {
 
     static StreamView stream(String id, long bytes) {
         return new StreamView(
-                id, "websocket", "127.0.0.1:5", "h\n\"ost", "/ws", "ns/gw/http", "ns/r", "c", "127.0.0.1:80",
-                "h2", "http/1.1", 1, 2, bytes, 0, 0, 0, 0, false, "idle", 9);
+                id,
+                "websocket",
+                "127.0.0.1:5",
+                "h\n\"ost",
+                "/ws",
+                "ns/gw/http",
+                "ns/r",
+                "c",
+                "127.0.0.1:80",
+                "h2",
+                "http/1.1",
+                1,
+                2,
+                bytes,
+                0,
+                0,
+                0,
+                0,
+                false,
+                "idle",
+                9);
     }
 
     @Test
@@ -86,7 +105,8 @@ class FeedTest {
             JsonNode first = feed.next("streams", any -> true);
             assertThat(first.get("open").asInt()).isEqualTo(2);
             assertThat(first.get("opened")).hasSize(2);
-            assertThat(first.get("opened").get(0)).hasSize(columns.get("columns").size());
+            assertThat(first.get("opened").get(0))
+                    .hasSize(columns.get("columns").size());
             assertThat(first.get("opened").findValuesAsText("x")).isEmpty();
             console.streams.set(List.of(stream("a", 77)));
             JsonNode second = feed.next("streams", s -> !s.get("closed").isEmpty());
@@ -121,8 +141,8 @@ class FeedTest {
             console.ready.set(true);
             JsonNode ready = feed.next("state", s -> s.get("ready").asBoolean());
             assertThat(ready.get("problems")).isEqualTo(before.get("problems"));
-            console.problems.set(List.of(Problem.of(
-                    ProblemCode.NOTHING_TO_SERVE, Severity.WARNING, Optional.empty(), "message", "fix")));
+            console.problems.set(List.of(
+                    Problem.of(ProblemCode.NOTHING_TO_SERVE, Severity.WARNING, Optional.empty(), "message", "fix")));
             JsonNode problems = feed.next("state", s -> !s.get("problems").equals(before.get("problems")));
             assertThat(problems.get("plan")).isEqualTo(before.get("plan"));
         }
@@ -136,7 +156,10 @@ class FeedTest {
                 .toList();
         StreamTable table = StreamTable.of(1, many);
         assertThat(table.open()).isEqualTo(StreamTable.ROWS + 5);
-        assertThat(table.rows()).hasSize(StreamTable.ROWS).doesNotContainKeys("s0", "s4").containsKeys("s5");
+        assertThat(table.rows())
+                .hasSize(StreamTable.ROWS)
+                .doesNotContainKeys("s0", "s4")
+                .containsKeys("s5");
     }
 
     @Test
@@ -162,7 +185,11 @@ class FeedTest {
                 }
                 late.close();
             }
-            assertThat(readers.getLast().next("streams", any -> true).get("open").asInt()).isZero();
+            assertThat(readers.getLast()
+                            .next("streams", any -> true)
+                            .get("open")
+                            .asInt())
+                    .isZero();
         } finally {
             for (Reader reader : readers) {
                 reader.close();

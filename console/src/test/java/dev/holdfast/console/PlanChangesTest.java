@@ -69,10 +69,7 @@ class PlanChangesTest {
     void eachValueThatDiffersIsNamedWithBoth() {
         assertThat(PlanChanges.between(plan("x", route("ns/r/0/0", 10, 5)), plan("x", route("ns/r/0/0", 11, 5))))
                 .containsExactly(new Reload.Change(
-                        "route",
-                        "ns/r/0/0 on ns/gw/https",
-                        Reload.What.CHANGED,
-                        List.of("requestTimeout: 10s → 11s")));
+                        "route", "ns/r/0/0 on ns/gw/https", Reload.What.CHANGED, List.of("requestTimeout: 10s → 11s")));
     }
 
     @Test

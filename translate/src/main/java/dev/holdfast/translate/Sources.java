@@ -112,10 +112,7 @@ final class Sources {
     void listener(GatewayListener listener, Optional<Field> policy) {
         Map<String, Origin> found = new TreeMap<>();
         for (Line line : OF_LISTENER) {
-            note(
-                    found,
-                    line,
-                    line.from == From.CLIENT ? policy.stream().toList() : List.of(listener.field()));
+            note(found, line, line.from == From.CLIENT ? policy.stream().toList() : List.of(listener.field()));
         }
         listeners.put(listener.name(), found);
     }

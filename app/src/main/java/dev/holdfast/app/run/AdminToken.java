@@ -54,8 +54,8 @@ public final class AdminToken {
     public static String read(Path file) throws IOException {
         String text = Files.readString(file).strip();
         if (text.length() < LEAST_LENGTH || !text.chars().allMatch(c -> c > ' ' && c < 127)) {
-            throw new IOException(
-                    file + " does not hold a token: at least " + LEAST_LENGTH + " visible ASCII characters on one line");
+            throw new IOException(file + " does not hold a token: at least " + LEAST_LENGTH
+                    + " visible ASCII characters on one line");
         }
         return text;
     }
@@ -116,7 +116,8 @@ public final class AdminToken {
     }
 
     private static FileAttribute<?>[] attributes(String permissions) {
-        return new FileAttribute<?>[] {PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))
+        return new FileAttribute<?>[] {
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))
         };
     }
 }

@@ -208,8 +208,7 @@ public final class Pipeline implements AutoCloseable {
     private void refuse(boolean first, int exit, long start, List<Problem> why) {
         long errors = why.stream().filter(Problem::isError).count();
         String summary = errors == 0 ? "nothing to serve" : count((int) errors, "error");
-        remember(new Reload(
-                System.currentTimeMillis(), false, 0, plane.size(), since(start), summary, List.of()));
+        remember(new Reload(System.currentTimeMillis(), false, 0, plane.size(), since(start), summary, List.of()));
         if (first) {
             refused = exit;
             say("not started: " + summary);
@@ -220,8 +219,7 @@ public final class Pipeline implements AutoCloseable {
                     .tag("result", "refused")
                     .register(metrics)
                     .increment();
-            say("refused in " + since(start) + " ms: " + summary
-                    + "; the last good manifests go on serving");
+            say("refused in " + since(start) + " ms: " + summary + "; the last good manifests go on serving");
         }
     }
 
