@@ -109,7 +109,7 @@ export class Grid {
   /** Writes the rows in sight; a text that stays is not touched. */
   draw() {
     const {frame, rows, height} = this;
-    if (frame.hidden) return;
+    if (frame.hidden && rows.length > 0) return;
     const sight = Math.ceil(frame.clientHeight / height);
     const first = Math.max(0, Math.min(Math.floor(frame.scrollTop / height) - OVERSCAN, rows.length - sight));
     const count = Math.min(rows.length - first, sight + 2 * OVERSCAN);
@@ -189,7 +189,8 @@ export class Grid {
     const steps = {ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity};
     if (event.key in steps) {
       event.preventDefault();
-      this.go(at < 0 ? 0 : Math.max(0, Math.min(this.rows.length - 1, at + steps[event.key])));
+      const from = at < 0 ? (steps[event.key] > 0 ? -1 : 0) : at;
+      this.go(Math.max(0, Math.min(this.rows.length - 1, from + steps[event.key])));
     } else if (at >= 0 && (event.key === 'Enter' || event.key === ' ')) {
       event.preventDefault();
       this.onOpen(this.rows[at]);
