@@ -7,11 +7,13 @@ import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
+import dev.holdfast.xds.resource.XdsResources;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.snakeyaml.engine.v2.api.Dump;
@@ -23,7 +25,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code holdfast translate -f PATH --to plan}: what the manifests mean, every default filled in. */
+/** {@code holdfast translate -f PATH --to plan|xds}: what the manifests mean, every default filled in. */
 @Command(
         name = "translate",
         description =
@@ -38,7 +40,7 @@ final class TranslateCommand implements Callable<Integer> {
     @Option(
             names = "--to",
             required = true,
-            paramLabel = "plan",
+            paramLabel = "plan|xds",
             description = "What to translate to: ${COMPLETION-CANDIDATES}.")
     private @SuppressWarnings("NullAway.Init") Target to;
 
@@ -50,7 +52,8 @@ final class TranslateCommand implements Callable<Integer> {
     private Format format = Format.yaml;
 
     enum Target {
-        plan
+        plan,
+        xds
     }
 
     enum Format {
@@ -62,34 +65,45 @@ final class TranslateCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         ReadResult read = ManifestReader.read(manifests.paths);
         Plan plan = Translator.translate(read.resources(), manifests.options());
-        List<Problem> problems = Stream.concat(read.problems().stream(), plan.problems().stream())
+        Optional<XdsResources> resources = to == Target.xds ? Optional.of(XdsResources.of(plan)) : Optional.empty();
+        List<Problem> problems = Stream.of(
+                        read.problems(),
+                        plan.problems(),
+                        resources.map(XdsResources::problems).orElse(List.of()))
+                .flatMap(List::stream)
                 .distinct()
                 .toList();
         problems.forEach(p -> spec.commandLine().getErr().println(p.render()));
         if (read.unreadable()) {
             return 2;
         }
-        Map<String, Object> tree = new LinkedHashMap<>();
-        switch (to) {
-            case plan -> {
-                tree.put("listeners", Tree.of(plan.listeners()));
-                tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
-            }
-        }
         PrintWriter out = spec.commandLine().getOut();
-        switch (format) {
+        out.print(resources.isPresent() ? text(resources.orElseThrow()) : text(plan));
+        out.flush();
+        return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
+    }
+
+    private String text(XdsResources resources) {
+        return switch (format) {
+            case yaml -> resources.toYaml();
+            case json -> resources.toJson();
+        };
+    }
+
+    private String text(Plan plan) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("listeners", Tree.of(plan.listeners()));
+        tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
+        return switch (format) {
             case yaml ->
-                out.print(new Dump(DumpSettings.builder()
+                new Dump(DumpSettings.builder()
                                 .setDefaultFlowStyle(FlowStyle.BLOCK)
                                 .setWidth(140)
                                 .setIndicatorIndent(2)
                                 .setIndentWithIndicator(true)
                                 .build())
-                        .dumpToString(tree));
-            case json ->
-                out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree));
-        }
-        out.flush();
-        return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
+                        .dumpToString(tree);
+            case json -> new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree) + "\n";
+        };
     }
 }

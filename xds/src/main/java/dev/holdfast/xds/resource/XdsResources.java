@@ -70,6 +70,10 @@ public final class XdsResources {
         return new XdsResources(plan, all, notCarriedOut(plan));
     }
 
+    Plan plan() {
+        return plan;
+    }
+
     /** The resources of one kind by name. */
     public Map<String, Message> of(ResourceType type) {
         return resources.getOrDefault(type, Map.of());
@@ -90,7 +94,7 @@ public final class XdsResources {
         return Rendering.json(redacted());
     }
 
-    private Map<ResourceType, Map<String, Message>> redacted() {
+    Map<ResourceType, Map<String, Message>> redacted() {
         Map<ResourceType, Map<String, Message>> out = new EnumMap<>(resources);
         Map<String, Message> secrets = new LinkedHashMap<>();
         of(ResourceType.SECRET).forEach((name, message) -> {

@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -23,6 +24,7 @@ import java.util.Set;
 final class NodeStream {
     private static final List<ResourceType> KEPT_TO_THE_END =
             List.of(ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.SECRET);
+    private static final int NAMES_SHOWN = 100;
     private static final long ENDPOINTS_WAIT_MILLIS = 1000;
 
     /** How a change is put on the wire. */
@@ -46,13 +48,14 @@ final class NodeStream {
     private String version = "";
     private long clustersAcceptedAt;
     private long nonces;
+    private long whole;
     private volatile EnvoyNode view;
 
     NodeStream(Fleet fleet, Wire wire, String address) {
         this.fleet = fleet;
         this.wire = wire;
         this.address = address;
-        this.view = new EnvoyNode("", "", "", address, wire.protocol(), connectedAt, List.of());
+        this.view = new EnvoyNode("", "", "", address, wire.protocol(), connectedAt, 0, 0, 0, List.of());
     }
 
     EnvoyNode view() {
@@ -132,6 +135,8 @@ final class NodeStream {
             subscription.accepted = true;
             subscription.acceptedPlan = pending.plan();
             subscription.error = "";
+            subscription.refusedNames = List.of();
+            subscription.refusedAt = Optional.empty();
             subscription.refused = -1;
             pending.versions().forEach((name, v) -> {
                 if (v.equals(Subscription.NONE) && !subscription.names.contains(name)) {
@@ -149,7 +154,9 @@ final class NodeStream {
             subscription.error = error;
             // Whatever of it was taken in is not known: it goes out again with the next plan.
             pending.versions().keySet().forEach(subscription.known::remove);
-            fleet.refused(this, type, pending, error);
+            subscription.refusedNames =
+                    pending.versions().keySet().stream().sorted().limit(NAMES_SHOWN).toList();
+            subscription.refusedAt = fleet.refused(this, type, pending, error);
         }
     }
 
@@ -170,8 +177,23 @@ final class NodeStream {
         }
         if (isDone()) {
             fleet.holds(this);
+            if (hasAll()) {
+                whole = target.number();
+            }
         }
         view = describe();
+    }
+
+    /** An Envoy asks for route tables and endpoints only after it has taken in what names them. */
+    private boolean hasAll() {
+        for (ResourceType type : ResourceType.values()) {
+            Subscription subscription = subscriptions.get(type);
+            int known = subscription == null ? 0 : subscription.known.size();
+            if (known < target.of(type).size() || (subscription != null && subscription.refused >= 0)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     boolean isDone() {
@@ -256,9 +278,11 @@ final class NodeStream {
                 s.refused >= 0 ? "refused" : s.pending != null || !s.accepted ? "waiting" : "accepted",
                 s.size(),
                 s.acceptedPlan,
+                s.refusedNames,
                 s.error,
+                s.refusedAt,
                 s.answeredAtMillis)));
-        return new EnvoyNode(id, cluster, version, address, wire.protocol(), connectedAt, kinds);
+        return new EnvoyNode(id, cluster, version, address, wire.protocol(), connectedAt, whole, 0, 0, kinds);
     }
 
     /** What it holds of each kind, for tests. */
