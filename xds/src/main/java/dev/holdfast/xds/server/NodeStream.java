@@ -32,6 +32,9 @@ final class NodeStream {
         void send(ResourceType type, Subscription to, Subscription.Change change, Map<String, Versioned> wanted);
 
         String protocol();
+
+        /** Whether route tables go out in one piece. */
+        boolean wholeTables();
     }
 
     private final Fleet fleet;
@@ -112,6 +115,12 @@ final class NodeStream {
     }
 
     Map<String, Versioned> wanted(ResourceType type) {
+        if (type == ResourceType.ROUTE && wire.wholeTables()) {
+            return target.wholeTables();
+        }
+        if (type == ResourceType.VIRTUAL_HOST) {
+            return hosts();
+        }
         Map<String, Versioned> extra = retained.getOrDefault(type, Map.of());
         if (extra.isEmpty()) {
             return target.of(type);
@@ -119,6 +128,35 @@ final class NodeStream {
         Map<String, Versioned> out = new LinkedHashMap<>(target.of(type));
         out.putAll(extra);
         return out;
+    }
+
+    /** Of the tables that it has: it throws away hosts of a table it does not know, and would never ask for them again. */
+    private Map<String, Versioned> hosts() {
+        Subscription tables = subscription(ResourceType.ROUTE);
+        Map<String, Versioned> all = target.of(ResourceType.VIRTUAL_HOST);
+        Set<String> known = new HashSet<>();
+        tables.known.forEach((name, v) -> {
+            if (!v.equals(Subscription.NONE)) {
+                known.add(name);
+            }
+        });
+        if (known.containsAll(target.of(ResourceType.ROUTE).keySet())) {
+            return all;
+        }
+        Map<String, Versioned> out = new LinkedHashMap<>();
+        all.forEach((name, host) -> {
+            if (known.contains(name.substring(0, name.lastIndexOf('/')))) {
+                out.put(name, host);
+            }
+        });
+        return out;
+    }
+
+    /** It has asked for a table again, so it has none of its hosts. */
+    void forgetHosts(String table) {
+        Subscription hosts = subscription(ResourceType.VIRTUAL_HOST);
+        hosts.known.keySet().removeIf(name -> name.lastIndexOf('/') == table.length() && name.startsWith(table));
+        hosts.dirty = true;
     }
 
     /** The answer to the pending response, if {@code nonce} is its. */
@@ -148,6 +186,9 @@ final class NodeStream {
             if (type == ResourceType.CLUSTER) {
                 clustersAcceptedAt = System.currentTimeMillis();
             }
+            if (type == ResourceType.ROUTE) {
+                subscription(ResourceType.VIRTUAL_HOST).dirty = true;
+            }
             fleet.accepted(this, type);
         } else {
             subscription.refused = pending.plan();
@@ -170,7 +211,8 @@ final class NodeStream {
         }
         if (!retained.values().stream().allMatch(Map::isEmpty)
                 && done(ResourceType.LISTENER)
-                && done(ResourceType.ROUTE)) {
+                && done(ResourceType.ROUTE)
+                && done(ResourceType.VIRTUAL_HOST)) {
             retained.clear();
             KEPT_TO_THE_END.forEach(t -> subscription(t).dirty = true);
             KEPT_TO_THE_END.forEach(this::send);
@@ -187,6 +229,9 @@ final class NodeStream {
     /** An Envoy asks for route tables and endpoints only after it has taken in what names them. */
     private boolean hasAll() {
         for (ResourceType type : ResourceType.values()) {
+            if (type == ResourceType.VIRTUAL_HOST && wire.wholeTables()) {
+                continue;
+            }
             Subscription subscription = subscriptions.get(type);
             int known = subscription == null ? 0 : subscription.known.size();
             if (known < target.of(type).size() || (subscription != null && subscription.refused >= 0)) {
@@ -207,7 +252,9 @@ final class NodeStream {
 
     private boolean done(ResourceType type) {
         Subscription subscription = subscriptions.get(type);
-        return subscription == null || (subscription.pending == null && !subscription.dirty);
+        return subscription == null
+                || (subscription.pending == null && !subscription.dirty)
+                || (!subscription.wildcard && subscription.names.isEmpty());
     }
 
     private void send(ResourceType type) {
@@ -227,7 +274,9 @@ final class NodeStream {
             to.dirty = false;
             return;
         }
-        boolean follows = type == ResourceType.LISTENER || type == ResourceType.ROUTE;
+        boolean follows = type == ResourceType.LISTENER
+                || type == ResourceType.ROUTE
+                || type == ResourceType.VIRTUAL_HOST;
         if (follows && to.answered && !clustersReady()) {
             return;
         }
