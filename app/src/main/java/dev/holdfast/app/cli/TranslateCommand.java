@@ -1,6 +1,7 @@
 package dev.holdfast.app.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.holdfast.console.StatusTree;
 import dev.holdfast.console.Tree;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
@@ -19,17 +20,19 @@ import java.util.stream.Stream;
 import org.snakeyaml.engine.v2.api.Dump;
 import org.snakeyaml.engine.v2.api.DumpSettings;
 import org.snakeyaml.engine.v2.common.FlowStyle;
+import org.snakeyaml.engine.v2.schema.CoreSchema;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code holdfast translate -f PATH --to plan|xds}: what the manifests mean, every default filled in. */
+/** {@code holdfast translate -f PATH --to plan|status|xds}: what the manifests mean, and what became of each. */
 @Command(
         name = "translate",
         description =
-                "Prints what manifests mean: listeners, routes and clusters, every value with where it came from.")
+                "Prints what manifests mean: listeners, routes and clusters, every value with where it came from; what"
+                        + " became of each resource, as its status would say; or what Envoys would be told.")
 final class TranslateCommand implements Callable<Integer> {
     @Spec
     private @SuppressWarnings("NullAway.Init") CommandSpec spec;
@@ -40,7 +43,7 @@ final class TranslateCommand implements Callable<Integer> {
     @Option(
             names = "--to",
             required = true,
-            paramLabel = "plan|xds",
+            paramLabel = "plan|status|xds",
             description = "What to translate to: ${COMPLETION-CANDIDATES}.")
     private @SuppressWarnings("NullAway.Init") Target to;
 
@@ -53,6 +56,7 @@ final class TranslateCommand implements Callable<Integer> {
 
     enum Target {
         plan,
+        status,
         xds
     }
 
@@ -92,8 +96,12 @@ final class TranslateCommand implements Callable<Integer> {
 
     private String text(Plan plan) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put("listeners", Tree.of(plan.listeners()));
-        tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
+        if (to == Target.status) {
+            tree.put("resources", StatusTree.of(plan.outcomes()));
+        } else {
+            tree.put("listeners", Tree.of(plan.listeners()));
+            tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
+        }
         return switch (format) {
             case yaml ->
                 new Dump(DumpSettings.builder()
@@ -101,6 +109,7 @@ final class TranslateCommand implements Callable<Integer> {
                                 .setWidth(140)
                                 .setIndicatorIndent(2)
                                 .setIndentWithIndicator(true)
+                                .setSchema(new CoreSchema())
                                 .build())
                         .dumpToString(tree);
             case json -> new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree) + "\n";
