@@ -38,6 +38,7 @@ final class ManyStreams implements Streams {
                         List::of,
                         () -> true,
                         List::of,
+                        List::of,
                         () -> new Figures(streams.size(), 0, 0, 0, List.of())),
                 Access.onThisMachine(address, "a-token-for-tests-only"))) {
             server.start();

@@ -60,6 +60,7 @@ final class TestConsole implements AutoCloseable {
                         problems::get,
                         ready::get,
                         List::of,
+                        List::of,
                         () -> Figures.NONE),
                 tokenAlways ? Access.byToken(address, TOKEN) : Access.onThisMachine(address, TOKEN),
                 Duration.ofMillis(20));

@@ -65,6 +65,7 @@ public final class Demo implements AutoCloseable {
                 Optional.empty(),
                 accessLog ? Optional.of(System.out) : Optional.empty(),
                 Duration.ofSeconds(3),
+                Optional.empty(),
                 System.err);
         return new Demo(folder, server, new Pipeline(settings), offset, out);
     }

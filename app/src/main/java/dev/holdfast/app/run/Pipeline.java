@@ -5,10 +5,7 @@ import dev.holdfast.console.AdminServer;
 import dev.holdfast.console.AdminViews;
 import dev.holdfast.console.PlanChanges;
 import dev.holdfast.console.Reload;
-import dev.holdfast.dataplane.DataPlane;
-import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
-import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -41,8 +38,7 @@ public final class Pipeline implements AutoCloseable {
 
     private final Settings settings;
     private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    private final AccessLog log;
-    private final DataPlane plane;
+    private final Plane plane;
     private final AdminServer admin;
     private final AdminToken token;
     private final Optional<DevTls> devTls;
@@ -57,8 +53,9 @@ public final class Pipeline implements AutoCloseable {
 
     public Pipeline(Settings settings) throws IOException {
         this.settings = settings;
-        this.log = settings.accessLog().map(AccessLog::to).orElseGet(AccessLog::off);
-        this.plane = new DataPlane(metrics, log);
+        this.plane = settings.envoy().isPresent()
+                ? new EnvoyPlane(settings.envoy().orElseThrow(), metrics, settings.accessLog())
+                : new EmbeddedPlane(metrics, settings.accessLog());
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
         this.token = settings.adminTokenFile().isPresent()
                 ? AdminToken.in(settings.adminTokenFile().get())
@@ -67,12 +64,13 @@ public final class Pipeline implements AutoCloseable {
                 settings.admin(),
                 new AdminViews(
                         () -> plan,
-                        plane,
+                        plane.streams(),
                         metrics::scrape,
-                        () -> problems,
+                        this::problems,
                         () -> ready && !ending,
                         this::reloads,
-                        () -> Counters.read(metrics, plane.size())),
+                        plane::envoys,
+                        () -> Counters.read(metrics, plane.streams().size())),
                 tokenAlways()
                         ? Access.byToken(settings.admin(), token.text())
                         : Access.onThisMachine(settings.admin(), token.text()));
@@ -90,15 +88,19 @@ public final class Pipeline implements AutoCloseable {
             return Optional.of(2);
         }
         keepToken();
+        try {
+            plane.start();
+        } catch (IOException e) {
+            settings.messages().println("holdfast: " + e.getMessage());
+            return Optional.of(2);
+        }
         source = new FileSource(settings.paths(), this::changed);
         if (refused != null) {
             return Optional.of(refused);
         }
         ready = true;
         say("ready in " + sinceStart() + " ms");
-        for (Listener listener : plan.listeners()) {
-            say("  " + url(listener) + "  listener " + listener.name());
-        }
+        plane.addresses(plan).forEach(line -> say("  " + line));
         say("  " + adminUrl() + "  console");
         if (tokenAlways() && !token.given()) {
             say("  " + token.text() + "  its token, shown only now; keep one in a file with --admin-token-file");
@@ -142,9 +144,10 @@ public final class Pipeline implements AutoCloseable {
         return System.currentTimeMillis() - began;
     }
 
-    private static String url(Listener listener) {
-        return (listener.tls().isPresent() ? "https" : "http") + "://"
-                + listener.hostname().orElse("*") + ":" + listener.bindPort();
+    private List<Problem> problems() {
+        return Stream.concat(problems.stream(), plane.problems().stream())
+                .distinct()
+                .toList();
     }
 
     private synchronized void changed(ReadResult read) {
@@ -166,21 +169,21 @@ public final class Pipeline implements AutoCloseable {
             found.add(nothingToServe());
             wrong = first;
         }
-        problems = List.copyOf(found);
-        tell(found);
         if (wrong) {
+            settle(found);
             refuse(first, read.unreadable() ? 2 : 1, start, found);
             return;
         }
         if (!first && next.equals(plan)) {
+            settle(found);
             return;
         }
-        int open = plane.size();
+        int open = plane.streams().size();
+        plane.foresee(next).forEach(p -> settings.messages().println(p.render()));
         Applied applied = plane.apply(next);
+        found.addAll(applied.problems());
+        settle(found);
         if (!applied.accepted()) {
-            found.addAll(applied.problems());
-            problems = List.copyOf(found);
-            tell(applied.problems());
             refuse(first, 2, start, applied.problems());
             return;
         }
@@ -196,6 +199,11 @@ public final class Pipeline implements AutoCloseable {
         }
     }
 
+    private void settle(List<Problem> found) {
+        problems = List.copyOf(found);
+        tell(found);
+    }
+
     private Problem nothingToServe() {
         return Problem.of(
                 ProblemCode.NOTHING_TO_SERVE,
@@ -208,7 +216,7 @@ public final class Pipeline implements AutoCloseable {
     private void refuse(boolean first, int exit, long start, List<Problem> why) {
         long errors = why.stream().filter(Problem::isError).count();
         String summary = errors == 0 ? "nothing to serve" : count((int) errors, "error");
-        remember(new Reload(System.currentTimeMillis(), false, 0, plane.size(), since(start), summary, List.of()));
+        remember(new Reload(System.currentTimeMillis(), false, 0, plane.streams().size(), since(start), summary, List.of()));
         if (first) {
             refused = exit;
             say("not started: " + summary);
@@ -265,10 +273,15 @@ public final class Pipeline implements AutoCloseable {
     /** Says goodbye to every stream and waits for them as long as the settings say. */
     public void drain() {
         ending = true;
-        int open = plane.list().size();
+        int open = plane.streams().list().size();
         say("ending: " + count(open, "stream") + " to say goodbye to, at most "
                 + settings.drainTimeout().toSeconds() + " s; a second signal ends at once");
         plane.drain(settings.drainTimeout());
+    }
+
+    /** For a second signal. */
+    public void abandon() {
+        plane.abandon();
     }
 
     @Override
@@ -281,6 +294,5 @@ public final class Pipeline implements AutoCloseable {
         admin.close();
         token.forget();
         plane.close();
-        log.close();
     }
 }

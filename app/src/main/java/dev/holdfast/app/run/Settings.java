@@ -13,6 +13,7 @@ import java.util.Optional;
  *
  * @param adminTokenFile holds the token that everything at the admin address then needs
  * @param accessLog where access log lines go, empty for nowhere
+ * @param envoy the second plane instead of the embedded one
  * @param messages where people are told what happens
  */
 public record Settings(
@@ -23,6 +24,7 @@ public record Settings(
         Optional<Path> adminTokenFile,
         Optional<PrintStream> accessLog,
         Duration drainTimeout,
+        Optional<EnvoySettings> envoy,
         PrintStream messages) {
     public Settings {
         paths = List.copyOf(paths);
