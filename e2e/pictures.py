@@ -36,7 +36,7 @@ with Gateway(command="demo", admin=False) as demo, sync_playwright() as play:
         other.emulate_media(color_scheme=scheme)
         other.set_viewport_size({"width": width, "height": height})
         other.goto(console)
-        other.locator("#streams tbody tr:not(.spacer):not([hidden])").nth(5).wait_for()
+        other.locator("#streams tbody tr:not([hidden])").nth(5).wait_for()
         time.sleep(2.5)
         other.screenshot(path=IMAGES / f"{name}.png")
     other = context.new_page()

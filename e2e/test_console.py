@@ -11,7 +11,7 @@ from lib import manifests
 from lib.clients import WebSocket
 from lib.gateway import HOLDFAST, ROOT, Gateway, free_port, offset_for, run, wait
 
-ROWS = "#streams tbody tr:not(.spacer):not([hidden])"
+ROWS = "#streams tbody tr:not([hidden])"
 AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text()
 SECONDS = 60_000  # patience for a slow machine, in milliseconds
 
@@ -313,17 +313,15 @@ def many():
         process.wait(30)
 
 
-# Scrolls at each frame and notes how long frames take, and how long the page's own work in them does.
+# Scrolls at each frame, sometimes far, and notes how long frames take.
 FRAMES = """async seconds => {
   const frame = document.getElementById('frame');
-  const frames = [], work = [];
+  const frames = [];
   let last = await new Promise(requestAnimationFrame);
   const end = last + seconds * 1000;
   let step = 0;
   while (last < end) {
     frame.scrollTop = (step += 1) % 40 === 0 ? Math.random() * frame.scrollHeight : frame.scrollTop + 90;
-    const before = performance.now();
-    frame.dispatchEvent(new Event('scroll'));
     const now = await new Promise(requestAnimationFrame);
     frames.push(now - last);
     last = now;
@@ -334,36 +332,39 @@ FRAMES = """async seconds => {
 }"""
 
 
-def test_10000_streams_scroll_filter_and_sort_without_stutter(many, browser, record_property):
+def test_10000_streams_scroll_filter_and_sort_without_stutter(many, browser):
     browser.set_default_timeout(2 * SECONDS)
     expect.set_options(timeout=2 * SECONDS)
-    measured = {}
-    for count in (10, 10_000):
-        page = browser.new_page()
-        page.set_viewport_size({"width": 1280, "height": 800})
-        page.goto(f"http://localhost:{many(count)}/")
-        expect(page.locator("#page-streams")).to_have_attribute("data-rows", str(count))
-        measured[count] = page.evaluate(FRAMES, 8)
-        assert page.locator("#streams tbody tr").count() < 60
-        if count > 10:
-            spent = lambda script: page.evaluate("script => { const t = performance.now(); " + script + " return Math.round(10 * (performance.now() - t)) / 10; }", "")
-            expect(page.locator("#streams")).to_have_attribute("aria-rowcount", "10001")
-            measured["sort"] = spent("document.querySelector('th.c-toClient button').click();")
-            page.fill("#filter", "route:shop/route-7 -grpc")
-            expect(page.locator("#page-streams")).not_to_have_attribute("data-rows", "10000")
-            page.fill("#filter", "")
-            expect(page.locator("#page-streams")).to_have_attribute("data-rows", "10000")
-            page.locator("#streams").focus()
-            page.keyboard.press("End")
-            expect(page.locator("#streams tr[aria-selected=true]")).to_have_attribute("aria-rowindex", "10001")
-            assert page.locator("#streams tr[aria-selected=true]").is_visible()
-        page.close()
-    record_property("frames", json.dumps(measured))
-    print(measured)
-    (ROOT / "e2e/.cache/frames.json").write_text(json.dumps(measured))
-    # A thousand times the rows make no difference that one could see: two frames of a 60 Hz screen at most.
-    assert measured[10_000]["p95"] < max(34, measured[10]["p95"] + 34), measured
-    assert measured["sort"] < 400, measured
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"http://localhost:{many(10_000)}/")
+    expect(page.locator("#page-streams")).to_have_attribute("data-rows", "10000")
+    expect(page.locator("#streams")).to_have_attribute("aria-rowcount", "10001")
+    # Processor time of the page's thread, which other programs on a busy machine do not lengthen.
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+    spent = lambda: {m["name"]: m["value"] for m in devtools.send("Performance.getMetrics")["metrics"]}["TaskDuration"]
+    before = spent()
+    frames = page.evaluate(FRAMES, 8)
+    per_frame = (spent() - before) * 1000 / frames["frames"]
+    assert page.locator("#streams tbody tr").count() < 60
+    before = spent()
+    page.locator("th.c-toClient button").click()
+    expect(page.locator("th.c-toClient")).to_have_attribute("aria-sort", "ascending")
+    sort = (spent() - before) * 1000
+    page.fill("#filter", "route:shop/route-7 -grpc")
+    expect(page.locator("#page-streams")).not_to_have_attribute("data-rows", "10000")
+    page.fill("#filter", "")
+    expect(page.locator("#page-streams")).to_have_attribute("data-rows", "10000")
+    page.locator("#streams").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#streams tr[aria-selected=true]")).to_have_attribute("aria-rowindex", "10001")
+    assert page.locator("#streams tr[aria-selected=true]").is_visible()
+    measured = {"frames": frames, "processor ms a frame": round(per_frame, 1), "processor ms to sort": round(sort)}
+    print(json.dumps(measured))
+    # Two frames of a 60 Hz screen, with updates of 3,333 rows a second beside the scrolling.
+    assert per_frame < 33, measured
+    assert sort < 1000, measured
 
 
 def test_nothing_that_a_client_sends_becomes_part_of_the_page(console, sockets):

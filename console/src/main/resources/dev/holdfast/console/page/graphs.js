@@ -8,10 +8,10 @@ const millis = value => value === null || value === undefined ? '–' : value >=
 
 // Places in a sample: at, streams, requests, failed, bytes, median, p99.
 const GRAPHS = [
-  {title: 'Open streams', series: [{at: 1, ink: '--c1', text: number}]},
-  {title: 'Requests per second', series: [{at: 2, ink: '--c1', text: per}, {at: 3, name: 'failed', ink: '--bad', text: per}]},
-  {title: 'Request duration', series: [{at: 5, name: 'p50', ink: '--c1', text: millis}, {at: 6, name: 'p99', ink: '--c2', text: millis}]},
-  {title: 'Bytes per second', series: [{at: 4, ink: '--c1', text: bytes}]},
+  {title: 'Open streams', least: 4, series: [{at: 1, ink: '--c1', text: number}]},
+  {title: 'Requests per second', least: 1, series: [{at: 2, ink: '--c1', text: per}, {at: 3, name: 'failed', ink: '--bad', text: per}]},
+  {title: 'Request duration', least: 10, series: [{at: 5, name: 'p50', ink: '--c1', text: millis}, {at: 6, name: 'p99', ink: '--c2', text: millis}]},
+  {title: 'Bytes per second', least: 1000, series: [{at: 4, ink: '--c1', text: bytes}]},
 ];
 
 const data = [[], [], [], [], [], [], []];
@@ -53,9 +53,9 @@ function build(one) {
     legend: {show: false},
     cursor: {y: false, points: {size: 6}, drag: {x: false, y: false}},
     padding: [6, 14, 0, 0],
-    scales: {y: {range: (u, low, high) => [0, Math.max(high ?? 0, 1) * 1.1]}},
+    scales: {y: {range: (u, low, high) => [0, Math.max(high ?? 0, one.graph.least) * 1.1]}},
     axes: [
-      {...axis, grid: {show: false}, size: 18, gap: 3, space: 60, values: (u, at) => at.map(t => new Date(t * 1000).toLocaleTimeString([], {hour: '2-digit', minute: '2-digit'}))},
+      {...axis, grid: {show: false}, size: 18, gap: 3, space: 60, values: (u, at) => at.map(t => new Date(t * 1000).toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', hourCycle: 'h23'}))},
       {...axis, size: 46, gap: 4, space: 28, values: (u, at) => at.map(v => one.graph.series[0].text(v))},
     ],
     series: [{}, ...one.graph.series.map((s, i) => {

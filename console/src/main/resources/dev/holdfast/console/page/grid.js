@@ -5,7 +5,9 @@ const OVERSCAN = 6;
 
 /**
  * `columns`: {key, title, sortable, cells: row => [main, sub]}; `onOpen`, `onDelete`: what a row does.
- * Rows are reused from top to bottom, so scrolling writes texts and makes no elements.
+ * Each row stands by itself at its own place, so that a browser lays out only what changed; a table that lays out its
+ * rows together takes ten times as long. A row is used again a screen further on, so scrolling writes only what comes
+ * into sight. The roles say what the boxes no longer do.
  */
 export class Grid {
   constructor(frame, table, columns, {id, onOpen, onDelete, onSort, label, rowClass}) {
@@ -13,11 +15,10 @@ export class Grid {
     this.rows = [];
     this.pool = [];
     this.active = undefined;
-    this.head();
     this.body = table.tBodies[0];
-    this.above = this.spacer();
-    this.below = this.spacer();
-    this.body.append(this.above, this.below);
+    this.tick = 0;
+    this.head();
+    for (const group of [table.tHead, this.body]) group.setAttribute('role', 'rowgroup');
     this.narrow = matchMedia('(max-width: 47.5rem)');
     this.narrow.addEventListener('change', () => this.measure());
     let waiting = false;
@@ -30,7 +31,10 @@ export class Grid {
       });
     };
     frame.addEventListener('scroll', later, {passive: true});
-    new ResizeObserver(later).observe(frame);
+    new ResizeObserver(() => {
+      this.sight = 0;
+      later();
+    }).observe(frame);
     table.addEventListener('keydown', event => this.key(event));
     this.body.addEventListener('click', event => this.click(event));
     this.measure();
@@ -38,15 +42,18 @@ export class Grid {
 
   measure() {
     this.height = this.narrow.matches ? 148 : 46;
+    this.sight = 0;
     this.draw();
   }
 
   head() {
     const row = make('tr');
+    row.setAttribute('role', 'row');
     row.setAttribute('aria-rowindex', '1');
     for (const column of this.columns) {
       const cell = make('th', `c-${column.key}`);
       cell.scope = 'col';
+      cell.setAttribute('role', 'columnheader');
       if (column.sortable) {
         const sort = make('button', 'sort', make('span', '', column.title), make('span', 'arrow'));
         sort.type = 'button';
@@ -70,20 +77,14 @@ export class Grid {
     }
   }
 
-  spacer() {
-    const cell = make('td');
-    cell.colSpan = this.columns.length;
-    const row = make('tr', 'spacer', cell);
-    row.setAttribute('aria-hidden', 'true');
-    return row;
-  }
-
   newRow(slot) {
     const row = make('tr');
     row.id = `${this.table.id}-${slot}`;
+    row.setAttribute('role', 'row');
     row.parts = this.columns.map(column => {
       const cell = make('td', `c-${column.key}`);
       cell.dataset.label = column.title;
+      cell.setAttribute('role', 'gridcell');
       row.append(cell);
       if (column.action) {
         const act = make('button', 'danger', column.action);
@@ -103,53 +104,65 @@ export class Grid {
 
   show(rows) {
     this.rows = rows;
+    this.tick++;
     this.draw();
   }
 
-  /** Writes the rows in sight; a text that stays is not touched. */
+  /** Writes the rows in sight; what has not changed since it was written is not touched. */
   draw() {
     const {frame, rows, height} = this;
     if (frame.hidden && rows.length > 0) return;
-    const sight = Math.ceil(frame.clientHeight / height);
-    const first = Math.max(0, Math.min(Math.floor(frame.scrollTop / height) - OVERSCAN, rows.length - sight));
-    const count = Math.min(rows.length - first, sight + 2 * OVERSCAN);
-    while (this.pool.length < count) {
-      const row = this.newRow(this.pool.length);
-      this.pool.push(row);
-      this.below.before(row);
+    const tall = rows.length * height;
+    if (this.tall !== tall) {
+      this.tall = tall;
+      this.body.style.height = `${tall}px`;
+      this.table.setAttribute('aria-rowcount', String(rows.length + 1));
+      this.sight = 0;
     }
-    this.table.setAttribute('aria-rowcount', String(rows.length + 1));
-    this.space(this.above, first * height);
-    this.space(this.below, (rows.length - first - count) * height);
+    if (!this.sight) {
+      this.sight = Math.ceil(frame.clientHeight / height) + 1;
+      const size = this.sight + 2 * OVERSCAN;
+      // An even number of places, so that a place is always odd or always even.
+      this.places = Math.max(this.places ?? 0, size + size % 2);
+    }
+    const first = Math.max(0, Math.min(Math.floor(frame.scrollTop / height) - OVERSCAN, rows.length - this.sight - OVERSCAN));
+    const end = Math.min(rows.length, first + this.sight + 2 * OVERSCAN);
     let activeRow = '';
-    this.pool.forEach((row, slot) => {
-      const item = slot < count ? rows[first + slot] : undefined;
-      if (row.hidden !== !item) row.hidden = !item;
-      row.item = item;
-      if (!item) return;
-      this.fill(row, item, first + slot);
+    for (let index = first; index < end; index++) {
+      const slot = index % this.places;
+      let row = this.pool[slot];
+      if (!row) {
+        row = this.newRow(slot);
+        this.pool[slot] = row;
+        this.body.append(row);
+      }
+      const item = rows[index];
+      if (row.hidden) row.hidden = false;
+      if (row.item !== item || row.index !== index || row.tick !== this.tick || row.height !== height) this.fill(row, item, index);
       if (this.id(item) === this.active) activeRow = row.id;
-    });
+    }
+    for (const row of this.pool) {
+      if (row && !row.hidden && (row.index < first || row.index >= end)) {
+        row.hidden = true;
+        row.item = undefined;
+      }
+    }
     if (activeRow) this.table.setAttribute('aria-activedescendant', activeRow);
     else this.table.removeAttribute('aria-activedescendant');
-  }
-
-  space(row, pixels) {
-    if (row.pixels !== pixels) {
-      row.pixels = pixels;
-      row.hidden = pixels <= 0;
-      row.firstChild.style.height = `${pixels}px`;
-    }
   }
 
   fill(row, item, index) {
     const active = this.id(item) === this.active;
     const className = `${index % 2 ? 'odd' : 'even'} ${this.rowClass(item)}${active ? ' active' : ''}`;
     if (row.className !== className) row.className = className;
-    if (row.index !== index) {
+    if (row.index !== index || row.height !== this.height) {
       row.index = index;
+      row.height = this.height;
+      row.style.transform = `translateY(${index * this.height}px)`;
       row.setAttribute('aria-rowindex', String(index + 2));
     }
+    row.item = item;
+    row.tick = this.tick;
     if (row.selected !== active) {
       row.selected = active;
       row.setAttribute('aria-selected', String(active));
@@ -176,10 +189,12 @@ export class Grid {
   click(event) {
     const row = event.target.closest('tr');
     if (!row?.item || String(getSelection())) return;
-    this.active = this.id(row.item);
+    const item = row.item;
+    this.active = this.id(item);
+    this.tick++;
     this.draw();
-    if (event.target.closest('button')) this.onDelete(row.item);
-    else this.onOpen(row.item);
+    if (event.target.closest('button')) this.onDelete(item);
+    else this.onOpen(item);
   }
 
   key(event) {
@@ -210,6 +225,7 @@ export class Grid {
     else if (top + this.height > this.frame.scrollTop + this.frame.clientHeight - headed) {
       this.frame.scrollTop = top + this.height - this.frame.clientHeight + headed;
     }
+    this.tick++;
     this.draw();
   }
 }
