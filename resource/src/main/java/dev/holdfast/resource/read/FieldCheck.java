@@ -1,5 +1,6 @@
 package dev.holdfast.resource.read;
 
+import dev.holdfast.problem.Change;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -46,13 +47,18 @@ final class FieldCheck {
                 value(shape.values, value, below(path, name));
             } else if (!shape.fields.isEmpty() || path.isEmpty()) {
                 String near = Spelling.nearest(name, shape.fields.keySet());
-                add(
+                Problem unknown = made(
                         ProblemCode.UNKNOWN_FIELD,
                         value,
                         below(path, name),
                         "there is no field \"" + cut(name) + "\" here; expected one of "
                                 + String.join(", ", shape.fields.keySet()),
                         near.isEmpty() ? "Remove it." : "Write \"" + near + "\", or remove it.");
+                boolean free = !near.isEmpty() && !map.entries().containsKey(near);
+                problems.add(
+                        free
+                                ? unknown.withMending(new Change.Rename(below(path, name), near))
+                                : unknown.withChoice(new Change.Remove(below(path, name))));
             }
         });
         shape.fields.forEach((name, child) -> {
@@ -76,14 +82,17 @@ final class FieldCheck {
             return;
         }
         if (!fits(shape.type, node)) {
-            add(
+            boolean quotes = shape.type.startsWith("string") && node instanceof Node.Scalar;
+            Problem wrong = made(
                     ProblemCode.WRONG_TYPE,
                     node,
                     path,
                     "there is " + describe(node) + " where " + article(shape.type) + " is expected",
-                    shape.type.startsWith("string") && node instanceof Node.Scalar
-                            ? "Put it in quotes."
-                            : "Write " + article(shape.type) + ".");
+                    quotes ? "Put it in quotes." : "Write " + article(shape.type) + ".");
+            problems.add(
+                    quotes && node instanceof Node.Scalar scalar
+                            ? wrong.withMending(new Change.Replace(path, "\"" + scalar.text() + "\""))
+                            : wrong);
             return;
         }
         switch (node) {
@@ -261,8 +270,11 @@ final class FieldCheck {
     }
 
     private void add(ProblemCode code, Node node, String path, String message, String fix) {
-        problems.add(
-                Problem.at(new Origin(ref, path, Optional.of(node.position())), code, Severity.ERROR, message, fix));
+        problems.add(made(code, node, path, message, fix));
+    }
+
+    private Problem made(ProblemCode code, Node node, String path, String message, String fix) {
+        return Problem.at(new Origin(ref, path, Optional.of(node.position())), code, Severity.ERROR, message, fix);
     }
 
     private static String cut(String text) {

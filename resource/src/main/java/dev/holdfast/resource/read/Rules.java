@@ -1,5 +1,6 @@
 package dev.holdfast.resource.read;
 
+import dev.holdfast.problem.Change;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
@@ -43,7 +44,8 @@ final class Rules {
                 "either targetRef or targetRefs must be used: the policy names nothing that it applies to, and"
                         + " the API refuses it",
                 one ? "Keep targetRefs and remove targetRef." : "Add these lines under spec.");
-        problems.add(one ? problem : proposal(problem, policy, all));
+        problems.add(
+                one ? problem.withChoice(new Change.Remove("spec.targetRef")) : proposal(problem, policy, all));
     }
 
     /** The lines to add; a policy reaches its own namespace only, so where the one Gateway is elsewhere that is said. */
@@ -56,13 +58,22 @@ final class Rules {
         List<Resource> choice = near.isEmpty() ? gateways : near;
         String name = choice.size() == 1 ? choice.getFirst().ref().name() : "NAME-OF-YOUR-GATEWAY";
         String lines = "targetRefs:\n  - group: gateway.networking.k8s.io\n    kind: Gateway\n    name: " + name + "\n";
-        if (near.isEmpty() && choice.size() == 1) {
+        if (choice.size() != 1) {
+            return problem.withFixYaml(lines);
+        }
+        Change target = new Change.Add("spec", lines);
+        if (near.isEmpty()) {
             String namespace = choice.getFirst().ref().namespace();
             return problem.withFix("Add these lines under spec, and namespace: " + namespace
                             + " under metadata, for a policy reaches its own namespace only.")
-                    .withFixYaml(lines);
+                    .withFixYaml(lines)
+                    .withMending(
+                            target,
+                            policy.get("metadata").get("namespace").present()
+                                    ? new Change.Replace("metadata.namespace", namespace)
+                                    : new Change.Add("metadata", "namespace: " + namespace));
         }
-        return problem.withFixYaml(lines);
+        return problem.withFixYaml(lines).withMending(target);
     }
 
     /** Two things of status rather than of the schema, told where they stand. */
