@@ -190,11 +190,7 @@ final class Policies {
         if (merge.isEmpty()) {
             return Optional.of(spec);
         }
-        return Optional.of(wider.map(base -> new Field(
-                        spec.resource(),
-                        spec.path(),
-                        merge(base.node(), spec.node(), merge.get().equals("StrategicMerge")),
-                        spec.parent()))
+        return Optional.of(wider.map(base -> spec.with(merge(base.node(), spec.node(), merge.get().equals("StrategicMerge"))))
                 .orElse(spec));
     }
 
