@@ -51,6 +51,10 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route) {
+        if (RouteFilters.isUnguarded(route)) {
+            return List.of(respond(
+                    named(route, "").setMatch(match(route.match())), 500, "not_carried_out", "not_carried_out\n"));
+        }
         return switch (route.action()) {
             case Route.Action.Redirect redirect ->
                 List.of(named(route, "")
@@ -81,7 +85,9 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     private static io.envoyproxy.envoy.config.route.v3.Route.Builder named(Route route, String suffix) {
-        return io.envoyproxy.envoy.config.route.v3.Route.newBuilder().setName(route.id() + suffix);
+        return io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
+                .setName(route.id() + suffix)
+                .putAllTypedPerFilterConfig(RouteFilters.configs(route));
     }
 
     private static RedirectAction redirect(Route.Action.Redirect redirect) {

@@ -57,13 +57,15 @@ final class XdsResourcesTest {
     @Test
     void aChangeReachesOnlyTheResourcesItConcerns() {
         assertThat(changed(p -> p.requestTimeout = Duration.ofSeconds(45)))
-                .containsExactly("routes home-automation/envoy/https", "routes port-80");
+                .containsExactly(
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p -> p.chain = "another")).containsExactly("secrets home-automation/home-assistant-tls");
         assertThat(changed(p -> p.endpoints = List.of(new Cluster.Endpoint("10.0.0.21", 8123))))
                 .containsExactly("endpoints " + Plans.CLUSTER);
         assertThat(changed(p -> p.maxConnections = 7)).containsExactly("clusters " + Plans.CLUSTER);
         assertThat(changed(p -> p.settings = idle(Duration.ofMinutes(9))))
-                .containsExactly("routes home-automation/envoy/https", "routes port-80");
+                .containsExactly(
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p ->
                         p.moreListeners.add(p.listener("more", 81, 81, Optional.empty(), Optional.empty(), List.of()))))
                 .containsExactly("listeners port-81", "routes port-81");
