@@ -68,7 +68,7 @@ final class XdsResourcesTest {
                         "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p ->
                         p.moreListeners.add(p.listener("more", 81, 81, Optional.empty(), Optional.empty(), List.of()))))
-                .containsExactly("listeners port-81", "routes port-81");
+                .containsExactly("listeners port-81", "routes port-81", "virtual hosts port-81/*");
         assertThat(changed(p -> p.alpn = List.of("h2"))).containsExactly("listeners port-443");
     }
 
