@@ -146,6 +146,32 @@ final class XdsResourcesTest {
     }
 
     @Test
+    void theBackendsTimeIsThatOfOneTryAndTheBreakerIsTheStreamsTooWhereTheyCountInIt() {
+        Plan rich = Plans.rich(new Plans());
+        var table = (RouteConfiguration) XdsResources.of(rich).of(ResourceType.ROUTE).get("port-80");
+        var page = table.getVirtualHostsList().stream()
+                .flatMap(h -> h.getRoutesList().stream())
+                .filter(r -> r.getName().equals("a/all/0/0"))
+                .findFirst()
+                .orElseThrow()
+                .getRoute();
+        assertThat(page.getTimeout().getSeconds()).isEqualTo(1);
+        assertThat(page.getRetryPolicy().getPerTryTimeout().getNanos()).isEqualTo(500_000_000);
+        assertThat(page.getRetryPolicy().getNumRetries().getValue()).isZero();
+        assertThat(mostStreams(rich, "counted")).isEqualTo(1024);
+        assertThat(mostStreams(rich, "h2")).isEqualTo(100_000);
+    }
+
+    private static int mostStreams(Plan plan, String cluster) {
+        return ((io.envoyproxy.envoy.config.cluster.v3.Cluster)
+                        XdsResources.of(plan).of(ResourceType.CLUSTER).get(cluster + "/streams"))
+                .getCircuitBreakers()
+                .getThresholds(0)
+                .getMaxRequests()
+                .getValue();
+    }
+
+    @Test
     void whatEnvoyCannotDoIsTold() {
         Plans plans = new Plans();
         plans.endpoints = List.of(new Cluster.Endpoint("/run/app.sock", -1), new Cluster.Endpoint("app.test", 80));
