@@ -33,6 +33,9 @@ final class CheckCommand implements Callable<Integer> {
     @Mixin
     private Manifests manifests = new Manifests();
 
+    @Mixin
+    private EnvoyCheck envoy = new EnvoyCheck();
+
     @Option(
             names = "-o",
             paramLabel = "text|json",
@@ -49,7 +52,8 @@ final class CheckCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         ReadResult read = ManifestReader.read(manifests.paths);
         Plan plan = Translator.translate(read.resources(), manifests.options());
-        List<Problem> problems = Stream.concat(read.problems().stream(), plan.problems().stream())
+        List<Problem> problems = Stream.of(read.problems(), plan.problems(), envoy.of(plan))
+                .flatMap(List::stream)
                 .distinct()
                 .toList();
         PrintWriter out = spec.commandLine().getOut();
