@@ -8,15 +8,23 @@ import java.util.TreeMap;
 /**
  * The whole truth: what to serve, and the problems found on the way. Defaults are resolved, so planes meet none.
  *
- * @param listeners by name
+ * @param listeners of HTTP
+ * @param l4 listeners whose connections are relayed
  * @param clusters cluster name to cluster
  */
-public record Plan(List<Listener> listeners, Map<String, Cluster> clusters, List<Problem> problems) {
+public record Plan(
+        List<Listener> listeners, List<L4Listener> l4, Map<String, Cluster> clusters, List<Problem> problems) {
     public static final Plan EMPTY = new Plan(List.of(), Map.of(), List.of());
 
     public Plan {
         listeners = List.copyOf(listeners);
+        l4 = List.copyOf(l4);
         clusters = java.util.Collections.unmodifiableMap(new TreeMap<>(clusters));
         problems = List.copyOf(problems);
+    }
+
+    /** A plan of HTTP alone. */
+    public Plan(List<Listener> listeners, Map<String, Cluster> clusters, List<Problem> problems) {
+        this(listeners, List.of(), clusters, problems);
     }
 }

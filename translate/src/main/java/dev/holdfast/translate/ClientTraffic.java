@@ -1,5 +1,6 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Tls;
@@ -12,7 +13,31 @@ import java.util.Optional;
 
 /** What a ClientTrafficPolicy makes of a listener. */
 final class ClientTraffic {
+    private static final Field NOWHERE =
+            Field.absent(new Origin(new ResourceRef("", "", "", ""), "", Optional.empty()));
+    static final List<String> HTTP_ALPN = List.of("h2", "http/1.1");
+    private static final Duration UDP_IDLE = Duration.ofMinutes(1);
+
     private ClientTraffic() {}
+
+    /** Of what is relayed; {@code timeout.tcp.idleTimeout} says nothing of UDP. */
+    static ConnectionSettings connection(Optional<Field> policy, GatewayListener.Protocol protocol) {
+        ConnectionSettings base = ConnectionSettings.DEFAULT;
+        boolean udp = protocol == GatewayListener.Protocol.UDP;
+        if (policy.isEmpty() && !udp) {
+            return base;
+        }
+        Field spec = policy.orElse(NOWHERE);
+        Field tcp = spec.at("timeout.tcp");
+        Field limit = spec.at("connection.connectionLimit");
+        return new ConnectionSettings(
+                udp ? UDP_IDLE : Durations.of(tcp.get("idleTimeout"), base.idleTimeout()),
+                Durations.of(tcp.get("connectionInspectionTimeout"), base.inspectionTimeout()),
+                Durations.of(tcp.get("tlsHandshakeTimeout"), base.tlsHandshakeTimeout()),
+                Durations.of(limit.get("maxConnectionDuration"), base.maxDuration()),
+                limit.get("value").number(base.maxConnections()),
+                Backends.keepalive(spec.get("tcpKeepalive")));
+    }
 
     static HttpSettings http(Optional<Field> policy) {
         if (policy.isEmpty()) {
@@ -66,14 +91,13 @@ final class ClientTraffic {
         };
     }
 
-    /** ALPN unset is {@code h2, http/1.1}; a list is taken as it stands, an empty one turns ALPN off. */
-    static Tls tls(Optional<Field> policy, List<Tls.Certificate> certificates) {
-        Field spec = policy.map(p -> p.get("tls"))
-                .orElse(Field.absent(new Origin(new ResourceRef("", "", "", ""), "", Optional.empty())));
+    /** ALPN unset is {@code usual}; a list is taken as it stands, an empty one turns ALPN off. */
+    static Tls tls(Optional<Field> policy, List<Tls.Certificate> certificates, List<String> usual) {
+        Field spec = policy.map(p -> p.get("tls")).orElse(NOWHERE);
         Field alpn = spec.get("alpnProtocols");
         return new Tls(
                 certificates,
-                alpn.present() ? alpn.items().stream().map(i -> i.text("")).toList() : List.of("h2", "http/1.1"),
+                alpn.present() ? alpn.items().stream().map(i -> i.text("")).toList() : usual,
                 version(spec.get("minVersion"), "TLSv1.2"),
                 version(spec.get("maxVersion"), "TLSv1.3"));
     }

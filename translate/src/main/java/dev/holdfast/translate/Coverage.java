@@ -35,8 +35,22 @@ final class Coverage {
                 paths(
                         "gatewayClassName",
                         "tls.frontend",
+                        "allowedListeners",
                         "listeners[]: name hostname port protocol allowedRoutes",
                         "listeners[].tls: mode certificateRefs"));
+        out.put(
+                "ListenerSet",
+                paths(
+                        "parentRef",
+                        "listeners[]: name hostname port protocol allowedRoutes",
+                        "listeners[].tls: mode certificateRefs"));
+        Set<String> l4 =
+                paths("parentRefs", "rules[].name", "rules[].backendRefs[]: group kind name namespace port weight");
+        out.put("TCPRoute", l4);
+        out.put("UDPRoute", l4);
+        Set<String> tls = new TreeSet<>(l4);
+        tls.add("hostnames");
+        out.put("TLSRoute", tls);
         String filter = "type requestHeaderModifier responseHeaderModifier urlRewrite requestRedirect";
         out.put(
                 "HTTPRoute",
@@ -71,7 +85,7 @@ final class Coverage {
                 policy(
                         "tls: alpnProtocols minVersion maxVersion clientValidation",
                         "timeout.http",
-                        "timeout.tcp.tlsHandshakeTimeout",
+                        "timeout.tcp",
                         "tcpKeepalive",
                         "connection.connectionLimit: value maxConnectionDuration maxRequestsPerConnection maxStreamDuration",
                         "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"));

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * asks with {@code mergeType} to be laid over the next wider one.
  */
 final class Policies {
+    private static final Set<String> L4 = Set.of("TLSRoute", "TCPRoute", "UDPRoute");
     private final String policyKind;
     private final Map<Target, Resource> byTarget = new LinkedHashMap<>();
     private final List<Problem> problems;
@@ -102,7 +103,7 @@ final class Policies {
     }
 
     private static List<String> sections(Resource target, String kind) {
-        return target.spec().get(kind.equals("Gateway") ? "listeners" : "rules").items().stream()
+        return target.spec().get(kind.equals("Gateway") || kind.equals("ListenerSet") ? "listeners" : "rules").items().stream()
                 .map(s -> s.get("name").text(""))
                 .filter(n -> !n.isEmpty())
                 .toList();
@@ -131,12 +132,13 @@ final class Policies {
         }
     }
 
-    /** Says of each policy of a whole Gateway which of its listeners have one of their own. */
+    /** Says of each policy of a whole Gateway or ListenerSet which of its listeners have one of their own. */
     void overriddenSections(List<GatewayListener> listeners) {
         Map<Resource, List<String>> sections = new LinkedHashMap<>();
         for (GatewayListener listener : listeners) {
-            Resource whole = byTarget.get(Target.of(listener.gateway(), ""));
-            Resource own = byTarget.get(Target.of(listener.gateway(), listener.section()));
+            Resource set = byTarget.get(Target.of(listener.owner(), ""));
+            Resource whole = set != null ? set : byTarget.get(Target.of(listener.gateway(), ""));
+            Resource own = byTarget.get(Target.of(listener.owner(), listener.section()));
             if (whole != null && own != null && !whole.ref().equals(own.ref())) {
                 sections.computeIfAbsent(whole, w -> new ArrayList<>()).add(listener.section());
             }
@@ -151,8 +153,8 @@ final class Policies {
         for (Attachment attachment : attachments) {
             Resource route = attachment.route();
             Resource own = byTarget.get(Target.of(route, ""));
-            Resource wider = holder(
-                    attachment.listener().gateway(), attachment.listener().section());
+            GatewayListener listener = attachment.listener();
+            Resource wider = holder(listener.gateway(), listener.owner(), listener.section());
             if (own != null
                     && wider != null
                     && !own.ref().equals(wider.ref())
@@ -181,19 +183,25 @@ final class Policies {
                 "To lay the narrower policy over this one, give it mergeType: StrategicMerge."));
     }
 
-    private @Nullable Resource holder(Resource gateway, String section) {
-        Resource own = byTarget.get(Target.of(gateway, section));
-        return own != null ? own : byTarget.get(Target.of(gateway, ""));
+    /** A Gateway's section is never a ListenerSet's; the whole Gateway's policy holds for its ListenerSets too. */
+    private @Nullable Resource holder(Resource gateway, Resource owner, String section) {
+        for (Target target : List.of(Target.of(owner, section), Target.of(owner, ""), Target.of(gateway, ""))) {
+            Resource held = byTarget.get(target);
+            if (held != null) {
+                return held;
+            }
+        }
+        return null;
     }
 
-    /** The policy of a listener: its own section's, else its Gateway's. */
-    Optional<Field> listener(Resource gateway, String section) {
-        return Optional.ofNullable(holder(gateway, section)).map(Resource::spec);
+    /** The policy of a listener: its own section's, else its ListenerSet's, else its Gateway's. */
+    Optional<Field> listener(Resource gateway, Resource owner, String section) {
+        return Optional.ofNullable(holder(gateway, owner, section)).map(Resource::spec);
     }
 
     /** The policy of a rule under a listener: rule, route, listener, Gateway; merged where it asks to be. */
     Optional<Field> rule(Resource route, String rule, GatewayListener listener) {
-        Optional<Field> wider = listener(listener.gateway(), listener.section());
+        Optional<Field> wider = listener(listener.gateway(), listener.owner(), listener.section());
         Resource own = rule.isEmpty() ? null : byTarget.get(Target.of(route, rule));
         Resource narrow = own != null ? own : byTarget.get(Target.of(route, ""));
         if (narrow == null) {
@@ -202,7 +210,7 @@ final class Policies {
         Field spec = narrow.spec();
         Optional<String> merge = spec.get("mergeType").text();
         if (merge.isEmpty()) {
-            return Optional.of(spec);
+            return Optional.of(L4.contains(route.ref().kind()) ? filled(spec, wider) : spec);
         }
         return Optional.of(wider.map(base -> new Field(
                         spec.resource(),
@@ -210,6 +218,18 @@ final class Policies {
                         merge(base.node(), spec.node(), merge.get().equals("StrategicMerge")),
                         spec.parent()))
                 .orElse(spec));
+    }
+
+    /** For routes of connections a wider policy fills in the fields that the narrower one leaves out, as Envoy Gateway does. */
+    private static Field filled(Field spec, Optional<Field> wider) {
+        if (wider.isPresent()
+                && wider.get().node() instanceof Node.Mapping under
+                && spec.node() instanceof Node.Mapping over) {
+            Map<String, Node> out = new LinkedHashMap<>(under.entries());
+            out.putAll(over.entries());
+            return new Field(spec.resource(), spec.path(), new Node.Mapping(over.position(), out), spec.parent());
+        }
+        return spec;
     }
 
     /** RFC 7396, and for StrategicMerge lists of mappings with a {@code type} are joined by it. */

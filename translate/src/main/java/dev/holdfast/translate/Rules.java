@@ -146,7 +146,7 @@ record Rules(
     }
 
     /** Listeners share a cluster where their policies make the same of it; else the later one has its own. */
-    private String keep(Cluster cluster, GatewayListener listener) {
+    String keep(Cluster cluster, GatewayListener listener) {
         Cluster known = clusters.putIfAbsent(cluster.name(), cluster);
         if (known == null || known.equals(cluster)) {
             return cluster.name();

@@ -73,6 +73,9 @@ final class TranslateCommand implements Callable<Integer> {
         switch (to) {
             case plan -> {
                 tree.put("listeners", Tree.of(plan.listeners()));
+                if (!plan.l4().isEmpty()) {
+                    tree.put("l4", Tree.of(plan.l4()));
+                }
                 tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
             }
         }

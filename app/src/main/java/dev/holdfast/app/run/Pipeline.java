@@ -6,6 +6,7 @@ import dev.holdfast.console.Reload;
 import dev.holdfast.dataplane.DataPlane;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
@@ -83,6 +84,10 @@ public final class Pipeline implements AutoCloseable {
         for (Listener listener : plan.listeners()) {
             say("  " + url(listener) + "  listener " + listener.name());
         }
+        for (L4Listener listener : plan.l4()) {
+            say("  " + listener.kind() + "://" + listener.hostname().orElse("*") + ":" + listener.bindPort()
+                    + "  listener " + listener.name());
+        }
         say("  " + adminUrl() + "  console");
         return Optional.empty();
     }
@@ -130,7 +135,7 @@ public final class Pipeline implements AutoCloseable {
                 .distinct()
                 .toList());
         boolean wrong = found.stream().anyMatch(Problem::isError);
-        if (next.listeners().isEmpty() && !wrong) {
+        if (next.listeners().isEmpty() && next.l4().isEmpty() && !wrong) {
             found.add(nothingToServe());
             wrong = first;
         }
@@ -152,7 +157,7 @@ public final class Pipeline implements AutoCloseable {
             return;
         }
         plan = next;
-        String summary = count(next.listeners().size(), "listener") + ", "
+        String summary = count(next.listeners().size() + next.l4().size(), "listener") + ", "
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
         remember(true, applied.drainedStreams(), summary);
@@ -167,7 +172,7 @@ public final class Pipeline implements AutoCloseable {
                 Severity.WARNING,
                 Optional.empty(),
                 "the manifests hold no Gateway with a listener that can be bound, so there is nothing to serve",
-                "Add a Gateway with an HTTP or HTTPS listener.");
+                "Add a Gateway with a listener.");
     }
 
     private void refuse(boolean first, int exit, long start, List<Problem> why) {

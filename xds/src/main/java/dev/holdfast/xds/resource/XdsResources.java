@@ -2,6 +2,7 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
@@ -188,6 +189,14 @@ public final class XdsResources {
                                 "Envoy cannot mix Unix sockets and host names in one backend: the sockets are left out",
                                 "Give the sockets a Backend of their own."));
             }
+        }
+        for (L4Listener listener : plan.l4()) {
+            out.put(
+                    listener.name(),
+                    warning(
+                            listener.origin(),
+                            "listeners of protocol TLS, TCP and UDP are not carried out on Envoy yet; this one is left out",
+                            "Run it on the embedded plane."));
         }
         for (Listener listener : plan.listeners()) {
             for (VirtualHost host : listener.virtualHosts()) {
