@@ -90,6 +90,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         this.forwarded = head;
     }
 
+    @Override
     public EventLoop loop() {
         return downstream.loop();
     }
@@ -505,7 +506,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         LongStream made = switch (kind) {
             case "websocket" -> new WebSocketStream(this, terms);
             case "sse" -> new EventStream(this, terms, plainEvents);
-            case "grpc" -> new GrpcStream(this, terms);
+            case "grpc" -> new GrpcStream(this, downstream, terms);
             default -> new Tunnel(this, terms);
         };
         stream = made;
