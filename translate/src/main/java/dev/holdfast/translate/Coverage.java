@@ -94,6 +94,7 @@ final class Coverage {
                 policy(
                         "mergeType",
                         "useClientProtocol",
+                        "faultInjection",
                         "httpUpgrade[].type",
                         "tcpKeepalive",
                         "circuitBreaker: maxConnections maxPendingRequests maxParallelRequests maxRequestsPerConnection",
