@@ -158,7 +158,8 @@ final class Policies {
             if (own != null
                     && wider != null
                     && !own.ref().equals(wider.ref())
-                    && !own.spec().get("mergeType").present()) {
+                    && !own.spec().get("mergeType").present()
+                    && !L4.contains(route.ref().kind())) {
                 routes.computeIfAbsent(wider, w -> new TreeSet<>())
                         .add(route.ref().namespace() + "/" + route.ref().name());
             }

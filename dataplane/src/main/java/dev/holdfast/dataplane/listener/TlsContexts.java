@@ -1,7 +1,10 @@
 package dev.holdfast.dataplane.listener;
 
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Tls;
+import dev.holdfast.problem.Origin;
 import io.netty.handler.codec.http2.Http2SecurityUtil;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.OpenSsl;
@@ -37,31 +40,45 @@ public final class TlsContexts {
 
     private volatile Map<String, List<Entry>> byListener = Map.of();
 
+    /** A listener at which TLS ends. */
+    private record Door(String name, Tls tls, Origin origin) {}
+
     /** Says which listener's certificate cannot be used; never quotes it. */
     public static final class Unusable extends Exception {
         private static final long serialVersionUID = 1;
-        private final transient Listener listener;
+        private final transient Origin origin;
 
-        Unusable(Listener listener, String certificate, Throwable cause) {
-            super("certificate " + certificate + " of listener " + listener.name() + " cannot be used for TLS", cause);
-            this.listener = listener;
+        Unusable(Door door, String certificate, Throwable cause) {
+            super("certificate " + certificate + " of listener " + door.name + " cannot be used for TLS", cause);
+            this.origin = door.origin;
         }
 
-        public Listener listener() {
-            return listener;
+        /** Of the listener. */
+        public Origin origin() {
+            return origin;
         }
     }
 
-    /** Makes the contexts for {@code listeners}; nothing changes where one cannot be made. */
-    public void prepare(Collection<Listener> listeners) throws Unusable {
+    private static List<Door> doors(Plan plan) {
+        List<Door> doors = new ArrayList<>();
+        for (Listener listener : plan.listeners()) {
+            listener.tls().ifPresent(tls -> doors.add(new Door(listener.name(), tls, listener.origin())));
+        }
+        for (L4Listener listener : plan.l4()) {
+            if (listener.layer() instanceof L4Listener.Layer.Terminate(Tls tls)) {
+                doors.add(new Door(listener.name(), tls, listener.origin()));
+            }
+        }
+        return doors;
+    }
+
+    /** Makes the contexts for {@code plan}; nothing changes where one cannot be made. */
+    public void prepare(Plan plan) throws Unusable {
         Map<Key, Entry> known = new HashMap<>();
         byListener.values().forEach(list -> list.forEach(e -> known.put(e.key, e)));
         Map<String, List<Entry>> next = new HashMap<>();
-        for (Listener listener : listeners) {
-            if (listener.tls().isEmpty()) {
-                continue;
-            }
-            Tls tls = listener.tls().get();
+        for (Door door : doors(plan)) {
+            Tls tls = door.tls;
             List<Entry> entries = new ArrayList<>();
             for (Tls.Certificate certificate : tls.certificates()) {
                 Key key = new Key(certificate, tls.alpn(), tls.minVersion(), tls.maxVersion());
@@ -69,18 +86,18 @@ public final class TlsContexts {
                 try {
                     entries.add(entry == null ? make(key) : entry);
                 } catch (SSLException | CertificateException | IllegalArgumentException e) {
-                    throw new Unusable(listener, certificate.name(), e);
+                    throw new Unusable(door, certificate.name(), e);
                 }
             }
-            next.put(listener.name(), List.copyOf(entries));
+            next.put(door.name, List.copyOf(entries));
         }
         byListener = Map.copyOf(next);
     }
 
     /** The context whose certificate fits {@code host} best; the first where none does. */
     @Nullable
-    SslContext of(Listener listener, String host) {
-        List<Entry> entries = byListener.getOrDefault(listener.name(), List.of());
+    SslContext of(String listener, String host) {
+        List<Entry> entries = byListener.getOrDefault(listener, List.of());
         for (Entry entry : entries) {
             if (entry.names.contains(host)) {
                 return entry.context;

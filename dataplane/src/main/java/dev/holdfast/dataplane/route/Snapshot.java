@@ -89,6 +89,8 @@ public final class Snapshot {
 
     public @Nullable L4Table udp(int bindPort) {
         return udp.get(bindPort);
+    }
+
     /** In the order in which they see a request. */
     public FilterFactory[] filters(Route route) {
         return route.httpFilters().isEmpty() ? FilterSet.NONE : filters.of(route);

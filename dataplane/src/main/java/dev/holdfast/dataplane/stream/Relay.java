@@ -46,6 +46,11 @@ public final class Relay extends LongStream {
         }
     }
 
+    /** Where nobody is waited for there is nothing to say; else it may come to its own end within the time. */
     @Override
-    void goodbye(int code, String text) {}
+    void goodbye(int code, String text) {
+        if (reason().equals("idle") || reason().equals("closed_by_operator")) {
+            cut(reason());
+        }
+    }
 }
