@@ -104,8 +104,8 @@ final class Attachments {
             warn(
                     parent,
                     ProblemCode.NOT_ALLOWED,
-                    "No listeners included by this parent ref allowed this attachment: allowedRoutes of "
-                            + kind + " " + namespace + "/" + name + " admits other namespaces or kinds",
+                    "No listeners included by this parent ref allowed this attachment: allowedRoutes of " + kind + " "
+                            + namespace + "/" + name + " admits other namespaces or kinds",
                     "Move the route to the " + kind + "'s namespace, or write allowedRoutes.namespaces.from: All.");
             return List.of();
         }

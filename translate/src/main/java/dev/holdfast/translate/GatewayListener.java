@@ -76,7 +76,9 @@ record GatewayListener(
     /** {@code namespace/gateway/section}; of a ListenerSet {@code namespace/gateway/namespace/set/section}. */
     String name() {
         String of = gateway.ref().namespace() + "/" + gateway.ref().name();
-        return (ofListenerSet() ? of + "/" + owner.ref().namespace() + "/" + owner.ref().name() : of) + "/" + section();
+        return (ofListenerSet()
+                        ? of + "/" + owner.ref().namespace() + "/" + owner.ref().name()
+                        : of) + "/" + section();
     }
 
     /** TLSRoutes fit both modes of TLS, TCPRoutes only where TLS ends here; a connection that does not cannot be read. */
@@ -92,8 +94,8 @@ record GatewayListener(
     L4Listener l4(List<L4Route> routes) {
         L4Listener.Layer layer = switch (protocol) {
             case UDP -> new L4Listener.Layer.Udp();
-            case TLS -> tls.<L4Listener.Layer>map(L4Listener.Layer.Terminate::new)
-                    .orElseGet(L4Listener.Layer.Passthrough::new);
+            case TLS ->
+                tls.<L4Listener.Layer>map(L4Listener.Layer.Terminate::new).orElseGet(L4Listener.Layer.Passthrough::new);
             case TCP, HTTP, HTTPS -> new L4Listener.Layer.Tcp();
         };
         return new L4Listener(name(), port, bindPort, layer, hostname, connection, routes, field.origin());

@@ -99,8 +99,8 @@ final class Gateways {
         if (protocol == Protocol.HTTPS || (protocol == Protocol.TLS && !passthrough)) {
             List<Tls.Certificate> certs = certificates.of(owner, field);
             serves = !certs.isEmpty();
-            tls = Optional.of(ClientTraffic.tls(
-                    policy, certs, protocol == Protocol.HTTPS ? ClientTraffic.HTTP_ALPN : List.of()));
+            tls = Optional.of(
+                    ClientTraffic.tls(policy, certs, protocol == Protocol.HTTPS ? ClientTraffic.HTTP_ALPN : List.of()));
         }
         return Optional.of(ports.claim(new GatewayListener(
                 gateway,

@@ -13,8 +13,7 @@ record Namespaces(ResourceSet set) {
         return switch (namespaces.get("from").text(otherwise)) {
             case "All" -> true;
             case "Selector" ->
-                Selectors.matches(
-                        namespaces.get("selector"), labels(guest.ref().namespace()));
+                Selectors.matches(namespaces.get("selector"), labels(guest.ref().namespace()));
             case "None" -> false;
             default -> guest.ref().namespace().equals(host.ref().namespace());
         };

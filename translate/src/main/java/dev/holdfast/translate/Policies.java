@@ -103,7 +103,11 @@ final class Policies {
     }
 
     private static List<String> sections(Resource target, String kind) {
-        return target.spec().get(kind.equals("Gateway") || kind.equals("ListenerSet") ? "listeners" : "rules").items().stream()
+        return target
+                .spec()
+                .get(kind.equals("Gateway") || kind.equals("ListenerSet") ? "listeners" : "rules")
+                .items()
+                .stream()
                 .map(s -> s.get("name").text(""))
                 .filter(n -> !n.isEmpty())
                 .toList();

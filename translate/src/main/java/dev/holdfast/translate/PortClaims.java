@@ -22,8 +22,8 @@ final class PortClaims {
 
     /** The listener with its place, or broken where another has it. */
     GatewayListener claim(GatewayListener made) {
-        List<GatewayListener> port = (made.protocol() == Protocol.UDP ? udp : tcp)
-                .computeIfAbsent(made.bindPort(), p -> new ArrayList<>());
+        List<GatewayListener> port =
+                (made.protocol() == Protocol.UDP ? udp : tcp).computeIfAbsent(made.bindPort(), p -> new ArrayList<>());
         Optional<GatewayListener> clash =
                 port.stream().filter(other -> clash(other, made)).findFirst();
         if (clash.isPresent()) {
@@ -61,7 +61,8 @@ final class PortClaims {
     }
 
     private static boolean compatible(GatewayListener a, GatewayListener b) {
-        return a.protocol() == b.protocol() || a.protocol().byName() && b.protocol().byName();
+        return a.protocol() == b.protocol()
+                || a.protocol().byName() && b.protocol().byName();
     }
 
     private static Problem conflict(GatewayListener first, GatewayListener second) {

@@ -52,7 +52,9 @@ public final class Translator {
                 continue;
             }
             if (!attachment.listener().protocol().http()) {
-                connections.computeIfAbsent(attachment.listener(), l -> new ArrayList<>()).add(attachment);
+                connections
+                        .computeIfAbsent(attachment.listener(), l -> new ArrayList<>())
+                        .add(attachment);
                 continue;
             }
             List<Rules.Entry> entries = rules.of(attachment);

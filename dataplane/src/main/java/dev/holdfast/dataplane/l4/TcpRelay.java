@@ -92,7 +92,10 @@ public final class TcpRelay extends ChannelInboundHandlerAdapter implements Long
                 if (ended) {
                     return;
                 }
-                if (attempts < Math.min(MOST_ATTEMPTS, terms.cluster().config().endpoints().size())) {
+                if (attempts
+                        < Math.min(
+                                MOST_ATTEMPTS,
+                                terms.cluster().config().endpoints().size())) {
                     dial();
                 } else {
                     refuse(failure.reason());

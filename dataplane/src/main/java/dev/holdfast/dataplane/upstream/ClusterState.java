@@ -26,6 +26,7 @@ public final class ClusterState {
     private volatile Cluster config;
     /** By what is offered; made anew where TLS changed. */
     private volatile Map<Dialer.Offer, SslContext> contexts = new ConcurrentHashMap<>();
+
     final AtomicInteger connections = new AtomicInteger();
     final AtomicInteger pending = new AtomicInteger();
     private final AtomicInteger requests = new AtomicInteger();

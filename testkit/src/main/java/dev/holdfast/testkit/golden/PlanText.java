@@ -19,7 +19,8 @@ public final class PlanText {
     private static final List<Object> DEFAULTS = List.of(
             Tree.of(HttpSettings.DEFAULT),
             Tree.of(ConnectionSettings.DEFAULT),
-            Tree.of(Http2Settings.DEFAULT), Tree.of(Cluster.CircuitBreaker.DEFAULT));
+            Tree.of(Http2Settings.DEFAULT),
+            Tree.of(Cluster.CircuitBreaker.DEFAULT));
     private static final Map<String, Object> DEFAULT_OF = Map.of(
             "requestTimeout", "15s",
             "connectTimeout", "10s",
