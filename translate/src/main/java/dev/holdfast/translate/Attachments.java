@@ -73,7 +73,7 @@ final class Attachments {
             warn(
                     parent,
                     ProblemCode.NO_PARENT,
-                    "No listeners match this parent ref: there is no " + kind + " " + namespace + "/" + name,
+                    "there is no " + kind + " " + namespace + "/" + name + ", so no listener matches this parent ref",
                     "Name a " + kind + " that exists; across namespaces add parentRefs[].namespace.");
             return List.of();
         }
@@ -93,9 +93,9 @@ final class Attachments {
             warn(
                     parent,
                     ProblemCode.NO_PARENT,
-                    "No listeners match this parent ref: " + kind + " " + namespace + "/" + name + " has the listeners "
-                            + ofParent.stream().map(GatewayListener::section).toList(),
-                    "Mend sectionName or port.");
+                    "No listeners match this parent ref",
+                    "Mend sectionName or port: " + kind + " " + namespace + "/" + name + " has the listeners "
+                            + ofParent.stream().map(GatewayListener::section).toList() + ".");
             return List.of();
         }
         List<GatewayListener> allowing =
@@ -104,9 +104,10 @@ final class Attachments {
             warn(
                     parent,
                     ProblemCode.NOT_ALLOWED,
-                    "No listeners included by this parent ref allowed this attachment: allowedRoutes of " + kind + " "
-                            + namespace + "/" + name + " admits other namespaces or kinds",
-                    "Move the route to the " + kind + "'s namespace, or write allowedRoutes.namespaces.from: All.");
+                    "No listeners included by this parent ref allowed this attachment.",
+                    "Write allowedRoutes.namespaces.from: All at a listener of " + kind + " " + namespace + "/" + name
+                            + ", whose protocol or allowedRoutes admit other kinds or namespaces, or move the route"
+                            + " there.");
             return List.of();
         }
         List<Attachment> out = new ArrayList<>();
@@ -122,11 +123,11 @@ final class Attachments {
                     ProblemCode.NO_HOSTNAME,
                     "There were no hostname intersections between the "
                             + route.ref().kind()
-                            + " and this parent ref's Listener(s): the listeners have "
+                            + " and this parent ref's Listener(s).",
+                    "Give the route a hostname that a listener covers: they have "
                             + allowing.stream()
                                     .map(l -> l.hostname().orElse("*"))
-                                    .toList(),
-                    "Give the route a hostname that a listener covers.");
+                                    .toList() + ".");
         }
         return out;
     }

@@ -69,16 +69,15 @@ record GatewayListener(
         return field.get("name").text("");
     }
 
-    boolean ofListenerSet() {
-        return owner != gateway;
-    }
-
     /** {@code namespace/gateway/section}; of a ListenerSet {@code namespace/gateway/namespace/set/section}. */
     String name() {
+        return name(gateway, owner, section());
+    }
+
+    static String name(Resource gateway, Resource owner, String section) {
         String of = gateway.ref().namespace() + "/" + gateway.ref().name();
-        return (ofListenerSet()
-                        ? of + "/" + owner.ref().namespace() + "/" + owner.ref().name()
-                        : of) + "/" + section();
+        String set = owner.ref().namespace() + "/" + owner.ref().name();
+        return (owner.ref().equals(gateway.ref()) ? of : of + "/" + set) + "/" + section;
     }
 
     /** TLSRoutes fit both modes of TLS, TCPRoutes only where TLS ends here; a connection that does not cannot be read. */

@@ -15,8 +15,6 @@ import java.util.Set;
 
 /** Which Gateways are ours, and their listeners with TLS and client settings. All Gateways share one machine's ports. */
 final class Gateways {
-    private static final Set<String> CONTROLLERS =
-            Set.of("gateway.holdfast.dev/gatewayclass-controller", "gateway.envoyproxy.io/gatewayclass-controller");
 
     private final Certificates certificates;
     private final Policies client;
@@ -55,21 +53,18 @@ final class Gateways {
         }
     }
 
-    /** A missing GatewayClass counts as ours: outside a cluster nobody else would serve it. */
+    /** Says of a Gateway that another controller has that it is left to it. */
     private boolean ours(ResourceSet set, Resource gateway) {
-        Field name = gateway.spec().get("gatewayClassName");
-        Optional<Resource> known = set.find("GatewayClass", "", name.text(""));
-        String controller =
-                known.map(c -> c.spec().get("controllerName").text("")).orElse("");
-        if (known.isEmpty() || CONTROLLERS.contains(controller)) {
+        if (GatewayClasses.ours(set, gateway)) {
             return true;
         }
+        Field name = gateway.spec().get("gatewayClassName");
         problems.add(Problem.at(
                 name.origin(),
                 ProblemCode.NOTHING_TO_SERVE,
                 Severity.INFO,
-                "the GatewayClass " + name.text("") + " belongs to the controller " + controller
-                        + ", so this Gateway is left to it",
+                "the GatewayClass " + name.text("") + " belongs to the controller "
+                        + GatewayClasses.controller(set, name.text("")) + ", so this Gateway is left to it",
                 "To serve it here, give the class the controllerName gateway.holdfast.dev/gatewayclass-controller."));
         return false;
     }
@@ -80,7 +75,7 @@ final class Gateways {
         if (known.isEmpty()) {
             problems.add(Problem.at(
                     field.get("protocol").origin(),
-                    ProblemCode.NOT_CARRIED_OUT,
+                    ProblemCode.UNSUPPORTED_PROTOCOL,
                     Severity.WARNING,
                     "there are no listeners of protocol " + named + "; this one is not bound",
                     "Use HTTP, HTTPS, TLS, TCP or UDP."));

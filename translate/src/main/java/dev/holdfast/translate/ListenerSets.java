@@ -24,12 +24,26 @@ record ListenerSets(ResourceSet set, Namespaces namespaces, List<Problem> proble
         return out;
     }
 
+    /** The Gateway of a ListenerSet, whether it takes it or not; a Gateway's is itself. */
+    static Optional<Resource> gateway(ResourceSet set, Resource owner) {
+        if (owner.ref().kind().equals("Gateway")) {
+            return Optional.of(owner);
+        }
+        Field parent = owner.spec().get("parentRef");
+        return parent.get("kind").text("Gateway").equals("Gateway")
+                ? set.find(
+                        "Gateway",
+                        parent.get("namespace").text(owner.ref().namespace()),
+                        parent.get("name").text(""))
+                : Optional.empty();
+    }
+
     private Optional<Resource> one(Resource listenerSet, List<Resource> gateways) {
         Field parent = listenerSet.spec().get("parentRef");
         String namespace = parent.get("namespace").text(listenerSet.ref().namespace());
         String name = parent.get("name").text("");
         String kind = parent.get("kind").text("Gateway");
-        Optional<Resource> known = kind.equals("Gateway") ? set.find("Gateway", namespace, name) : Optional.empty();
+        Optional<Resource> known = gateway(set, listenerSet);
         if (known.isEmpty()) {
             warn(
                     parent,

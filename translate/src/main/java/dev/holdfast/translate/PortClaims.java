@@ -66,27 +66,28 @@ final class PortClaims {
     }
 
     private static Problem conflict(GatewayListener first, GatewayListener second) {
-        String other = "listener " + first.name()
+        ProblemCode code = ProblemCode.LISTENER_CONFLICT;
+        String other = first.name()
                 + first.field().origin().position().map(p -> " at " + p).orElse("");
         String message;
         String fix;
         if (first.port() != second.port()) {
             message = "port " + second.port() + " would be bound as " + second.bindPort()
-                    + ", which is also the port of " + other;
+                    + ", which is also the port of listener " + other;
             fix = "Choose another --port-offset, or another port.";
         } else if (!compatible(first, second)) {
-            message = "All listeners for a given port must use a compatible protocol; port " + second.port()
-                    + " has another one in " + other;
+            code = ProblemCode.PROTOCOL_CONFLICT;
+            message = "All listeners for a given port must use a compatible protocol, conflicting listeners: " + other;
             fix = "Move one of the two to a port of its own.";
         } else if (!second.protocol().http() && !second.protocol().byName()) {
-            message = "Only one " + second.protocol() + " listener is allowed in a given port; port " + second.port()
-                    + " is also " + other;
+            code = ProblemCode.PROTOCOL_CONFLICT;
+            message = "Only one " + second.protocol() + " listener is allowed in a given port, conflicting listeners: "
+                    + other;
             fix = "Move one of the two to a port of its own.";
         } else {
-            message = "All listeners for a given port must use a unique hostname; port " + second.port() + " with "
-                    + second.hostname().map(h -> "hostname " + h).orElse("no hostname") + " is also " + other;
+            message = "All listeners for a given port must use a unique hostname, conflicting listeners: " + other;
             fix = "Give each its own hostname, or remove one.";
         }
-        return Problem.at(second.field().origin(), ProblemCode.LISTENER_CONFLICT, Severity.ERROR, message, fix);
+        return Problem.at(second.field().origin(), code, Severity.ERROR, message, fix);
     }
 }
