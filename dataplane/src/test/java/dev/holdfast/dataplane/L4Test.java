@@ -177,7 +177,7 @@ class L4Test {
     }
 
     private Applied apply() {
-        Applied applied = plane.apply(new Plan(List.of(), listeners, clusters, List.of()));
+        Applied applied = plane.apply(new Plan(List.of(), listeners, clusters, List.of(), List.of()));
         assertThat(applied.problems()).isEmpty();
         return applied;
     }

@@ -10,6 +10,8 @@ import java.util.Optional;
  * @param inspectionTimeout from the connection's begin to the end of its ClientHello
  * @param maxDuration after which a relayed connection is drained
  * @param maxConnections of the listener; of UDP the sessions
+ * @param closeDelay for which a connection too many is held before it is closed
+ * @param bufferBytes that wait to be written to the client before the other side is held back
  */
 public record ConnectionSettings(
         Duration idleTimeout,
@@ -17,7 +19,25 @@ public record ConnectionSettings(
         Duration tlsHandshakeTimeout,
         Duration maxDuration,
         long maxConnections,
+        Duration closeDelay,
+        int bufferBytes,
+        ProxyProtocol proxyProtocol,
         Optional<TcpKeepalive> tcpKeepalive) {
     public static final ConnectionSettings DEFAULT = new ConnectionSettings(
-            Duration.ofHours(1), Duration.ofSeconds(15), Duration.ofSeconds(15), Duration.ZERO, 0, Optional.empty());
+            Duration.ofHours(1),
+            Duration.ofSeconds(15),
+            Duration.ofSeconds(15),
+            Duration.ZERO,
+            0,
+            Duration.ZERO,
+            65_536,
+            ProxyProtocol.NONE,
+            Optional.empty());
+
+    /** Whether a connection begins with a PROXY header, version 1 or 2, that names its client. */
+    public enum ProxyProtocol {
+        NONE,
+        OPTIONAL,
+        REQUIRED
+    }
 }

@@ -10,6 +10,7 @@ import dev.holdfast.resource.Field;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** What a ClientTrafficPolicy makes of a listener. */
 final class ClientTraffic {
@@ -36,6 +37,10 @@ final class ClientTraffic {
                 Durations.of(tcp.get("tlsHandshakeTimeout"), base.tlsHandshakeTimeout()),
                 Durations.of(limit.get("maxConnectionDuration"), base.maxDuration()),
                 limit.get("value").number(base.maxConnections()),
+                Durations.of(limit.get("closeDelay"), base.closeDelay()),
+                (int) Math.clamp(
+                        quantity(spec.at("connection.bufferLimit"), base.bufferBytes()), 1024, Integer.MAX_VALUE),
+                proxyProtocol(spec),
                 Backends.keepalive(spec.get("tcpKeepalive")));
     }
 
@@ -59,6 +64,18 @@ final class ClientTraffic {
                 (int) limit.get("maxRequestsPerConnection").number(0),
                 Backends.keepalive(spec.get("tcpKeepalive")),
                 http2(spec.get("http2"), Http2Settings.DEFAULT));
+    }
+
+    private static ConnectionSettings.ProxyProtocol proxyProtocol(Field spec) {
+        Field asked = spec.get("proxyProtocol");
+        if (asked.present()) {
+            return asked.get("optional").flag(false)
+                    ? ConnectionSettings.ProxyProtocol.OPTIONAL
+                    : ConnectionSettings.ProxyProtocol.REQUIRED;
+        }
+        return spec.get("enableProxyProtocol").flag(false)
+                ? ConnectionSettings.ProxyProtocol.REQUIRED
+                : ConnectionSettings.ProxyProtocol.NONE;
     }
 
     static Http2Settings http2(Field field, Http2Settings base) {
@@ -92,14 +109,33 @@ final class ClientTraffic {
     }
 
     /** ALPN unset is {@code usual}; a list is taken as it stands, an empty one turns ALPN off. */
-    static Tls tls(Optional<Field> policy, List<Tls.Certificate> certificates, List<String> usual) {
+    static Tls tls(
+            Optional<Field> policy,
+            List<Tls.Certificate> certificates,
+            List<String> usual,
+            Optional<Tls.ClientValidation> clients) {
         Field spec = policy.map(p -> p.get("tls")).orElse(NOWHERE);
         Field alpn = spec.get("alpnProtocols");
         return new Tls(
                 certificates,
                 alpn.present() ? alpn.items().stream().map(i -> i.text("")).toList() : usual,
                 version(spec.get("minVersion"), "TLSv1.2"),
-                version(spec.get("maxVersion"), "TLSv1.3"));
+                version(spec.get("maxVersion"), "TLSv1.3"),
+                crypto(spec),
+                clients);
+    }
+
+    /** Equal preference, {@code [A|B]}, has no counterpart: such ciphers are tried in the order they stand in. */
+    private static Tls.Crypto crypto(Field spec) {
+        Field resumption = spec.at("session.resumption");
+        return new Tls.Crypto(
+                spec.get("ciphers").items().stream()
+                        .flatMap(c -> Stream.of(c.text("").replaceAll("[\\[\\]]", "").split("\\|")))
+                        .filter(c -> !c.isEmpty())
+                        .toList(),
+                spec.get("ecdhCurves").items().stream().map(c -> c.text("")).toList(),
+                resumption.get("stateless").present(),
+                !spec.get("session").present() || resumption.get("stateful").present());
     }
 
     private static String version(Field field, String otherwise) {

@@ -83,12 +83,20 @@ final class Coverage {
         out.put(
                 "ClientTrafficPolicy",
                 policy(
-                        "tls: alpnProtocols minVersion maxVersion clientValidation",
-                        "timeout.http",
-                        "timeout.tcp",
+                        "tls: alpnProtocols minVersion maxVersion ciphers ecdhCurves session clientValidation",
+                        "timeout",
                         "tcpKeepalive",
-                        "connection.connectionLimit: value maxConnectionDuration maxRequestsPerConnection maxStreamDuration",
-                        "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"));
+                        "connection: connectionLimit bufferLimit",
+                        "clientIPDetection",
+                        "proxyProtocol",
+                        "enableProxyProtocol",
+                        "healthCheck",
+                        "path",
+                        "headers: withUnderscoresAction earlyRequestHeaders lateResponseHeaders requestID"
+                                + " preserveXRequestID host maxRequestHeaderLimit xForwardedClientCert",
+                        "http1",
+                        "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"
+                                + " connectionKeepalive onInvalidMessage"));
         out.put(
                 "BackendTrafficPolicy",
                 policy(

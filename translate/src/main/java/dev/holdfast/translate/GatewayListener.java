@@ -1,5 +1,6 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.L4Listener;
@@ -30,6 +31,7 @@ record GatewayListener(
         Optional<String> hostname,
         Optional<Tls> tls,
         HttpSettings http,
+        ClientRules client,
         ConnectionSettings connection,
         boolean serves,
         boolean refuses) {
@@ -87,7 +89,7 @@ record GatewayListener(
     }
 
     Listener listener(List<VirtualHost> hosts) {
-        return new Listener(name(), port, bindPort, hostname, tls, http, hosts, field.origin());
+        return new Listener(name(), port, bindPort, hostname, tls, http, client, hosts, field.origin());
     }
 
     L4Listener l4(List<L4Route> routes) {
@@ -102,6 +104,6 @@ record GatewayListener(
 
     GatewayListener broken() {
         return new GatewayListener(
-                gateway, owner, field, protocol, port, bindPort, hostname, tls, http, connection, false, refuses);
+                gateway, owner, field, protocol, port, bindPort, hostname, tls, http, client, connection, false, refuses);
     }
 }

@@ -21,9 +21,14 @@ final class Gateways {
     private final TranslateOptions options;
     private final List<Problem> problems;
     private final PortClaims ports;
+    private final Clients clients;
+    private final ClientCertificates clientCertificates;
 
-    private Gateways(Certificates certificates, Policies client, TranslateOptions options, List<Problem> problems) {
-        this.certificates = certificates;
+    private Gateways(
+            ResourceSet set, Grants grants, Policies client, TranslateOptions options, List<Problem> problems) {
+        this.certificates = new Certificates(set, grants, problems);
+        this.clients = new Clients(problems);
+        this.clientCertificates = new ClientCertificates(set, grants, clients, problems);
         this.client = client;
         this.options = options;
         this.problems = problems;
@@ -33,7 +38,7 @@ final class Gateways {
     /** The Gateways' own listeners come first, then those of ListenerSets, so that a set never takes a Gateway's place. */
     static List<GatewayListener> listeners(
             ResourceSet set, Grants grants, Policies client, TranslateOptions options, List<Problem> problems) {
-        Gateways pass = new Gateways(new Certificates(set, grants, problems), client, options, problems);
+        Gateways pass = new Gateways(set, grants, client, options, problems);
         List<Resource> gateways =
                 set.kind("Gateway").stream().filter(g -> pass.ours(set, g)).toList();
         List<GatewayListener> out = new ArrayList<>();
@@ -90,12 +95,17 @@ final class Gateways {
                 client.listener(gateway, owner, field.get("name").text(""));
         boolean serves = true;
         Optional<Tls> tls = Optional.empty();
+        ClientCertificates.Asked asked = ClientCertificates.Asked.NOTHING;
         boolean passthrough = field.at("tls.mode").text("Terminate").equals("Passthrough");
         if (protocol == Protocol.HTTPS || (protocol == Protocol.TLS && !passthrough)) {
             List<Tls.Certificate> certs = certificates.of(owner, field);
             serves = !certs.isEmpty();
-            tls = Optional.of(
-                    ClientTraffic.tls(policy, certs, protocol == Protocol.HTTPS ? ClientTraffic.HTTP_ALPN : List.of()));
+            asked = clientCertificates.of(gateway, port, policy);
+            tls = Optional.of(ClientTraffic.tls(
+                    policy,
+                    certs,
+                    protocol == Protocol.HTTPS ? ClientTraffic.HTTP_ALPN : List.of(),
+                    asked.validation()));
         }
         return Optional.of(ports.claim(new GatewayListener(
                 gateway,
@@ -107,29 +117,9 @@ final class Gateways {
                 hostname,
                 tls,
                 ClientTraffic.http(policy),
+                clients.of(policy, protocol, hostname),
                 ClientTraffic.connection(policy, protocol),
                 serves,
-                tls.isPresent() && guarded(gateway, owner, field, policy))));
-    }
-
-    /** Client certificates that are asked for but not checked would be a door left open. */
-    private boolean guarded(Resource gateway, Resource owner, Field listener, Optional<Field> policy) {
-        Field byPolicy = policy.map(p -> p.at("tls.clientValidation")).orElse(Field.absent(gateway.origin()));
-        Field byGateway = gateway.spec().at("tls.frontend");
-        for (Field guard : List.of(byPolicy, byGateway)) {
-            if (guard.present()) {
-                problems.add(Problem.at(
-                        guard.origin(),
-                        ProblemCode.NOT_CARRIED_OUT,
-                        Severity.WARNING,
-                        "client certificates are not checked on this plane yet, so every request to listener "
-                                + owner.ref().namespace() + "/"
-                                + owner.ref().name() + "/"
-                                + listener.get("name").text("") + " is answered with 500 rather than let through",
-                        "Remove it, or run these manifests on Envoy."));
-                return true;
-            }
-        }
-        return false;
+                asked.refused())));
     }
 }

@@ -39,7 +39,9 @@ final class PortClaims {
         for (List<GatewayListener> port : tcp.values()) {
             GatewayListener first = port.getFirst();
             for (GatewayListener other : port) {
-                if (other.protocol() == Protocol.HTTP && !other.http().equals(first.http())) {
+                if (other.protocol() == Protocol.HTTP
+                        && !(other.http().equals(first.http())
+                                && other.client().equals(first.client()))) {
                     problems.add(Problem.at(
                             other.field().origin(),
                             ProblemCode.CONFLICTED,

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.l4;
 
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.message.ByteEnd;
+import dev.holdfast.dataplane.message.ProxiedAddress;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.route.L4Table;
 import dev.holdfast.dataplane.stream.LongStream;
@@ -49,7 +50,7 @@ public final class TcpRelay extends ChannelInboundHandlerAdapter implements Long
         this.name = name;
         this.channel = channel;
         this.client = new ChannelEnd(channel);
-        this.terms = new Terms(gateway, table.listener(), Peer.of(channel.remoteAddress()), name);
+        this.terms = new Terms(gateway, table.listener(), Peer.of(ProxiedAddress.client(channel)), name);
     }
 
     /** Stands at the pipeline's end from now on. */

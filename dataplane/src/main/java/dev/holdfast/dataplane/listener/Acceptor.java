@@ -11,10 +11,12 @@ import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.TcpKeepalive;
+import dev.holdfast.plan.Tls;
 import io.micrometer.core.instrument.Gauge;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.util.concurrent.Future;
 import java.time.Duration;
@@ -25,6 +27,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /** Makes what stands on a fresh connection of one bound socket; reads the plan in force for each. */
 public final class Acceptor extends ChannelInitializer<SocketChannel> {
@@ -57,30 +60,52 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
 
     @Override
     protected void initChannel(SocketChannel channel) {
-        Snapshot snapshot = gateway.snapshot();
-        List<Snapshot.ListenerTable> tables = snapshot.port(bindPort);
-        List<L4Table> l4 = snapshot.l4(bindPort);
-        if (tables.isEmpty() && l4.isEmpty()) {
+        ConnectionSettings settings = settings(gateway.snapshot());
+        if (settings == null) {
             channel.close();
             return;
         }
         retire.put(channel, channel::close);
         channel.closeFuture().addListener(f -> retire.remove(channel));
+        if (settings.proxyProtocol() == ConnectionSettings.ProxyProtocol.NONE) {
+            begin(channel);
+        } else {
+            boolean optional = settings.proxyProtocol() == ConnectionSettings.ProxyProtocol.OPTIONAL;
+            channel.pipeline().addLast("proxy", new ProxyDoor(this, optional, settings.inspectionTimeout()));
+        }
+    }
+
+    /** Of the port's first listener, who speaks for all before it is known which one is asked for; null for none. */
+    private @Nullable ConnectionSettings settings(Snapshot snapshot) {
+        List<Snapshot.ListenerTable> tables = snapshot.port(bindPort);
+        List<L4Table> l4 = snapshot.l4(bindPort);
+        return !tables.isEmpty()
+                ? tables.getFirst().listener().client().connection()
+                : !l4.isEmpty() ? l4.getFirst().listener().connection() : null;
+    }
+
+    /** What the client itself sends begins here. */
+    void begin(SocketChannel channel) {
+        Snapshot snapshot = gateway.snapshot();
+        ConnectionSettings settings = settings(snapshot);
+        List<Snapshot.ListenerTable> tables = snapshot.port(bindPort);
+        List<L4Table> l4 = snapshot.l4(bindPort);
+        if (settings == null) {
+            channel.close();
+            return;
+        }
         boolean plain = tables.isEmpty()
                 ? !l4.getFirst().listener().byName()
                 : tables.getFirst().listener().tls().isEmpty();
         if (!plain) {
-            Duration inspection = tables.isEmpty()
-                    ? l4.getFirst().listener().connection().inspectionTimeout()
-                    : tables.getFirst().listener().http().tlsHandshakeTimeout();
-            channel.pipeline().addLast("sni", new SniDoor(this, inspection));
+            channel.pipeline().addLast("sni", new SniDoor(this, settings.inspectionTimeout()));
         } else if (tables.isEmpty()) {
             relay(channel, l4.getFirst(), "");
         } else if (admit(channel, tables.getFirst().listener())) {
             channel.pipeline()
                     .addLast(
                             "preface",
-                            new Preface(this, tables.getFirst().listener().http()));
+                            new Preface(this, tables.getFirst().listener()));
         }
     }
 
@@ -104,18 +129,28 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
                 listener.name(),
                 settings.maxConnections(),
                 settings.tcpKeepalive(),
-                settings.maxConnectionDuration());
+                settings.maxConnectionDuration(),
+                listener.client().connection());
     }
 
     private boolean admit(
-            Channel channel, String listener, long most, Optional<TcpKeepalive> keepalive, Duration maxDuration) {
+            Channel channel,
+            String listener,
+            long most,
+            Optional<TcpKeepalive> keepalive,
+            Duration maxDuration,
+            ConnectionSettings settings) {
         AtomicInteger count = admitted.computeIfAbsent(listener, n -> new AtomicInteger());
         int now = count.incrementAndGet();
         channel.closeFuture().addListener(f -> count.decrementAndGet());
         if (most > 0 && now > most) {
             gateway.metrics().refusedConnection("connection_limit");
-            channel.close();
+            refuse(channel, settings.closeDelay());
             return false;
+        }
+        int buffered = settings.bufferBytes();
+        if (buffered != ConnectionSettings.DEFAULT.bufferBytes()) {
+            channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(buffered / 2, buffered));
         }
         Transport.keepalive((SocketChannel) channel, keepalive);
         if (!maxDuration.isZero()) {
@@ -129,11 +164,21 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         return true;
     }
 
+    /** A client that is held for a while before it is closed does not come again so fast. */
+    private static void refuse(Channel channel, Duration delay) {
+        if (delay.isZero()) {
+            channel.close();
+        } else {
+            channel.config().setAutoRead(false);
+            channel.eventLoop().schedule(() -> channel.close(), delay.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
     /** Relays the connection; {@code name} is the one in its ClientHello. */
     void relay(Channel channel, L4Table table, String name) {
         ConnectionSettings settings = table.listener().connection();
         String listener = table.listener().name();
-        if (!admit(channel, listener, settings.maxConnections(), settings.tcpKeepalive(), Duration.ZERO)) {
+        if (!admit(channel, listener, settings.maxConnections(), settings.tcpKeepalive(), Duration.ZERO, settings)) {
             return;
         }
         TcpRelay relay = new TcpRelay(gateway, table, channel, name);
@@ -148,19 +193,25 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         }
     }
 
-    void http1(Channel channel, HttpSettings settings, String sniListener) {
-        Http1Downstream downstream =
-                new Http1Downstream(gateway, new ClientConnection(channel, sniListener, bindPort), settings);
+    /** @param sniListener the listener's name where SNI has chosen it, else empty */
+    void http1(Channel channel, Listener listener, String sniListener) {
+        Http1Downstream downstream = new Http1Downstream(
+                gateway, connection(channel, listener, sniListener), listener.http(), listener.client());
         downstream.install(channel.pipeline());
         retire(channel, downstream::retire);
     }
 
-    void http2(Channel channel, HttpSettings settings, String sniListener) {
+    void http2(Channel channel, Listener listener, String sniListener) {
         // Half a connection is of no use to HTTP/2: the client's FIN ends it.
         channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
-        Http2Downstream downstream =
-                new Http2Downstream(gateway, new ClientConnection(channel, sniListener, bindPort), settings);
+        Http2Downstream downstream = new Http2Downstream(
+                gateway, connection(channel, listener, sniListener), listener.http(), listener.client());
         downstream.install(channel.pipeline());
         retire(channel, downstream::retire);
+    }
+
+    private ClientConnection connection(Channel channel, Listener listener, String sniListener) {
+        boolean asks = listener.tls().flatMap(Tls::clientValidation).isPresent();
+        return new ClientConnection(channel, sniListener, bindPort, asks);
     }
 }

@@ -1,6 +1,6 @@
 package dev.holdfast.dataplane.listener;
 
-import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.Listener;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.ByteToMessageDecoder;
@@ -11,16 +11,16 @@ import java.util.concurrent.TimeUnit;
 final class Preface extends ByteToMessageDecoder {
     private static final byte[] PRI = {'P', 'R', 'I', ' ', '*', ' ', 'H', 'T', 'T', 'P', '/', '2', '.', '0'};
     private final Acceptor acceptor;
-    private final HttpSettings settings;
+    private final Listener listener;
 
-    Preface(Acceptor acceptor, HttpSettings settings) {
+    Preface(Acceptor acceptor, Listener listener) {
         this.acceptor = acceptor;
-        this.settings = settings;
+        this.listener = listener;
     }
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
-        long limit = settings.requestHeadersTimeout().toMillis();
+        long limit = listener.http().requestHeadersTimeout().toMillis();
         if (limit > 0) {
             ctx.executor()
                     .schedule(
@@ -45,9 +45,9 @@ final class Preface extends ByteToMessageDecoder {
             return;
         }
         if (same) {
-            acceptor.http2(ctx.channel(), settings, "");
+            acceptor.http2(ctx.channel(), listener, "");
         } else {
-            acceptor.http1(ctx.channel(), settings, "");
+            acceptor.http1(ctx.channel(), listener, "");
         }
         ctx.pipeline().remove(this);
     }

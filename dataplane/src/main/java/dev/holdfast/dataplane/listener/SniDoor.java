@@ -167,9 +167,9 @@ final class SniDoor extends AbstractSniHandler<SniDoor.Choice> {
             String listener = table.listener().name();
             String protocol = ctx.pipeline().get(SslHandler.class).applicationProtocol();
             if ("h2".equals(protocol)) {
-                acceptor.http2(ctx.channel(), table.listener().http(), listener);
+                acceptor.http2(ctx.channel(), table.listener(), listener);
             } else {
-                acceptor.http1(ctx.channel(), table.listener().http(), listener);
+                acceptor.http1(ctx.channel(), table.listener(), listener);
             }
         }
 

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.message;
 
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;
+import org.jspecify.annotations.Nullable;
 
 /** The client's end of one exchange. Calls come on {@link #loop()}; buffers are owned by the callee. */
 public interface Downstream extends ByteEnd {
@@ -32,5 +33,9 @@ public interface Downstream extends ByteEnd {
 
         /** The bound socket's key in the plan: its bind port. */
         int bindPort();
+
+        /** What the client showed in the TLS handshake, null for nothing. */
+        @Nullable
+        ClientCertificate clientCertificate();
     }
 }
