@@ -831,6 +831,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             headers.set(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
         }
         boolean empty = bodiless || bytes.length == 0 || original.method().equals("HEAD");
+        HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(new ResponseHead(status, headers), empty);
         if (!empty) {
             downstream.data(Unpooled.wrappedBuffer(bytes), true);

@@ -34,9 +34,12 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     private final Gateway gateway;
     private final int bindPort;
     private final TlsContexts contexts;
-    private final Map<Channel, Runnable> retire = new ConcurrentHashMap<>();
+    private final Map<Channel, Ending> retire = new ConcurrentHashMap<>();
     private final Map<String, AtomicInteger> admitted = new ConcurrentHashMap<>();
     private final Gauge open;
+
+    /** How a connection ends in peace: told that it is no longer wanted, or that it has come to its greatest age. */
+    private record Ending(Runnable retire, Runnable aged) {}
 
     public Acceptor(Gateway gateway, int bindPort, TlsContexts contexts) {
         this.gateway = gateway;
@@ -51,7 +54,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     /** Tells every connection to end once it is idle; for a socket that takes no more. */
     public void retireAll() {
         gateway.metrics().registry().remove(open);
-        retire.forEach((channel, end) -> channel.eventLoop().execute(end));
+        retire.forEach((channel, end) -> channel.eventLoop().execute(end.retire));
     }
 
     public Set<Channel> connections() {
@@ -65,7 +68,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
             channel.close();
             return;
         }
-        retire.put(channel, channel::close);
+        retire.put(channel, new Ending(channel::close, channel::close));
         channel.closeFuture().addListener(f -> retire.remove(channel));
         if (settings.proxyProtocol() == ConnectionSettings.ProxyProtocol.NONE) {
             begin(channel);
@@ -156,7 +159,12 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         if (!maxDuration.isZero()) {
             Future<?> end = channel.eventLoop()
                     .schedule(
-                            () -> retire.getOrDefault(channel, () -> {}).run(),
+                            () -> {
+                                Ending ending = retire.get(channel);
+                                if (ending != null) {
+                                    ending.aged.run();
+                                }
+                            },
                             maxDuration.toMillis(),
                             TimeUnit.MILLISECONDS);
             channel.closeFuture().addListener(f -> end.cancel(false));
@@ -182,11 +190,11 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
             return;
         }
         TcpRelay relay = new TcpRelay(gateway, table, channel, name);
-        retire(channel, relay::retire);
+        retire(channel, new Ending(relay::retire, () -> {}));
         relay.start();
     }
 
-    private void retire(Channel channel, Runnable end) {
+    private void retire(Channel channel, Ending end) {
         retire.put(channel, end);
         if (!channel.isActive()) {
             retire.remove(channel);
@@ -198,7 +206,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         Http1Downstream downstream = new Http1Downstream(
                 gateway, connection(channel, listener, sniListener), listener.http(), listener.client());
         downstream.install(channel.pipeline());
-        retire(channel, downstream::retire);
+        retire(channel, new Ending(downstream::retire, downstream::aged));
     }
 
     void http2(Channel channel, Listener listener, String sniListener) {
@@ -207,7 +215,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         Http2Downstream downstream = new Http2Downstream(
                 gateway, connection(channel, listener, sniListener), listener.http(), listener.client());
         downstream.install(channel.pipeline());
-        retire(channel, downstream::retire);
+        retire(channel, new Ending(downstream::retire, downstream::retire));
     }
 
     private ClientConnection connection(Channel channel, Listener listener, String sniListener) {

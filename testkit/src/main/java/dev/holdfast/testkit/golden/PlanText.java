@@ -2,10 +2,13 @@ package dev.holdfast.testkit.golden;
 
 import dev.holdfast.console.Tree;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.ConnectionSettings;
+import dev.holdfast.plan.HeaderEdits;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Tls;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,6 +22,15 @@ public final class PlanText {
     private static final List<Object> DEFAULTS = List.of(
             Tree.of(HttpSettings.DEFAULT),
             Tree.of(ConnectionSettings.DEFAULT),
+            Tree.of(ClientRules.DEFAULT),
+            Tree.of(ClientRules.Headers.DEFAULT),
+            Tree.of(ClientRules.Paths.DEFAULT),
+            Tree.of(ClientRules.Http1.DEFAULT),
+            Tree.of(ClientRules.Http2.DEFAULT),
+            Tree.of(HeaderEdits.NONE),
+            Tree.of(ClientRules.ForwardedCert.DEFAULT),
+            Tree.of(new ClientRules.Address.Direct()),
+            Tree.of(Tls.Crypto.DEFAULT),
             Tree.of(Http2Settings.DEFAULT),
             Tree.of(Cluster.CircuitBreaker.DEFAULT));
     private static final Map<String, Object> DEFAULT_OF = Map.of(
