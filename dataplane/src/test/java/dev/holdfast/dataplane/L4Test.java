@@ -176,6 +176,20 @@ class L4Test {
         return port;
     }
 
+    private static ConnectionSettings limited(long most) {
+        ConnectionSettings d = ConnectionSettings.DEFAULT;
+        return new ConnectionSettings(
+                d.idleTimeout(),
+                d.inspectionTimeout(),
+                d.tlsHandshakeTimeout(),
+                d.maxDuration(),
+                most,
+                d.closeDelay(),
+                d.bufferBytes(),
+                d.proxyProtocol(),
+                d.tcpKeepalive());
+    }
+
     private Applied apply() {
         Applied applied = plane.apply(new Plan(List.of(), listeners, clusters, List.of(), List.of()));
         assertThat(applied.problems()).isEmpty();
@@ -356,9 +370,7 @@ class L4Test {
         breaker = new Cluster.CircuitBreaker(1, 1024, 1024, 0);
         int broken = listen("breaker", TCP, route("breaker", "*", backend(L4Test::echo)));
         breaker = Cluster.CircuitBreaker.DEFAULT;
-        ConnectionSettings d = connection;
-        connection = new ConnectionSettings(
-                d.idleTimeout(), d.inspectionTimeout(), d.tlsHandshakeTimeout(), d.maxDuration(), 1, d.tcpKeepalive());
+        connection = limited(1);
         int limited = listen("limited", TCP, route("limited", "*", backend(L4Test::echo)));
         apply();
         for (int port : List.of(broken, limited)) {
@@ -623,9 +635,7 @@ class L4Test {
 
     @Test
     void sessionsAreBounded() throws Exception {
-        ConnectionSettings d = connection;
-        connection = new ConnectionSettings(
-                d.idleTimeout(), d.inspectionTimeout(), d.tlsHandshakeTimeout(), d.maxDuration(), 1, d.tcpKeepalive());
+        connection = limited(1);
         int port = listen("dns", new Layer.Udp(), route("dns", "*", udpBackend("b")));
         apply();
         DatagramSocket one = udpClient();
