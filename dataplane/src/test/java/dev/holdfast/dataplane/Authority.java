@@ -2,7 +2,6 @@ package dev.holdfast.dataplane;
 
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
-import java.util.function.UnaryOperator;
 
 /** A certificate authority of the tests' own. */
 final class Authority {
@@ -40,7 +39,11 @@ final class Authority {
         });
     }
 
-    X509Bundle issue(UnaryOperator<CertificateBuilder> how) {
+    interface How {
+        CertificateBuilder apply(CertificateBuilder builder) throws Exception;
+    }
+
+    X509Bundle issue(How how) {
         try {
             return how.apply(new CertificateBuilder().subject("CN=leaf,O=Tests"))
                     .buildIssuedBy(root);

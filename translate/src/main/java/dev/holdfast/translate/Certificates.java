@@ -38,7 +38,8 @@ record Certificates(ResourceSet set, Grants grants, List<Problem> problems) {
         return out;
     }
 
-    private Optional<Tls.Certificate> one(Resource owner, Field ref) {
+    /** The pair that a reference of {@code owner} names. */
+    Optional<Tls.Certificate> one(Resource owner, Field ref) {
         String namespace = ref.get("namespace").text(owner.ref().namespace());
         String name = ref.get("name").text("");
         String secret = "Secret " + namespace + "/" + name;

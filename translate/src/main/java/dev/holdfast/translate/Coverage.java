@@ -35,6 +35,7 @@ final class Coverage {
                 paths(
                         "gatewayClassName",
                         "tls.frontend",
+                        "tls.backend",
                         "allowedListeners",
                         "listeners[]: name hostname port protocol allowedRoutes",
                         "listeners[].tls: mode certificateRefs"));
@@ -79,7 +80,7 @@ final class Coverage {
                         "tls: sni caCertificateRefs insecureSkipVerify wellKnownCACertificates"));
         out.put(
                 "BackendTLSPolicy",
-                paths("targetRefs", "validation: hostname caCertificateRefs wellKnownCACertificates"));
+                paths("targetRefs", "validation: hostname subjectAltNames caCertificateRefs wellKnownCACertificates"));
         out.put(
                 "ClientTrafficPolicy",
                 policy(

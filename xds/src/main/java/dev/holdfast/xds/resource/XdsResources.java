@@ -222,6 +222,17 @@ public final class XdsResources {
                                 "Give the sockets a Backend of their own."));
             }
         }
+        for (Cluster cluster : plan.clusters().values()) {
+            cluster.tls()
+                    .filter(t -> !t.names().isEmpty() || t.shown().isPresent())
+                    .ifPresent(t -> out.putIfAbsent(
+                            cluster.name(),
+                            warning(
+                                    cluster.origin(),
+                                    "Envoy asks the backend for the policy's hostname and not for its subjectAltNames, and"
+                                            + " shows it no certificate yet",
+                                    "Run it on the embedded plane.")));
+        }
         for (L4Listener listener : plan.l4()) {
             out.put(
                     listener.name(),
