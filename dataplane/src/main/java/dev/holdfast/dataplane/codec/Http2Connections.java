@@ -22,9 +22,19 @@ public final class Http2Connections {
 
     /** Netty's own limits against rapid reset, CONTINUATION, empty-frame and control-frame floods stay on. */
     public static Handler make(boolean server, Http2FrameListener listener, dev.holdfast.plan.Http2Settings limits) {
+        return make(server, listener, limits, 61_440, false);
+    }
+
+    /** @param invalidEndsConnection whether a malformed message is an error of the connection, not of its stream */
+    public static Handler make(
+            boolean server,
+            Http2FrameListener listener,
+            dev.holdfast.plan.Http2Settings limits,
+            int maxHeaderBytes,
+            boolean invalidEndsConnection) {
         Http2Settings settings = Http2Settings.defaultSettings()
                 .initialWindowSize(limits.initialStreamWindow())
-                .maxHeaderListSize(61_440);
+                .maxHeaderListSize(maxHeaderBytes);
         if (server) {
             settings.maxConcurrentStreams(limits.maxConcurrentStreams());
             // RFC 8441 §3: a WebSocket may be opened by extended CONNECT.
@@ -32,7 +42,7 @@ public final class Http2Connections {
         } else {
             settings.pushEnabled(false);
         }
-        return new Builder(server, listener, settings, limits).build();
+        return new Builder(server, listener, settings, limits, invalidEndsConnection).build();
     }
 
     /** The connection's handler; widens the connection window once the preface is out. */
@@ -41,6 +51,7 @@ public final class Http2Connections {
         private static final int RESETS_KEPT = 256;
 
         private final int connectionWindow;
+        private final boolean invalidEndsConnection;
         private final Set<Integer> resets = new LinkedHashSet<>();
         private final Http2Connection.PropertyKey begun = connection().newKey();
 
@@ -48,8 +59,10 @@ public final class Http2Connections {
                 Http2ConnectionDecoder decoder,
                 Http2ConnectionEncoder encoder,
                 Http2Settings settings,
-                int connectionWindow) {
+                int connectionWindow,
+                boolean invalidEndsConnection) {
             super(decoder, encoder, settings, true);
+            this.invalidEndsConnection = invalidEndsConnection;
             this.connectionWindow = connectionWindow;
         }
 
@@ -100,6 +113,15 @@ public final class Http2Connections {
                             Http2Exception.streamError(id, Http2Error.STREAM_CLOSED, "a frame after the stream's end");
                 }
             }
+            if (invalidEndsConnection && !outbound && said.error() == Http2Error.PROTOCOL_ERROR) {
+                onConnectionError(
+                        ctx,
+                        false,
+                        cause,
+                        Http2Exception.connectionError(
+                                Http2Error.PROTOCOL_ERROR, "a malformed message on stream %d", id));
+                return;
+            }
             remember(id);
             super.onStreamError(ctx, outbound, cause, said);
         }
@@ -117,12 +139,15 @@ public final class Http2Connections {
 
     private static final class Builder extends AbstractHttp2ConnectionHandlerBuilder<Handler, Builder> {
         private final int window;
+        private final boolean invalidEndsConnection;
 
         Builder(
                 boolean server,
                 Http2FrameListener listener,
                 Http2Settings settings,
-                dev.holdfast.plan.Http2Settings limits) {
+                dev.holdfast.plan.Http2Settings limits,
+                boolean invalidEndsConnection) {
+            this.invalidEndsConnection = invalidEndsConnection;
             this.window = limits.initialConnectionWindow();
             server(server);
             frameListener(listener);
@@ -139,7 +164,7 @@ public final class Http2Connections {
         @Override
         protected Handler build(
                 Http2ConnectionDecoder decoder, Http2ConnectionEncoder encoder, Http2Settings settings) {
-            return new Handler(decoder, encoder, settings, window);
+            return new Handler(decoder, encoder, settings, window, invalidEndsConnection);
         }
     }
 }
