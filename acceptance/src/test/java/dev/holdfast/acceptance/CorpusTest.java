@@ -198,15 +198,7 @@ final class CorpusTest {
             if (!ports.containsKey(listener.port())) {
                 ports.put(listener.port(), free());
             }
-            listeners.add(new Listener(
-                    listener.name(),
-                    listener.port(),
-                    ports.get(listener.port()),
-                    listener.hostname(),
-                    listener.tls(),
-                    listener.http(),
-                    listener.virtualHosts(),
-                    listener.origin()));
+            listeners.add(listener.at(ports.get(listener.port())));
         }
         return new Plan(listeners, clusters, List.of());
     }

@@ -43,6 +43,9 @@ final class CheckCommand implements Callable<Integer> {
     @Mixin
     private Manifests manifests = new Manifests();
 
+    @Mixin
+    private EnvoyCheck envoy = new EnvoyCheck();
+
     @Option(
             names = "-o",
             paramLabel = "text|json|sarif",
@@ -90,11 +93,14 @@ final class CheckCommand implements Callable<Integer> {
         return seen.problems().stream().anyMatch(p -> p.severity() != Severity.INFO) ? 1 : 0;
     }
 
-    private Seen look() {
+    private Seen look() throws IOException {
         ReadResult read = ManifestReader.read(manifests.paths);
         Plan plan = Translator.translate(read.resources(), manifests.options());
         List<Problem> problems = Stream.of(
-                        read.problems(), plan.problems(), Lints.look(read.resources(), plan, Instant.now()))
+                        read.problems(),
+                        plan.problems(),
+                        Lints.look(read.resources(), plan, Instant.now()),
+                        envoy.of(plan))
                 .flatMap(List::stream)
                 .distinct()
                 .toList();

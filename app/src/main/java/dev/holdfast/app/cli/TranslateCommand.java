@@ -104,6 +104,9 @@ final class TranslateCommand implements Callable<Integer> {
                     "listeners",
                     PlanSources.added(
                             Tree.of(plan.listeners()), Sources.of(read.resources(), manifests.options())));
+            if (!plan.l4().isEmpty()) {
+                tree.put("l4", Tree.of(plan.l4()));
+            }
             tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
         }
         return switch (format) {
