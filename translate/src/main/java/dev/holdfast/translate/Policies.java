@@ -212,7 +212,7 @@ final class Policies {
                 && spec.node() instanceof Node.Mapping over) {
             Map<String, Node> out = new LinkedHashMap<>(under.entries());
             out.putAll(over.entries());
-            return new Field(spec.resource(), spec.path(), new Node.Mapping(over.position(), out), spec.parent());
+            return spec.with(new Node.Mapping(over.position(), out));
         }
         return spec;
     }

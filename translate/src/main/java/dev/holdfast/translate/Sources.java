@@ -37,7 +37,7 @@ public final class Sources {
         Policies client = pass.policies(set, "ClientTrafficPolicy", unheard);
         List<GatewayListener> listeners = Gateways.listeners(set, new Grants(set), client, options, unheard);
         for (GatewayListener listener : listeners) {
-            pass.add(listener.name(), client.listener(listener.gateway(), listener.section()));
+            pass.add(listener.name(), client.listener(listener.gateway(), listener.owner(), listener.section()));
         }
         for (String kind : OF_ROUTES) {
             Policies policies = pass.policies(set, kind, unheard);
