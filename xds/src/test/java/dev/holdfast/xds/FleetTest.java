@@ -116,8 +116,10 @@ final class FleetTest {
         bad.refuses = ResourceType.VIRTUAL_HOST;
         plans.requestTimeout = Duration.ofSeconds(7);
         plane.apply(http(plans));
-        await().atMost(PATIENCE).untilAsserted(() -> assertThat(plane.problems())
-                .anyMatch(p -> p.code() == ProblemCode.ENVOY_REFUSED && p.message().contains("Envoy bad")));
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(plane.problems())
+                        .anyMatch(p -> p.code() == ProblemCode.ENVOY_REFUSED
+                                && p.message().contains("Envoy bad")));
         untilAllHold(List.of(good));
         // A refusal is answered by silence until the next change, so no storm comes of it.
         long seen = bad.responses.get();
