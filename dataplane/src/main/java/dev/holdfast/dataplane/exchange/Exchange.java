@@ -166,9 +166,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                                 Redirects.location(redirect, tls, original.authority(), host, target));
                 answer(reply);
             }
-            case Route.Action.Respond(int code, String why, String body) -> {
+            case Route.Action.Respond(int code, String why, String body, List<Route.Header> headers) -> {
                 LocalReply reply = LocalReply.text(code, why, body);
-                reply.headers().set("x-holdfast-reason", why);
+                if (!why.isEmpty()) {
+                    reply.headers().set("x-holdfast-reason", why);
+                }
+                headers.forEach(h -> reply.headers().set(h.name(), h.value()));
                 answer(reply);
             }
             case Route.Action.Forward(List<Route.Destination> destinations) ->
@@ -580,7 +583,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         Filtering through = filtering;
         if (through != null) {
-            LocalReply instead = through.response(head);
+            LocalReply instead = through.response(head, false);
             if (instead != null) {
                 replace(instead);
                 return;
@@ -796,7 +799,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     void answer(LocalReply reply) {
         Filtering through = filtering;
         LocalReply instead =
-                through == null ? null : through.response(new ResponseHead(reply.status(), reply.headers()));
+                through == null ? null : through.response(new ResponseHead(reply.status(), reply.headers()), true);
         send(instead == null ? reply : instead);
     }
 

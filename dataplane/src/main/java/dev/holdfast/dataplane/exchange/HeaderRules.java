@@ -72,6 +72,8 @@ final class HeaderRules {
         return switch (rewrite) {
             case Route.PathRewrite.Keep() -> target;
             case Route.PathRewrite.ReplaceFull(String full) -> full + query;
+            case Route.PathRewrite.ReplaceRegex(String pattern, String substitution) ->
+                Substitutions.replace(pattern, substitution, path) + query;
             case Route.PathRewrite.ReplacePrefix(String prefix, String replacement) -> {
                 String stem = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
                 String rest = path.startsWith(stem) ? path.substring(stem.length()) : path;
