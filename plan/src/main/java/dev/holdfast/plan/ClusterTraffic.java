@@ -12,7 +12,7 @@ import java.util.Set;
  * @param overrideHeaders request headers that may name the endpoint; the first that does wins
  * @param panicPercent where fewer than so many of a hundred endpoints are healthy, all are used
  * @param maxRetries retries at a time, all routes together
- * @param connectionsPerEndpoint 0 is unlimited
+ * @param connectionsPerEndpoint -1 is unlimited
  * @param bufferLimit octets that may wait to be sent on a connection, 0 for the default
  */
 public record ClusterTraffic(
@@ -37,7 +37,7 @@ public record ClusterTraffic(
             50,
             1024,
             Optional.empty(),
-            0,
+            -1,
             Dns.DEFAULT,
             0,
             Optional.empty());

@@ -64,6 +64,25 @@ final class HeaderRules {
         }
     }
 
+    /** A Host from where a filter says, or {@code otherwise}; of the backend nothing is known yet. */
+    static String host(Route.HostSource source, HttpHeaders headers, String target, String otherwise) {
+        return switch (source) {
+            case Route.HostSource.FromHeader(String name) -> headers.get(name, otherwise);
+            case Route.HostSource.FromBackend() -> otherwise;
+            case Route.HostSource.FromPath(String pattern, String substitution) -> {
+                int question = target.indexOf('?');
+                String path = question < 0 ? target : target.substring(0, question);
+                String made = Substitutions.replace(pattern, substitution, path);
+                yield made.equals(path) ? otherwise : made;
+            }
+        };
+    }
+
+    static String withoutPort(String address) {
+        int colon = address.lastIndexOf(':');
+        return colon < 0 ? address : address.substring(0, colon);
+    }
+
     /** The target with its path rewritten and its query kept. */
     static String rewrite(Route.PathRewrite rewrite, String target) {
         int question = target.indexOf('?');

@@ -19,6 +19,7 @@ public enum ProxyFailure {
     CONNECT_REFUSED(503, "connect_refused"),
     CONNECT_TIMEOUT(504, "connect_timeout"),
     UPSTREAM_RESET(502, "upstream_reset"),
+    UPSTREAM_REFUSED(503, "upstream_refused"),
     UPSTREAM_PROTOCOL(502, "upstream_protocol"),
     UPSTREAM_TLS(502, "upstream_tls"),
     REQUEST_TIMEOUT(504, "request_timeout"),
