@@ -88,6 +88,26 @@ public record Cluster(
                 origin);
     }
 
+    /** The same cluster with other endpoints. */
+    public Cluster at(List<Endpoint> others) {
+        return new Cluster(
+                name,
+                others,
+                protocol,
+                useClientProtocol,
+                tls,
+                breaker,
+                maxStreams,
+                streamsInBreaker,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                traffic,
+                origin);
+    }
+
     /** What pages are asked for in. An upgrade goes by HTTP/1.1 unless the backend is HTTP/2 only. */
     public enum Protocol {
         HTTP1,

@@ -69,6 +69,57 @@ public record Route(
                 origin);
     }
 
+    /** With nothing asked of the way to its backends. */
+    public Route(
+            String id,
+            String route,
+            Match match,
+            Action action,
+            List<Filter> filters,
+            Duration requestTimeout,
+            Duration backendRequestTimeout,
+            Duration idleTimeout,
+            Duration maxStreamDuration,
+            Set<String> upgrades,
+            StreamRules streams,
+            List<HttpFilter> httpFilters,
+            Origin origin) {
+        this(
+                id,
+                route,
+                match,
+                action,
+                filters,
+                requestTimeout,
+                backendRequestTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                upgrades,
+                streams,
+                httpFilters,
+                RouteTraffic.NONE,
+                origin);
+    }
+
+    /** The same under another name, for other requests. */
+    public Route matching(String otherId, Match otherMatch) {
+        return new Route(
+                otherId,
+                route,
+                otherMatch,
+                action,
+                filters,
+                requestTimeout,
+                backendRequestTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                upgrades,
+                streams,
+                httpFilters,
+                traffic,
+                origin);
+    }
+
     /** All conditions hold together; {@code method} empty means any. */
     public record Match(PathMatch path, String method, List<ValueMatch> headers, List<ValueMatch> queryParams) {
         public Match {

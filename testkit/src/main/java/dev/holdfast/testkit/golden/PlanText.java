@@ -2,9 +2,11 @@ package dev.holdfast.testkit.golden;
 
 import dev.holdfast.console.Tree;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.RouteTraffic;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,7 +18,11 @@ import org.snakeyaml.engine.v2.common.FlowStyle;
 /** A plan as short YAML: listeners and clusters, without what is as it is by default. Problems have a file of their own. */
 public final class PlanText {
     private static final List<Object> DEFAULTS = List.of(
-            Tree.of(HttpSettings.DEFAULT), Tree.of(Http2Settings.DEFAULT), Tree.of(Cluster.CircuitBreaker.DEFAULT));
+            Tree.of(HttpSettings.DEFAULT), Tree.of(Http2Settings.DEFAULT), Tree.of(Cluster.CircuitBreaker.DEFAULT),
+            Tree.of(ClusterTraffic.NONE),
+            Tree.of(RouteTraffic.NONE),
+            Tree.of(ClusterTraffic.Dns.DEFAULT),
+            Tree.of(new ClusterTraffic.Balance.RoundRobin()));
     private static final Map<String, Object> DEFAULT_OF = Map.of(
             "requestTimeout", "15s",
             "connectTimeout", "10s",

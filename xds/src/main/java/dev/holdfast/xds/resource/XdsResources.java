@@ -5,6 +5,7 @@ import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -210,6 +211,12 @@ public final class XdsResources {
                                     .toList(),
                     "Run these routes on the embedded plane."));
         }
+        if (!route.traffic().equals(RouteTraffic.NONE)) {
+            return Optional.of(warning(
+                    route.origin(),
+                    "retries, session persistence and mirrors are not carried out on Envoy yet",
+                    "Run these routes on the embedded plane."));
+        }
         if (!route.streams().policy().isEmpty()) {
             String origins = route.streams().origins().checked() ? ", nor the check of Origin" : "";
             return Optional.of(warning(
@@ -245,6 +252,8 @@ public final class XdsResources {
                     case Route.Filter.RequestHeaders(Route.HeaderMutation m) -> Stream.of(m);
                     case Route.Filter.ResponseHeaders(Route.HeaderMutation m) -> Stream.of(m);
                     case Route.Filter.UrlRewrite ignored -> Stream.<Route.HeaderMutation>empty();
+                    case Route.Filter.HostRewrite ignored -> Stream.<Route.HeaderMutation>empty();
+                    case Route.Filter.ForwardedHost ignored -> Stream.<Route.HeaderMutation>empty();
                 })
                 .anyMatch(m -> m.set().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
                         || m.add().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
