@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -63,8 +64,7 @@ final class BalanceTest {
                         boolean check = head.toString().startsWith("GET /health ");
                         (check ? checked : asked).incrementAndGet();
                         TestGateway.write(
-                                out,
-                                "HTTP/1.1 " + (check ? health : status) + " X\r\nContent-Length: 2\r\n\r\nok");
+                                out, "HTTP/1.1 " + (check ? health : status) + " X\r\nContent-Length: 2\r\n\r\nok");
                         head.setLength(0);
                     }
                 }
@@ -84,7 +84,9 @@ final class BalanceTest {
     }
 
     private static ClusterTraffic traffic(
-            Balance balance, Optional<ClusterTraffic.ActiveCheck> active, Optional<ClusterTraffic.PassiveCheck> passive) {
+            Balance balance,
+            Optional<ClusterTraffic.ActiveCheck> active,
+            Optional<ClusterTraffic.PassiveCheck> passive) {
         return new ClusterTraffic(
                 balance,
                 Duration.ZERO,
@@ -132,8 +134,7 @@ final class BalanceTest {
         try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
                 Backend quick = new Backend()) {
             TestGateway gateway = new TestGateway(TestGateway.tells());
-            gateway.endpoints =
-                    List.of(new Cluster.Endpoint("127.0.0.1", silent.getLocalPort()), quick.endpoint());
+            gateway.endpoints = List.of(new Cluster.Endpoint("127.0.0.1", silent.getLocalPort()), quick.endpoint());
             gateway.clusterTraffic = balance(new Balance.LeastRequest());
             List<Socket> hanging = new ArrayList<>();
             try (gateway) {
@@ -172,7 +173,8 @@ final class BalanceTest {
                 for (int i = 0; i < 3; i++) {
                     gateway.all(GET + "x-user: " + user + "\r\n\r\n");
                 }
-                List<Backend> asked = all.stream().filter(b -> b.asked.get() > 0).toList();
+                List<Backend> asked =
+                        all.stream().filter(b -> b.asked.get() > 0).toList();
                 assertThat(asked).as("user %s", user).hasSize(1);
                 used.addAll(asked);
             }
@@ -192,7 +194,8 @@ final class BalanceTest {
             String cookie = answer.replaceAll("(?s).*lb=([0-9a-f]+);.*", "$1");
             Backend served = one.asked.get() == 1 ? one : two;
             for (int i = 0; i < 5; i++) {
-                assertThat(gateway.all(GET + "Cookie: lb=" + cookie + "\r\n\r\n")).doesNotContain("set-cookie");
+                assertThat(gateway.all(GET + "Cookie: lb=" + cookie + "\r\n\r\n"))
+                        .doesNotContain("set-cookie");
             }
             assertThat(served.asked.get()).isEqualTo(6);
         }
@@ -329,7 +332,8 @@ final class BalanceTest {
             two.health = 500;
             try (TestGateway gateway = gateway(
                     traffic(new Balance.RoundRobin(), Optional.of(check(http())), Optional.empty()), good, one, two)) {
-                Awaitility.await().until(() -> good.checked.get() > 2 && one.checked.get() > 2 && two.checked.get() > 2);
+                Awaitility.await()
+                        .until(() -> good.checked.get() > 2 && one.checked.get() > 2 && two.checked.get() > 2);
                 assertThat(served(gateway, good, one, 6)).isEqualTo(2);
             }
         }
@@ -358,6 +362,37 @@ final class BalanceTest {
                     }
                     return bad.asked.get() == 0 && good.asked.get() == 4;
                 });
+            }
+        }
+    }
+
+    @Test
+    void aGrpcCheckWantsServing() throws Exception {
+        byte[] serving = {0, 0, 0, 0, 2, 8, 1};
+        byte[] notServing = {0, 0, 0, 0, 2, 8, 2};
+        Map<String, String> grpc = Map.of("content-type", "application/grpc");
+        Map<String, String> fine = Map.of("grpc-status", "0");
+        Http2Backend.Answer page = new Http2Backend.Answer(200, Map.of(), new byte[] {'o', 'k'}, Map.of());
+        try (Http2Backend good = new Http2Backend((n, path) ->
+                        path.startsWith("/grpc.health") ? new Http2Backend.Answer(200, grpc, serving, fine) : page);
+                Http2Backend bad = new Http2Backend((n, path) -> path.startsWith("/grpc.health")
+                        ? new Http2Backend.Answer(200, grpc, notServing, fine)
+                        : page)) {
+            TestGateway gateway = new TestGateway(TestGateway.tells());
+            gateway.endpoints = List.of(good.endpoint(), bad.endpoint());
+            gateway.protocol = Cluster.Protocol.HTTP2;
+            gateway.clusterTraffic =
+                    traffic(new Balance.RoundRobin(), Optional.of(check(new Probe.Grpc("app.v1"))), Optional.empty());
+            try (gateway) {
+                gateway.start();
+                Awaitility.await().until(() -> {
+                    bad.paths.clear();
+                    for (int i = 0; i < 4; i++) {
+                        assertThat(gateway.all(GET + "\r\n")).contains("ok");
+                    }
+                    return !bad.paths.contains("/a");
+                });
+                assertThat(good.paths).contains("/a", "/grpc.health.v1.Health/Check");
             }
         }
     }

@@ -53,8 +53,10 @@ final class RetryTest {
             if (asked.incrementAndGet() <= failures) {
                 TestGateway.write(out, "HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno");
             } else {
-                TestGateway.write(out, "HTTP/1.1 200 OK\r\nContent-Length: " + Integer.toString(read).length()
-                        + "\r\n\r\n" + read);
+                TestGateway.write(
+                        out,
+                        "HTTP/1.1 200 OK\r\nContent-Length: "
+                                + Integer.toString(read).length() + "\r\n\r\n" + read);
             }
         };
     }
@@ -94,7 +96,8 @@ final class RetryTest {
     @Test
     void aLongBodyIsSentOnce() throws IOException {
         try (TestGateway gateway = with(retry(2, Duration.ZERO, Set.of(), Trigger.SERVER_ERROR), after(1))) {
-            assertThat(gateway.all(POST + "200000\r\n\r\n" + "x".repeat(200_000))).startsWith("HTTP/1.1 503 ");
+            assertThat(gateway.all(POST + "200000\r\n\r\n" + "x".repeat(200_000)))
+                    .startsWith("HTTP/1.1 503 ");
             assertThat(gateway.heads).hasSize(1);
         }
     }
@@ -109,16 +112,15 @@ final class RetryTest {
                 TestGateway.write(out, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
             }
         };
-        try (TestGateway gateway =
-                with(retry(1, Duration.ofMillis(500), Set.of(), Trigger.GATEWAY_ERROR), slowOnce)) {
+        try (TestGateway gateway = with(retry(1, Duration.ofMillis(500), Set.of(), Trigger.GATEWAY_ERROR), slowOnce)) {
             assertThat(gateway.all(GET)).endsWith("ok");
         }
     }
 
     @Test
     void aTryThatIsTheLastEndsInATimeout() throws IOException {
-        try (TestGateway gateway = with(
-                retry(1, Duration.ofMillis(200), Set.of(), Trigger.GATEWAY_ERROR), (head, in, out) -> in.read())) {
+        try (TestGateway gateway =
+                with(retry(1, Duration.ofMillis(200), Set.of(), Trigger.GATEWAY_ERROR), (head, in, out) -> in.read())) {
             assertThat(gateway.all(GET)).startsWith("HTTP/1.1 504 ").contains("backend_timeout");
             assertThat(gateway.heads).hasSize(2);
         }
@@ -191,7 +193,12 @@ final class RetryTest {
     void aClientThatLeavesBetweenTriesIsForgotten() throws IOException {
         RouteTraffic slow = new RouteTraffic(
                 Optional.of(new RouteTraffic.Retry(
-                        9, Set.of(Trigger.STATUSES), Set.of(503), Duration.ZERO, Duration.ofHours(1), Duration.ofHours(1))),
+                        9,
+                        Set.of(Trigger.STATUSES),
+                        Set.of(503),
+                        Duration.ZERO,
+                        Duration.ofHours(1),
+                        Duration.ofHours(1))),
                 Optional.empty(),
                 List.of());
         try (TestGateway gateway = with(slow, after(9))) {
@@ -205,6 +212,50 @@ final class RetryTest {
         }
     }
 
+    private static TestGateway towards(Http2Backend backend, RouteTraffic traffic) throws IOException {
+        TestGateway gateway = new TestGateway(TestGateway.tells());
+        gateway.endpoints = List.of(backend.endpoint());
+        gateway.protocol = Cluster.Protocol.HTTP2;
+        gateway.traffic = traffic;
+        return gateway.start();
+    }
+
+    private static Http2Backend.Answer says(int status, Map<String, String> headers) {
+        return new Http2Backend.Answer(status, headers, "ok".getBytes(StandardCharsets.US_ASCII), Map.of());
+    }
+
+    @Test
+    void aStreamThatIsRefusedIsTriedAgain() throws Exception {
+        try (Http2Backend backend =
+                        new Http2Backend((n, path) -> n < 3 ? Http2Backend.Answer.REFUSED : says(200, Map.of()));
+                TestGateway gateway = towards(backend, retry(2, Duration.ZERO, Set.of(), Trigger.REFUSED_STREAM))) {
+            assertThat(gateway.all(POST + "2\r\n\r\nhi")).startsWith("HTTP/1.1 200 ");
+            assertThat(backend.paths).hasSize(3);
+            assertThat(gateway.all(GET)).startsWith("HTTP/1.1 200 ");
+        }
+    }
+
+    @Test
+    void aRefusalThatIsNotTriedAgainIsNamed() throws Exception {
+        try (Http2Backend backend = new Http2Backend((n, path) -> Http2Backend.Answer.REFUSED);
+                TestGateway gateway = towards(backend, RouteTraffic.NONE)) {
+            assertThat(gateway.all(POST + "2\r\n\r\nhi"))
+                    .startsWith("HTTP/1.1 503 ")
+                    .contains("x-holdfast-reason: upstream_refused");
+        }
+    }
+
+    @Test
+    void aGrpcStatusThatIsNamedIsTriedAgain() throws Exception {
+        Map<String, String> unavailable = Map.of("content-type", "application/grpc", "grpc-status", "14");
+        Http2Backend.Answer only = new Http2Backend.Answer(200, unavailable, new byte[0], Map.of());
+        try (Http2Backend backend = new Http2Backend((n, path) -> n == 1 ? only : says(200, Map.of()));
+                TestGateway gateway = towards(backend, retry(1, Duration.ZERO, Set.of(), Trigger.GRPC_UNAVAILABLE))) {
+            assertThat(gateway.all(POST + "2\r\n\r\nhi")).contains("ok");
+            assertThat(backend.paths).hasSize(2);
+        }
+    }
+
     // ---- mirrors
 
     @Test
@@ -212,11 +263,12 @@ final class RetryTest {
         try (RawBackend mirror = new RawBackend()) {
             TestGateway gateway = new TestGateway(after(0));
             gateway.moreClusters = Map.of("m", new Cluster.Endpoint("127.0.0.1", mirror.port()));
-            gateway.traffic = new RouteTraffic(
-                    Optional.empty(), Optional.empty(), List.of(new RouteTraffic.Mirror("m", 100)));
+            gateway.traffic =
+                    new RouteTraffic(Optional.empty(), Optional.empty(), List.of(new RouteTraffic.Mirror("m", 100)));
             try (gateway) {
                 gateway.start();
-                assertThat(gateway.all(POST + "70000\r\n\r\n" + "x".repeat(70_000))).endsWith("70000");
+                assertThat(gateway.all(POST + "70000\r\n\r\n" + "x".repeat(70_000)))
+                        .endsWith("70000");
                 assertThat(gateway.all(GET)).endsWith("0");
                 Awaitility.await().until(() -> mirror.heads.size() == 2);
                 assertThat(mirror.heads.getFirst())
@@ -232,8 +284,8 @@ final class RetryTest {
         try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             TestGateway gateway = new TestGateway(after(0));
             gateway.moreClusters = Map.of("m", new Cluster.Endpoint("127.0.0.1", silent.getLocalPort()));
-            gateway.traffic = new RouteTraffic(
-                    Optional.empty(), Optional.empty(), List.of(new RouteTraffic.Mirror("m", 100)));
+            gateway.traffic =
+                    new RouteTraffic(Optional.empty(), Optional.empty(), List.of(new RouteTraffic.Mirror("m", 100)));
             try (gateway) {
                 assertThat(gateway.start().all(POST + "3000000\r\n\r\n" + "x".repeat(3_000_000)))
                         .endsWith("3000000");
@@ -246,8 +298,8 @@ final class RetryTest {
         try (RawBackend mirror = new RawBackend()) {
             TestGateway gateway = new TestGateway(after(0));
             gateway.moreClusters = Map.of("m", new Cluster.Endpoint("127.0.0.1", mirror.port()));
-            gateway.traffic = new RouteTraffic(
-                    Optional.empty(), Optional.empty(), List.of(new RouteTraffic.Mirror("m", 0)));
+            gateway.traffic =
+                    new RouteTraffic(Optional.empty(), Optional.empty(), List.of(new RouteTraffic.Mirror("m", 0)));
             try (gateway) {
                 gateway.start();
                 for (int i = 0; i < 20; i++) {
@@ -309,7 +361,8 @@ final class RetryTest {
     void aSessionOfAnEndpointThatHasGoneFindsAnother() throws IOException {
         try (RawBackend one = new RawBackend();
                 TestGateway gateway = session(true, one)) {
-            String answer = gateway.all("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: sid=123abc\r\n\r\n");
+            String answer =
+                    gateway.all("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: sid=123abc\r\n\r\n");
             assertThat(answer).startsWith("HTTP/1.1 200 ").contains("sid=");
             assertThat(new String(answer.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.ISO_8859_1))
                     .doesNotContain("123abc");

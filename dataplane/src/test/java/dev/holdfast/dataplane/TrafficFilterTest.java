@@ -30,8 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The filters of a BackendTrafficPolicy and of a route's own, over sockets. */
 final class TrafficFilterTest {
     private static final String GET = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
-    private static final Route.HeaderMutation NO_HEADERS =
-            new Route.HeaderMutation(List.of(), List.of(), List.of());
+    private static final Route.HeaderMutation NO_HEADERS = new Route.HeaderMutation(List.of(), List.of(), List.of());
 
     private static TestGateway with(TestGateway.Script script, HttpFilter... filters) throws IOException {
         TestGateway gateway = new TestGateway(script);
@@ -166,7 +165,8 @@ final class TrafficFilterTest {
             assertThat(gateway.all("GET /a/b?q=12" + end + "\r\n")).startsWith("HTTP/1.1 429 ");
             assertThat(gateway.all("GET /ab?q=12" + end + "\r\n")).startsWith("HTTP/1.1 200 ");
             assertThat(gateway.all("GET /a/b?q=x" + end + "\r\n")).startsWith("HTTP/1.1 200 ");
-            assertThat(gateway.all("GET /a/b?q=12" + end + "x-skip: yes\r\n\r\n")).startsWith("HTTP/1.1 200 ");
+            assertThat(gateway.all("GET /a/b?q=12" + end + "x-skip: yes\r\n\r\n"))
+                    .startsWith("HTTP/1.1 200 ");
             assertThat(gateway.all("POST /a/b?q=12" + end + "Content-Length: 0\r\n\r\n"))
                     .startsWith("HTTP/1.1 200 ");
         }
@@ -187,10 +187,10 @@ final class TrafficFilterTest {
     void aRequestGoesOnOnlyOnceItIsWhole() throws Exception {
         TestGateway.Script echo = (head, in, out) -> TestGateway.write(
                 out,
-                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + new String(in.readNBytes(5), StandardCharsets.US_ASCII));
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+                        + new String(in.readNBytes(5), StandardCharsets.US_ASCII));
         try (TestGateway gateway = with(echo, new TrafficFilter.RequestBuffer(5));
-                Socket client =
-                        gateway.client("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")) {
+                Socket client = gateway.client("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")) {
             Thread.sleep(200);
             assertThat(gateway.heads).isEmpty();
             client.getOutputStream().write("lo".getBytes(StandardCharsets.US_ASCII));
@@ -243,8 +243,8 @@ final class TrafficFilterTest {
                 List.of(new TrafficFilter.StatusRange(500, 599)), List.of(), local, !local, replacement)));
     }
 
-    private static final TrafficFilter.Replacement SORRY = new TrafficFilter.Replacement.Answer(
-            200, "application/json", "{\"sorry\":1}", NO_HEADERS);
+    private static final TrafficFilter.Replacement SORRY =
+            new TrafficFilter.Replacement.Answer(200, "application/json", "{\"sorry\":1}", NO_HEADERS);
 
     @Test
     void answersSomethingElseForABackendsFailure() throws IOException {
@@ -277,11 +277,7 @@ final class TrafficFilterTest {
     @Test
     void anAnswerWithAnotherHeaderIsLeftAlone() throws IOException {
         TrafficFilter.ResponseOverride rule = new TrafficFilter.ResponseOverride(List.of(new TrafficFilter.OverrideRule(
-                List.of(),
-                List.of(new TrafficFilter.HeaderIs("x-kind", new Value.Prefix("err"))),
-                true,
-                true,
-                SORRY)));
+                List.of(), List.of(new TrafficFilter.HeaderIs("x-kind", new Value.Prefix("err"))), true, true, SORRY)));
         TestGateway.Script tells = (head, in, out) -> TestGateway.write(
                 out, "HTTP/1.1 200 OK\r\nx-kind:" + head.split(" ")[1].substring(1) + "\r\nContent-Length: 0\r\n\r\n");
         try (TestGateway gateway = with(tells, rule)) {
@@ -297,31 +293,32 @@ final class TrafficFilterTest {
     @Test
     void anAnswerTakesAsLongAsItsBandwidthSays() throws IOException {
         String body = "x".repeat(40_000);
-        TestGateway.Script big =
-                TestGateway.says("HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + body);
+        TestGateway.Script big = TestGateway.says("HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + body);
         try (TestGateway gateway = with(big, new TrafficFilter.Bandwidth("d/app", 0, 100_000))) {
             long start = System.nanoTime();
             assertThat(gateway.all(GET + "\r\n")).endsWith(body);
-            assertThat(System.nanoTime() - start).isGreaterThan(Duration.ofMillis(300).toNanos());
+            assertThat(System.nanoTime() - start)
+                    .isGreaterThan(Duration.ofMillis(300).toNanos());
         }
     }
 
     @Test
     void aRequestTakesAsLongAsItsBandwidthSays() throws IOException {
-        TestGateway.Script counts = (head, in, out) -> TestGateway.write(
-                out, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + in.readNBytes(40_000).length);
+        TestGateway.Script counts = (head, in, out) ->
+                TestGateway.write(out, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + in.readNBytes(40_000).length);
         try (TestGateway gateway = with(counts, new TrafficFilter.Bandwidth("d/app", 100_000, 0))) {
             long start = System.nanoTime();
             String request = "POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 40000\r\n\r\n";
             assertThat(gateway.all(request + "x".repeat(40_000))).endsWith("40000");
-            assertThat(System.nanoTime() - start).isGreaterThan(Duration.ofMillis(300).toNanos());
+            assertThat(System.nanoTime() - start)
+                    .isGreaterThan(Duration.ofMillis(300).toNanos());
         }
     }
 
     @Test
     void aClientThatLeavesASlowAnswerLosesNoBuffer() throws IOException {
-        TestGateway.Script big = TestGateway.says(
-                "HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + "x".repeat(400_000));
+        TestGateway.Script big =
+                TestGateway.says("HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + "x".repeat(400_000));
         try (TestGateway gateway = with(big, new TrafficFilter.Bandwidth("d/app", 0, 10_000));
                 Socket client = gateway.client("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")) {
             assertThat(client.getInputStream().readNBytes(100)).hasSize(100);
@@ -398,7 +395,9 @@ final class TrafficFilterTest {
             assertThat(gateway.all(asks)).doesNotContain("content-encoding");
         }
         try (TestGateway gateway = with(text(500, "Content-Encoding: own\r\n"), compression())) {
-            assertThat(gateway.all(asks)).containsIgnoringCase("content-encoding: own").endsWith("aaa");
+            assertThat(gateway.all(asks))
+                    .containsIgnoringCase("content-encoding: own")
+                    .endsWith("aaa");
         }
         try (TestGateway gateway = with(text(500, ""), compression())) {
             assertThat(gateway.all(GET + "Accept-Encoding: gzip;q=0, identity\r\n\r\n"))
@@ -417,8 +416,7 @@ final class TrafficFilterTest {
             in.read();
         };
         try (TestGateway gateway = with(events, compression());
-                Socket client =
-                        gateway.client("GET /a HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")) {
+                Socket client = gateway.client("GET /a HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")) {
             assertThat(TestGateway.until(client, "data: 1\n\n")).doesNotContain("content-encoding");
         }
     }
@@ -432,8 +430,7 @@ final class TrafficFilterTest {
             in.read();
         };
         try (TestGateway gateway = with(pauses, compression());
-                Socket client =
-                        gateway.client("GET /a HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")) {
+                Socket client = gateway.client("GET /a HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")) {
             TestGateway.until(client, "\r\n\r\n");
             ByteArrayOutputStream body = new ByteArrayOutputStream();
             // gzip's own head of ten octets may come by itself.
@@ -451,8 +448,8 @@ final class TrafficFilterTest {
 
     @Test
     void refusesAShareWhileRequestsFail() throws IOException {
-        TrafficFilter.AdmissionControl control = new TrafficFilter.AdmissionControl(
-                "d/app", Duration.ofMinutes(5), 95, 1, 0, 100, Set.of(), Set.of());
+        TrafficFilter.AdmissionControl control =
+                new TrafficFilter.AdmissionControl("d/app", Duration.ofMinutes(5), 95, 1, 0, 100, Set.of(), Set.of());
         TestGateway.Script fails = TestGateway.says("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
         try (TestGateway gateway = with(fails, control)) {
             int refused = 0;

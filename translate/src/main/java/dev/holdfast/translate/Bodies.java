@@ -40,7 +40,8 @@ record Bodies(ResourceSet set, List<Problem> problems) {
                 right
                         ? "ConfigMap " + namespace + "/" + name
                                 + (found.isPresent() ? " has no data" : " does not exist")
-                        : "a body can only be in a ConfigMap, not in a " + ref.get("kind").text(""),
+                        : "a body can only be in a ConfigMap, not in a "
+                                + ref.get("kind").text(""),
                 "Add a ConfigMap with the key " + KEY + ", or write the body inline."));
         return Optional.empty();
     }

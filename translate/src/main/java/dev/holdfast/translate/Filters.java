@@ -27,8 +27,7 @@ record Filters(
 
     static final Route.Action REFUSE = new Route.Action.Respond(500, "not_carried_out", "not_carried_out\n");
 
-    private static final Filters REFUSED =
-            new Filters(List.of(), Optional.of(REFUSE), List.of(), List.of());
+    private static final Filters REFUSED = new Filters(List.of(), Optional.of(REFUSE), List.of(), List.of());
 
     static Filters of(Resource route, Field list, Route.PathMatch match, Ports ports, RouteFilters further) {
         List<Route.Filter> filters = new ArrayList<>();

@@ -104,7 +104,8 @@ final class RouteTraffics {
         if (!session.present()) {
             return Optional.empty();
         }
-        boolean permanent = session.at("cookieConfig.lifetimeType").text("Session").equals("Permanent");
+        boolean permanent =
+                session.at("cookieConfig.lifetimeType").text("Session").equals("Permanent");
         String path = switch (match) {
             case Route.PathMatch.Exact(String exact) -> exact;
             case Route.PathMatch.Prefix(String prefix) -> prefix;

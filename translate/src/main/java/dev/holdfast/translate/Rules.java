@@ -113,9 +113,7 @@ record Rules(
                     action,
                     filters.filters(),
                     requestTimeout(rule, policy, retry.isPresent()),
-                    retry.isPresent()
-                            ? Duration.ZERO
-                            : Durations.of(rule.at("timeouts.backendRequest"), Duration.ZERO),
+                    retry.isPresent() ? Duration.ZERO : Durations.of(rule.at("timeouts.backendRequest"), Duration.ZERO),
                     policyTime(
                             streamPolicy,
                             "idleTimeout",
@@ -152,11 +150,7 @@ record Rules(
 
     /** A mirror whose backend is not there is named in a problem and left out; the request passes all the same. */
     private List<RouteTraffic.Mirror> mirrors(
-            Attachment attachment,
-            Field rule,
-            String id,
-            Optional<Field> policy,
-            Optional<Field> streamPolicy) {
+            Attachment attachment, Field rule, String id, Optional<Field> policy, Optional<Field> streamPolicy) {
         List<RouteTraffic.Mirror> out = new ArrayList<>();
         List<Field> filters = rule.get("filters").items();
         for (int i = 0; i < filters.size(); i++) {
@@ -164,8 +158,7 @@ record Rules(
             if (!filters.get(i).get("type").text("").equals("RequestMirror")) {
                 continue;
             }
-            backends.cluster(
-                            id + "/mirror-" + i, attachment.route(), mirror.get("backendRef"), policy, streamPolicy)
+            backends.cluster(id + "/mirror-" + i, attachment.route(), mirror.get("backendRef"), policy, streamPolicy)
                     .ifPresent(cluster -> out.add(new RouteTraffic.Mirror(
                             keep(cluster, attachment.listener()), RouteTraffics.percent(mirror))));
         }
@@ -187,8 +180,9 @@ record Rules(
             Filters filters = Filters.of(attachment.route(), ref.get("filters"), match, ports, further);
             Optional<Cluster> cluster = backends.cluster(id + "/" + i, attachment.route(), ref, policy, streamPolicy);
             // What sees a request before a backend is chosen cannot depend on which.
-            boolean strange =
-                    filters.answer().isPresent() || !filters.httpFilters().isEmpty() || !filters.matches().isEmpty();
+            boolean strange = filters.answer().isPresent()
+                    || !filters.httpFilters().isEmpty()
+                    || !filters.matches().isEmpty();
             if (cluster.isEmpty() || strange) {
                 destinations.add(new Route.Destination("", weight, 500, List.of()));
             } else {

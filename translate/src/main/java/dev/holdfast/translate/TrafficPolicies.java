@@ -80,7 +80,9 @@ record TrafficPolicies(ResourceSet set, List<Problem> problems) {
         Field bandwidth = spec.get("bandwidthLimit");
         if (bandwidth.present()) {
             out.add(new TrafficFilter.Bandwidth(
-                    rule, bytesPerSecond(bandwidth.at("request.limit")), bytesPerSecond(bandwidth.at("response.limit"))));
+                    rule,
+                    bytesPerSecond(bandwidth.at("request.limit")),
+                    bytesPerSecond(bandwidth.at("response.limit"))));
         }
         return Optional.of(out);
     }
@@ -173,8 +175,8 @@ record TrafficPolicies(ResourceSet set, List<Problem> problems) {
     private static TrafficFilter.StatusRange range(Field status) {
         int value = (int) status.get("value").number(0);
         return status.get("type").text("Value").equals("Range")
-                ? new TrafficFilter.StatusRange(
-                        (int) status.at("range.start").number(0), (int) status.at("range.end").number(0))
+                ? new TrafficFilter.StatusRange((int) status.at("range.start").number(0), (int)
+                        status.at("range.end").number(0))
                 : new TrafficFilter.StatusRange(value, value);
     }
 
@@ -209,7 +211,8 @@ record TrafficPolicies(ResourceSet set, List<Problem> problems) {
                 redirect.get("hostname").text(""),
                 (int) redirect.get("port").number(0),
                 path.present()
-                        ? new Route.PathRewrite.ReplaceFull(path.get("replaceFullPath").text("/"))
+                        ? new Route.PathRewrite.ReplaceFull(
+                                path.get("replaceFullPath").text("/"))
                         : new Route.PathRewrite.Keep(),
                 (int) redirect.get("statusCode").number(302)));
     }

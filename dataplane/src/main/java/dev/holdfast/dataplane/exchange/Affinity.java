@@ -121,8 +121,8 @@ final class Affinity {
                 String value = cookie(request.headers(), cookie.name());
                 if (value == null && cookie.lifetime().isPresent()) {
                     value = Long.toHexString(ThreadLocalRandom.current().nextLong());
-                    madeCookie = cookie.name() + "=" + value + age(cookie.lifetime().get()) + "; HttpOnly"
-                            + attributes(cookie.attributes());
+                    madeCookie = cookie.name() + "=" + value
+                            + age(cookie.lifetime().get()) + "; HttpOnly" + attributes(cookie.attributes());
                 }
                 if (value != null) {
                     selection.hash(Hash.of(value));

@@ -47,7 +47,8 @@ final class Delivery {
     void mirror(Snapshot snapshot, List<RouteTraffic.Mirror> wanted, RequestHead forwarded, boolean ended) {
         for (RouteTraffic.Mirror mirror : wanted) {
             ClusterState to = snapshot.cluster(mirror.cluster());
-            boolean chosen = mirror.percent() >= 100 || ThreadLocalRandom.current().nextDouble(100) < mirror.percent();
+            boolean chosen =
+                    mirror.percent() >= 100 || ThreadLocalRandom.current().nextDouble(100) < mirror.percent();
             if (!chosen || to == null || to.config().endpoints().isEmpty() || !to.tryRequest()) {
                 continue;
             }
@@ -146,5 +147,4 @@ final class Delivery {
         }
         mirrors.forEach(MirrorCall::over);
     }
-
 }

@@ -29,7 +29,9 @@ final class Substitutions {
             if (c == '\\' && i + 1 < substitution.length()) {
                 char next = substitution.charAt(++i);
                 out.append(Character.isDigit(next) ? "$" : "\\").append(next);
-                if (Character.isDigit(next) && i + 1 < substitution.length() && Character.isDigit(substitution.charAt(i + 1))) {
+                if (Character.isDigit(next)
+                        && i + 1 < substitution.length()
+                        && Character.isDigit(substitution.charAt(i + 1))) {
                     // RE2 takes one digit only, the JDK as many as make a group.
                     out.append('\\');
                 }

@@ -26,10 +26,7 @@ final class ClusterCheck {
     private volatile boolean stopped;
 
     ClusterCheck(
-            ClusterState cluster,
-            ClusterTraffic.ActiveCheck rules,
-            EventLoop loop,
-            Function<EventLoop, Pools> pools) {
+            ClusterState cluster, ClusterTraffic.ActiveCheck rules, EventLoop loop, Function<EventLoop, Pools> pools) {
         this.cluster = cluster;
         this.rules = rules;
         this.loop = loop;
@@ -80,12 +77,15 @@ final class ClusterCheck {
         One(EndpointState state) {
             this.state = state;
             Cluster.Endpoint endpoint = state.endpoint();
-            this.asked =
-                    rules.port() == 0 || endpoint.isUnix() ? endpoint : new Cluster.Endpoint(endpoint.host(), rules.port());
+            this.asked = rules.port() == 0 || endpoint.isUnix()
+                    ? endpoint
+                    : new Cluster.Endpoint(endpoint.host(), rules.port());
         }
 
         void in(long millis) {
-            loop.schedule(this::ask, millis, TimeUnit.MILLISECONDS);
+            if (!stopped) {
+                loop.schedule(this::ask, millis, TimeUnit.MILLISECONDS);
+            }
         }
 
         private void ask() {
@@ -125,7 +125,9 @@ final class ClusterCheck {
             cluster.balancer().checked(state, healthy);
             LOG.atInfo()
                     .addKeyValue("cluster", cluster.config().name())
-                    .addKeyValue("endpoint", state.endpoint().host() + ":" + state.endpoint().port())
+                    .addKeyValue(
+                            "endpoint",
+                            state.endpoint().host() + ":" + state.endpoint().port())
                     .log(healthy ? "the endpoint is healthy" : "the endpoint fails its checks");
         }
     }

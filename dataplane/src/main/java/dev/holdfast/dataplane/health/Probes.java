@@ -48,14 +48,22 @@ final class Probes {
                 }
                 String host = http.host().isEmpty() ? endpoint.host() + ":" + endpoint.port() : http.host();
                 RequestHead head = new RequestHead(http.method(), host, http.path(), null, false, headers);
-                call(rules, cluster, endpoint, loop, pools, head, Unpooled.wrappedBuffer(body), a -> then.accept(of(http, a)));
+                call(
+                        rules,
+                        cluster,
+                        endpoint,
+                        loop,
+                        pools,
+                        head,
+                        Unpooled.wrappedBuffer(body),
+                        a -> then.accept(of(http, a)));
             }
             case ClusterTraffic.Probe.Grpc grpc -> {
                 HttpHeaders headers = new DefaultHttpHeaders();
                 headers.set("content-type", "application/grpc");
                 headers.set("te", "trailers");
-                RequestHead head = new RequestHead(
-                        "POST", endpoint.host(), "/grpc.health.v1.Health/Check", null, true, headers);
+                RequestHead head =
+                        new RequestHead("POST", endpoint.host(), "/grpc.health.v1.Health/Check", null, true, headers);
                 call(rules, cluster, endpoint, loop, pools, head, request(grpc.service()), a -> then.accept(of(a)));
             }
             case ClusterTraffic.Probe.Tcp tcp -> tcp(rules, tcp, cluster, endpoint, loop, pools, then);
@@ -101,7 +109,8 @@ final class Probes {
         return false;
     }
 
-    // ---- gRPC (grpc.health.v1): HealthCheckRequest { string service = 1; }, HealthCheckResponse { ServingStatus status = 1; }
+    // ---- gRPC (grpc.health.v1): HealthCheckRequest { string service = 1; }, HealthCheckResponse { ServingStatus
+    // status = 1; }
 
     private static ByteBuf request(String service) {
         byte[] name = service.getBytes(StandardCharsets.UTF_8);

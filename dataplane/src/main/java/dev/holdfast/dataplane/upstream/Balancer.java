@@ -38,7 +38,8 @@ public final class Balancer {
             EndpointState state = known == null ? new EndpointState(endpoint) : known;
             if (traffic.active().isEmpty()) {
                 state.failsChecks(false);
-            } else if (known == null || (before != null && before.traffic.active().isEmpty())) {
+            } else if (known == null
+                    || (before != null && before.traffic.active().isEmpty())) {
                 // As in Envoy nothing is sent to it before its first check, unless nobody else is healthy.
                 state.failsChecks(true);
             }

@@ -98,12 +98,10 @@ final class Dialer {
 
     /** Where one family is preferred, the other is used if there is none of it. */
     private static List<InetSocketAddress> ofFamily(List<InetSocketAddress> all, ClusterTraffic.Family family) {
-        List<InetSocketAddress> four = all.stream()
-                .filter(a -> a.getAddress() instanceof Inet4Address)
-                .toList();
-        List<InetSocketAddress> six = all.stream()
-                .filter(a -> a.getAddress() instanceof Inet6Address)
-                .toList();
+        List<InetSocketAddress> four =
+                all.stream().filter(a -> a.getAddress() instanceof Inet4Address).toList();
+        List<InetSocketAddress> six =
+                all.stream().filter(a -> a.getAddress() instanceof Inet6Address).toList();
         return switch (family) {
             case ANY -> all;
             case IPV4 -> four;

@@ -36,10 +36,10 @@ final class Ejections {
         } else {
             state.localErrors.set(0);
             boolean gateway = local || (status >= 502 && status <= 504);
-            out = failed
-                    ? reaches(state.serverErrors, rules.consecutiveServerErrors())
-                    : clear(state.serverErrors);
-            out |= gateway ? reaches(state.gatewayErrors, rules.consecutiveGatewayErrors()) : clear(state.gatewayErrors);
+            out = failed ? reaches(state.serverErrors, rules.consecutiveServerErrors()) : clear(state.serverErrors);
+            out |= gateway
+                    ? reaches(state.gatewayErrors, rules.consecutiveGatewayErrors())
+                    : clear(state.gatewayErrors);
         }
         out |= interval(rules, all, state, now);
         if (!out || !mayEject(rules, all, now)) {

@@ -276,8 +276,7 @@ final class Http2UpstreamConnection {
                                 return;
                             }
                             pinged = true;
-                            handler.encoder()
-                                    .writePing(ctx(), false, System.nanoTime(), ctx().newPromise());
+                            handler.encoder().writePing(ctx(), false, System.nanoTime(), ctx().newPromise());
                             handler.flush(ctx());
                             channel.eventLoop()
                                     .schedule(

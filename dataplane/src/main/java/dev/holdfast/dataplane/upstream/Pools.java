@@ -31,7 +31,10 @@ public final class Pools {
     }
 
     /** One request that waits for a connection. */
-    record Waiter(RequestHead head, Upstream.Events events, @Nullable Selection selection) {}
+    record Waiter(
+            RequestHead head,
+            Upstream.Events events,
+            @Nullable Selection selection) {}
 
     /** The connections of one cluster on this loop. */
     final class Pool {

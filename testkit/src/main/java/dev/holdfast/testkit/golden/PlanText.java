@@ -18,19 +18,32 @@ import org.snakeyaml.engine.v2.common.FlowStyle;
 /** A plan as short YAML: listeners and clusters, without what is as it is by default. Problems have a file of their own. */
 public final class PlanText {
     private static final List<Object> DEFAULTS = List.of(
-            Tree.of(HttpSettings.DEFAULT), Tree.of(Http2Settings.DEFAULT), Tree.of(Cluster.CircuitBreaker.DEFAULT),
+            Tree.of(HttpSettings.DEFAULT),
+            Tree.of(Http2Settings.DEFAULT),
+            Tree.of(Cluster.CircuitBreaker.DEFAULT),
             Tree.of(ClusterTraffic.NONE),
             Tree.of(RouteTraffic.NONE),
             Tree.of(ClusterTraffic.Dns.DEFAULT),
             Tree.of(new ClusterTraffic.Balance.RoundRobin()));
     private static final Map<String, Object> DEFAULT_OF = Map.of(
-            "requestTimeout", "15s",
-            "connectTimeout", "10s",
-            "idleTimeout", "3600s",
-            "maxStreams", 100_000,
-            "protocol", "AUTO",
-            "upgrades", List.of("websocket"),
-            "weight", 1);
+            "panicPercent",
+            50,
+            "connectionsPerEndpoint",
+            -1L,
+            "requestTimeout",
+            "15s",
+            "connectTimeout",
+            "10s",
+            "idleTimeout",
+            "3600s",
+            "maxStreams",
+            100_000,
+            "protocol",
+            "AUTO",
+            "upgrades",
+            List.of("websocket"),
+            "weight",
+            1);
 
     private PlanText() {}
 

@@ -58,8 +58,7 @@ record Routes(Plan plan, HttpSettings listener) {
                         .setRedirect(redirect(redirect))
                         .build());
             case Route.Action.Respond(int status, String reason, String body, List<Route.Header> headers) -> {
-                var made = respond(named(route, "").setMatch(match(route.match())), status, reason, body)
-                        .toBuilder();
+                var made = respond(named(route, "").setMatch(match(route.match())), status, reason, body).toBuilder();
                 headers.forEach(h -> made.addResponseHeadersToAdd(Headers.fixed(h.name(), h.value())));
                 yield List.of(made.build());
             }

@@ -2,6 +2,7 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
@@ -219,6 +220,15 @@ public final class XdsResources {
                                 "Give the sockets a Backend of their own."));
             }
         }
+        plan.clusters().values().stream()
+                .filter(c -> !c.traffic().equals(ClusterTraffic.NONE))
+                .forEach(c -> out.putIfAbsent(
+                        c.name(),
+                        warning(
+                                c.origin(),
+                                "how the backend's endpoints are chosen and checked is not carried out on Envoy yet:"
+                                        + " they are used in turn",
+                                "Run these routes on the embedded plane.")));
         for (Listener listener : plan.listeners()) {
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
@@ -275,6 +285,13 @@ public final class XdsResources {
                         "Envoy cannot rewrite the path for one of several backendRefs",
                         "Put the URLRewrite filter on the rule."));
             }
+        }
+        if (filters.stream()
+                .anyMatch(f -> f instanceof Route.Filter.HostRewrite || f instanceof Route.Filter.ForwardedHost)) {
+            return Optional.of(warning(
+                    route.origin(),
+                    "a Host that is taken from a header, the path or the backend is not carried out on Envoy yet",
+                    "Run these routes on the embedded plane."));
         }
         boolean refused = filters.stream()
                 .flatMap(f -> switch (f) {

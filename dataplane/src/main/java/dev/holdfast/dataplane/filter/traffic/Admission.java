@@ -58,7 +58,9 @@ final class Admission {
                     ? !GRPC_FAILURES.contains(grpcStatus)
                     : control.grpcSuccess().contains(grpcStatus);
         }
-        return control.httpSuccess().isEmpty() ? status < 500 : control.httpSuccess().contains(status);
+        return control.httpSuccess().isEmpty()
+                ? status < 500
+                : control.httpSuccess().contains(status);
     }
 
     /** Forgets what is older than the window; a race loses a few counts, which does not matter. */

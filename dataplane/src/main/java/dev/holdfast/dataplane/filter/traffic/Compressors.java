@@ -52,8 +52,7 @@ final class Compressors {
         return switch (codec) {
             case GZIP -> new GZIPOutputStream(out, BUFFER, true);
             case BROTLI ->
-                new BrotliOutputStream(
-                        out, Encoder.Parameters.create(BROTLI_QUALITY, BROTLI_WINDOW), BUFFER);
+                new BrotliOutputStream(out, Encoder.Parameters.create(BROTLI_QUALITY, BROTLI_WINDOW), BUFFER);
             case ZSTD -> new ZstdOutputStream(out, ZSTD_LEVEL);
         };
     }

@@ -73,7 +73,6 @@ final class CorsRules {
             answer.set(HttpHeaderNames.ACCESS_CONTROL_ALLOW_HEADERS, headers);
         }
         cors.maxAge()
-                .ifPresent(
-                        age -> answer.set(HttpHeaderNames.ACCESS_CONTROL_MAX_AGE, Long.toString(age.toSeconds())));
+                .ifPresent(age -> answer.set(HttpHeaderNames.ACCESS_CONTROL_MAX_AGE, Long.toString(age.toSeconds())));
     }
 }

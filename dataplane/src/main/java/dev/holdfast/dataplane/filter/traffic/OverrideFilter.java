@@ -62,10 +62,7 @@ final class OverrideFilter implements Filter {
         boolean implied = port.equals(scheme.equals("https") ? ":443" : ":80");
         String path = to.path() instanceof Route.PathRewrite.ReplaceFull(String full) ? full : request.target();
         LocalReply reply = new LocalReply(
-                to.statusCode(),
-                reason,
-                LocalReply.text(0, "", "").headers(),
-                "".getBytes(StandardCharsets.UTF_8));
+                to.statusCode(), reason, LocalReply.text(0, "", "").headers(), "".getBytes(StandardCharsets.UTF_8));
         reply.headers().set(HttpHeaderNames.LOCATION, scheme + "://" + host + (implied ? "" : port) + path);
         return reply;
     }

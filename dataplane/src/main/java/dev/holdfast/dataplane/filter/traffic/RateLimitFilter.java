@@ -28,8 +28,7 @@ final class RateLimitFilter implements Filter {
             return Step.CONTINUE;
         }
         LocalReply reply = LocalReply.of(ProxyFailure.RATE_LIMITED);
-        reply.headers()
-                .set(HttpHeaderNames.RETRY_AFTER, seconds(result.bucket().nanosToNext(now)));
+        reply.headers().set(HttpHeaderNames.RETRY_AFTER, seconds(result.bucket().nanosToNext(now)));
         request.answer(reply);
         return Step.STOP;
     }
