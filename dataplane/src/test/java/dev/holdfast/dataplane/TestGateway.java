@@ -47,6 +47,7 @@ final class TestGateway implements AutoCloseable {
     private final int bindPort;
 
     HttpSettings http = HttpSettings.DEFAULT;
+    dev.holdfast.plan.ClientRules client = dev.holdfast.plan.ClientRules.DEFAULT;
     Optional<Tls> tls = Optional.empty();
     Duration requestTimeout = Duration.ZERO;
     Duration backendTimeout = Duration.ZERO;
@@ -179,7 +180,7 @@ final class TestGateway implements AutoCloseable {
                     ORIGIN));
         }
         Listener listener = new Listener(
-                "d/g/http", 80, bindPort, Optional.empty(), tls, http, List.of(new VirtualHost("*", all)), ORIGIN);
+                "d/g/http", 80, bindPort, Optional.empty(), tls, http, client, List.of(new VirtualHost("*", all)), ORIGIN);
         Map<String, Cluster> clusters = new java.util.HashMap<>(Map.of(cluster, made));
         moreClusters.forEach((name, at) -> clusters.put(name, made.named(name).at(List.of(at))));
         return new Plan(List.of(listener), clusters, List.of());

@@ -235,7 +235,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                 }
                 tunnel = true;
                 channel.attr(LEFT_POOL).set(Boolean.TRUE);
-                pool.cluster.connections.decrementAndGet();
+                pool.cluster.releaseConnection();
                 EndpointState counted = pool.cluster.counted(address);
                 if (counted != null) {
                     counted.connections.decrementAndGet();

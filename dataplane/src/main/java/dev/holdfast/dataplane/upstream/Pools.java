@@ -130,6 +130,11 @@ public final class Pools {
         }
     }
 
+    /** What opens connections on this loop without pooling them. */
+    public Dialer dialer() {
+        return dialer;
+    }
+
     /** After a new plan: the pools of clusters that have gone are let go, and what is idle in them ends. */
     public void sweep() {
         assert loop.inEventLoop();
@@ -155,7 +160,7 @@ public final class Pools {
 
     /** Opens a connection that is no pool's, for a check. */
     public void dial(ClusterState cluster, Cluster.Endpoint endpoint, Dialed then) {
-        dialer.dial(cluster, endpoint, false, new Dialer.Done() {
+        dialer.dial(cluster, endpoint, Dialer.Offer.NOTHING, new Dialer.Done() {
             @Override
             public void connected(Channel channel) {}
 
@@ -226,7 +231,7 @@ public final class Pools {
                 }
             }
         }
-        if (!slot(pool.cluster, endpoint)) {
+        if (!pool.cluster.tryConnection(endpoint)) {
             queue(pool, head, fresh, events, selection);
             return;
         }
@@ -261,7 +266,7 @@ public final class Pools {
             http1(pool, endpoint, head, false, events, selection);
             return;
         }
-        if (!slot(pool.cluster, endpoint)) {
+        if (!pool.cluster.tryConnection(endpoint)) {
             queue(pool, head, false, events, selection);
             return;
         }
@@ -317,18 +322,6 @@ public final class Pools {
         pool.queue(() -> connect(pool.cluster, head, fresh, events, selection), events);
     }
 
-    private static boolean slot(ClusterState cluster, Cluster.Endpoint endpoint) {
-        if (cluster.connections.incrementAndGet() > cluster.config().breaker().maxConnections()) {
-            cluster.connections.decrementAndGet();
-            return false;
-        }
-        if (cluster.config().traffic() != ClusterTraffic.NONE && !cluster.takesConnection(endpoint)) {
-            cluster.connections.decrementAndGet();
-            return false;
-        }
-        return true;
-    }
-
     private interface Opened {
         void accept(Channel channel);
     }
@@ -336,7 +329,7 @@ public final class Pools {
     /** Opens a connection in a slot that has been taken; the slot is given back when it ends or does not come about. */
     private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Upstream.Events events, Opened opened) {
         EndpointState counted = pool.cluster.counted(endpoint);
-        dialer.dial(pool.cluster, endpoint, offerHttp2, new Dialer.Done() {
+        dialer.dial(pool.cluster, endpoint, offerHttp2 ? Dialer.Offer.HTTP2 : Dialer.Offer.HTTP1, new Dialer.Done() {
             @Override
             public void connected(Channel channel) {
                 channel.closeFuture().addListener(f -> {
@@ -363,7 +356,7 @@ public final class Pools {
                 if (counted != null) {
                     counted.connections.decrementAndGet();
                 }
-                pool.cluster.connections.decrementAndGet();
+                pool.cluster.releaseConnection();
                 pool.next();
             }
         });
