@@ -98,6 +98,7 @@ final class Backends {
                 Durations.of(http.get("connectionIdleTimeout"), Duration.ofHours(1)),
                 Durations.of(http.get("maxConnectionDuration"), Duration.ZERO),
                 ClientTraffic.http2(policy.get("http2"), Http2Settings.DEFAULT),
+                ClusterTraffics.of(policy),
                 ref.origin());
     }
 

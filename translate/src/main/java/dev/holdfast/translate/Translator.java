@@ -53,6 +53,8 @@ public final class Translator {
                 security,
                 streams,
                 Ports.of(listeners),
+                new RouteFilters(set, grants, problems),
+                new HttpFilters(new TrafficPolicies(set, problems)),
                 clusters,
                 problems);
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
