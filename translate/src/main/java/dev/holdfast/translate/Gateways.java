@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -23,20 +24,21 @@ final class Gateways {
 
     private final Certificates certificates;
     private final Policies client;
-    private final TranslateOptions options;
+    private final Exposure exposure;
     private final List<Problem> problems;
     private final Map<Integer, List<GatewayListener>> byBindPort = new TreeMap<>();
 
-    private Gateways(Certificates certificates, Policies client, TranslateOptions options, List<Problem> problems) {
+    private Gateways(Certificates certificates, Policies client, Exposure exposure, List<Problem> problems) {
         this.certificates = certificates;
         this.client = client;
-        this.options = options;
+        this.exposure = exposure;
         this.problems = problems;
     }
 
     static List<GatewayListener> listeners(
             ResourceSet set, Grants grants, Policies client, TranslateOptions options, List<Problem> problems) {
-        Gateways pass = new Gateways(new Certificates(set, grants, problems), client, options, problems);
+        Gateways pass = new Gateways(
+                new Certificates(set, grants, problems), client, new Exposure(set, options), problems);
         List<GatewayListener> out = new ArrayList<>();
         for (Resource gateway : set.kind("Gateway")) {
             if (pass.ours(set, gateway)) {
@@ -99,7 +101,7 @@ final class Gateways {
             return Optional.empty();
         }
         int port = (int) field.get("port").number(0);
-        int bindPort = options.bindPort(port);
+        OptionalInt bindPort = exposure.bindPort(gateway, port);
         Optional<String> hostname = field.get("hostname").text().map(String::toLowerCase);
         Optional<Field> policy = client.listener(gateway, field.get("name").text(""));
         HttpSettings http = ClientTraffic.http(policy);
@@ -111,15 +113,18 @@ final class Gateways {
             tls = Optional.of(ClientTraffic.tls(policy, certs));
         }
         GatewayListener made = new GatewayListener(
-                gateway, field, port, bindPort, hostname, tls, http, serves, guarded(gateway, field, policy));
-        Optional<GatewayListener> clash = byBindPort.getOrDefault(bindPort, List.of()).stream()
+                gateway, field, port, bindPort.orElse(0), hostname, tls, http, serves, guarded(gateway, field, policy));
+        if (bindPort.isEmpty()) {
+            return Optional.of(made.broken());
+        }
+        Optional<GatewayListener> clash = byBindPort.getOrDefault(made.bindPort(), List.of()).stream()
                 .filter(other -> clash(other, made))
                 .findFirst();
         if (clash.isPresent()) {
             problems.add(conflict(clash.get(), made));
             return Optional.of(made.broken());
         }
-        byBindPort.computeIfAbsent(bindPort, p -> new ArrayList<>()).add(made);
+        byBindPort.computeIfAbsent(made.bindPort(), p -> new ArrayList<>()).add(made);
         return Optional.of(made);
     }
 

@@ -41,7 +41,7 @@ public final class Translator {
                 backend,
                 security,
                 streams,
-                Ports.of(listeners),
+                Ports.of(listeners, options),
                 clusters,
                 problems);
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();

@@ -258,7 +258,7 @@ final class Schema {
 
         private void add(ProblemCode code, Node node, String path, String message, String fix) {
             problems.add(Problem.at(
-                    new Origin(ref, path, Optional.of(node.position())), code, Severity.ERROR, message, fix));
+                    new Origin(ref, path, node.position().known()), code, Severity.ERROR, message, fix));
         }
 
         private static String describe(Node node) {
