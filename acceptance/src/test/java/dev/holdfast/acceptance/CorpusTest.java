@@ -18,6 +18,7 @@ import dev.holdfast.testkit.conversation.Http1Client;
 import dev.holdfast.testkit.fakes.TellingBackend;
 import dev.holdfast.testkit.golden.Golden;
 import dev.holdfast.testkit.golden.PlanText;
+import dev.holdfast.testkit.golden.StatusText;
 import dev.holdfast.translate.TranslateOptions;
 import dev.holdfast.translate.Translator;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -56,6 +57,7 @@ final class CorpusTest {
             ReadResult read = read(folder);
             Plan plan = Translator.translate(read.resources(), OPTIONS);
             Golden.check(folder.resolve("plan.yaml"), PlanText.of(plan));
+            Golden.check(folder.resolve("status.yaml"), StatusText.of(plan));
             Golden.check(
                     folder.resolve("problems.txt"),
                     Stream.concat(read.problems().stream(), plan.problems().stream())
@@ -73,7 +75,7 @@ final class CorpusTest {
             for (int i = 0; i < 5; i++) {
                 List<dev.holdfast.resource.Resource> shuffled = new ArrayList<>(set.resources());
                 Collections.shuffle(shuffled, random);
-                Plan other = Translator.translate(new ResourceSet(shuffled, List.of()), OPTIONS);
+                Plan other = Translator.translate(new ResourceSet(shuffled, set.problems()), OPTIONS);
                 assertThat(other).isEqualTo(plan);
             }
         }));

@@ -4,10 +4,12 @@ import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Http2Settings;
+import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -54,6 +56,7 @@ final class TestGateway implements AutoCloseable {
     Optional<Cluster.Endpoint> endpoint = Optional.empty();
     String cluster = "c";
     List<String> routes = List.of("d/app");
+    List<HttpFilter> httpFilters = List.of();
 
     /** One connection of the backend's: reads heads, answers bytes. */
     interface Script {
@@ -161,7 +164,8 @@ final class TestGateway implements AutoCloseable {
                     idleTimeout,
                     maxStreamDuration,
                     Set.of("websocket"),
-                    dev.holdfast.plan.StreamRules.DEFAULT,
+                    StreamRules.DEFAULT,
+                    httpFilters,
                     ORIGIN));
         }
         Listener listener = new Listener(

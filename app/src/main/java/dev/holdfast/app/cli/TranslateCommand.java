@@ -1,6 +1,7 @@
 package dev.holdfast.app.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.holdfast.console.StatusTree;
 import dev.holdfast.console.Tree;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
@@ -17,17 +18,19 @@ import java.util.stream.Stream;
 import org.snakeyaml.engine.v2.api.Dump;
 import org.snakeyaml.engine.v2.api.DumpSettings;
 import org.snakeyaml.engine.v2.common.FlowStyle;
+import org.snakeyaml.engine.v2.schema.CoreSchema;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code holdfast translate -f PATH --to plan}: what the manifests mean, every default filled in. */
+/** {@code holdfast translate -f PATH --to plan|status}: what the manifests mean, and what became of each. */
 @Command(
         name = "translate",
         description =
-                "Prints what manifests mean: listeners, routes and clusters, every value with where it came from.")
+                "Prints what manifests mean: listeners, routes and clusters, every value with where it came from; or what"
+                        + " became of each resource, as its status would say.")
 final class TranslateCommand implements Callable<Integer> {
     @Spec
     private @SuppressWarnings("NullAway.Init") CommandSpec spec;
@@ -38,7 +41,7 @@ final class TranslateCommand implements Callable<Integer> {
     @Option(
             names = "--to",
             required = true,
-            paramLabel = "plan",
+            paramLabel = "plan|status",
             description = "What to translate to: ${COMPLETION-CANDIDATES}.")
     private @SuppressWarnings("NullAway.Init") Target to;
 
@@ -50,7 +53,8 @@ final class TranslateCommand implements Callable<Integer> {
     private Format format = Format.yaml;
 
     enum Target {
-        plan
+        plan,
+        status
     }
 
     enum Format {
@@ -75,6 +79,7 @@ final class TranslateCommand implements Callable<Integer> {
                 tree.put("listeners", Tree.of(plan.listeners()));
                 tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
             }
+            case status -> tree.put("resources", StatusTree.of(plan.outcomes()));
         }
         PrintWriter out = spec.commandLine().getOut();
         switch (format) {
@@ -84,6 +89,7 @@ final class TranslateCommand implements Callable<Integer> {
                                 .setWidth(140)
                                 .setIndicatorIndent(2)
                                 .setIndentWithIndicator(true)
+                                .setSchema(new CoreSchema())
                                 .build())
                         .dumpToString(tree));
             case json ->
