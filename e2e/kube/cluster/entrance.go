@@ -56,42 +56,30 @@ func enterContainer(plan string) int {
 	return 126
 }
 
-// mount lays an overlay over each top folder that needs a mount point, so that nothing is made on the machine itself.
+// mount lays an overlay over each top folder that lacks a mount point, so that nothing is made on the machine itself. Sources are
+// held open, for a mount may cover where they are.
 func (in *entrance) mount() error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return err
 	}
 	covered := map[string]bool{}
+	var sources []int
 	for i, m := range in.Mounts {
-		to := m.To
-		if at, err := filepath.EvalSymlinks(filepath.Dir(to)); err == nil {
-			to = filepath.Join(at, filepath.Base(to))
-		} else if strings.HasPrefix(to, "/var/run/") {
-			to = "/run/" + strings.TrimPrefix(to, "/var/run/")
+		source, err := syscall.Open(m.From, 0x200000 /* O_PATH */, 0)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.From, err)
 		}
-		if _, err := os.Stat(to); err != nil {
-			top := "/" + strings.Split(strings.TrimPrefix(to, "/"), "/")[0]
-			if _, err := os.Stat(top); err == nil && !covered[top] && top != "/tmp" {
-				covered[top] = true
-				upper, work := fmt.Sprintf("%s/%d/upper", in.Scratch, i), fmt.Sprintf("%s/%d/work", in.Scratch, i)
-				if err := os.MkdirAll(upper, 0o755); err != nil {
-					return err
-				}
-				if err := os.MkdirAll(work, 0o755); err != nil {
-					return err
-				}
-				options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", top, upper, work)
-				if err := syscall.Mount("overlay", top, "overlay", 0, options); err != nil {
-					return fmt.Errorf("overlay on %s: %w", top, err)
-				}
-			}
-			if err := os.MkdirAll(to, 0o755); err != nil {
-				return err
-			}
+		sources = append(sources, source)
+		if err := in.point(i, target(m.To), covered); err != nil {
+			return err
 		}
-		if err := syscall.Mount(m.From, to, "", syscall.MS_BIND, ""); err != nil {
+	}
+	for i, m := range in.Mounts {
+		to := target(m.To)
+		if err := syscall.Mount(fmt.Sprintf("/proc/self/fd/%d", sources[i]), to, "", syscall.MS_BIND, ""); err != nil {
 			return fmt.Errorf("%s on %s: %w", m.From, to, err)
 		}
+		syscall.Close(sources[i])
 		if m.ReadOnly {
 			if err := syscall.Mount("", to, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 				return err
@@ -104,4 +92,33 @@ func (in *entrance) mount() error {
 		}
 	}
 	return nil
+}
+
+// target follows the link from /var/run to /run, which may not have the rest of the path yet.
+func target(to string) string {
+	if at, err := filepath.EvalSymlinks("/var/run"); err == nil && strings.HasPrefix(to, "/var/run/") {
+		return filepath.Join(at, strings.TrimPrefix(to, "/var/run/"))
+	}
+	return to
+}
+
+func (in *entrance) point(i int, to string, covered map[string]bool) error {
+	if _, err := os.Stat(to); err == nil {
+		return nil
+	}
+	top := "/" + strings.Split(strings.TrimPrefix(to, "/"), "/")[0]
+	if _, err := os.Stat(top); err == nil && !covered[top] {
+		covered[top] = true
+		upper, work := fmt.Sprintf("%s/%d/upper", in.Scratch, i), fmt.Sprintf("%s/%d/work", in.Scratch, i)
+		for _, folder := range []string{upper, work} {
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				return err
+			}
+		}
+		options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", top, upper, work)
+		if err := syscall.Mount("overlay", top, "overlay", 0, options); err != nil {
+			return fmt.Errorf("overlay on %s: %w", top, err)
+		}
+	}
+	return os.MkdirAll(to, 0o755)
 }

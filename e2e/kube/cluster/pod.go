@@ -116,7 +116,7 @@ func (p *pod) network() error {
 ip netns add %[1]s
 ip link add %[2]s type veth peer name eth0 netns %[1]s
 ip link set %[2]s master pods up
-ip -n %[1]s addr add %[3]s/16 dev eth0
+ip -n %[1]s addr add %[3]s/24 dev eth0
 ip -n %[1]s link set lo up
 ip -n %[1]s link set eth0 up
 ip -n %[1]s route add default via %[4]s

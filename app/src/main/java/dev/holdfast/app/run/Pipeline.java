@@ -5,6 +5,8 @@ import dev.holdfast.console.AdminViews;
 import dev.holdfast.console.Reload;
 import dev.holdfast.dataplane.DataPlane;
 import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.kubernetes.Cluster;
+import dev.holdfast.kubernetes.ClusterOptions;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
@@ -24,6 +26,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -46,11 +49,13 @@ public final class Pipeline implements AutoCloseable {
     private final Deque<Reload> reloads = new ArrayDeque<>();
     private final Set<String> told = new HashSet<>();
     private @Nullable FileSource source;
+    private @Nullable Cluster cluster;
     private volatile Plan plan = Plan.EMPTY;
     private volatile List<Problem> problems = List.of();
     private volatile boolean ready;
     private volatile boolean ending;
     private @Nullable Integer refused;
+    private Applied latest = new Applied(true, Map.of(), 0, List.of());
 
     public Pipeline(Settings settings) {
         this.settings = settings;
@@ -74,17 +79,41 @@ public final class Pipeline implements AutoCloseable {
                             + " cannot be bound: it is in use. Choose another with --admin.");
             return Optional.of(2);
         }
+        if (settings.cluster().isPresent()) {
+            return follow(settings.cluster().get());
+        }
         source = new FileSource(settings.paths(), this::changed);
         if (refused != null) {
             return Optional.of(refused);
         }
+        ready();
+        return Optional.empty();
+    }
+
+    /** A cluster is waited for: it may not answer yet, or lack what we need. */
+    private Optional<Integer> follow(Settings.ClusterSettings of) {
+        Set<String> controllers = of.takeEnvoyGateway()
+                ? Set.of(ClusterOptions.OUR_CONTROLLER, ClusterOptions.ENVOY_GATEWAY)
+                : Set.of(ClusterOptions.OUR_CONTROLLER);
+        try {
+            Cluster made = Cluster.connect(new ClusterOptions(controllers, of.expose(), of.selector()), this::changed);
+            cluster = made;
+            say("following the cluster at " + made.address());
+            made.start();
+            return Optional.empty();
+        } catch (IOException e) {
+            say(String.valueOf(e.getMessage()));
+            return Optional.of(2);
+        }
+    }
+
+    private void ready() {
         ready = true;
         say("ready in " + sinceStart() + " ms");
         for (Listener listener : plan.listeners()) {
             say("  " + url(listener) + "  listener " + listener.name());
         }
         say("  " + adminUrl() + "  console");
-        return Optional.empty();
     }
 
     public String adminUrl() {
@@ -129,8 +158,10 @@ public final class Pipeline implements AutoCloseable {
         List<Problem> found = new ArrayList<>(Stream.concat(read.problems().stream(), next.problems().stream())
                 .distinct()
                 .toList());
-        boolean wrong = found.stream().anyMatch(Problem::isError);
-        if (next.listeners().isEmpty() && !wrong) {
+        Cluster in = cluster;
+        // In a cluster one user's mistake is not another's: what is right serves, the rest is told in status.
+        boolean wrong = in == null && found.stream().anyMatch(Problem::isError);
+        if (in == null && next.listeners().isEmpty() && !wrong) {
             found.add(nothingToServe());
             wrong = first;
         }
@@ -141,9 +172,12 @@ public final class Pipeline implements AutoCloseable {
             return;
         }
         if (!first && next.equals(plan)) {
+            report(set, next);
             return;
         }
         Applied applied = plane.apply(next);
+        latest = applied;
+        report(set, next);
         if (!applied.accepted()) {
             found.addAll(applied.problems());
             problems = List.copyOf(found);
@@ -156,8 +190,18 @@ public final class Pipeline implements AutoCloseable {
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
         remember(true, applied.drainedStreams(), summary);
+        if (first && in != null) {
+            ready();
+        }
         if (!first) {
             say("applied in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary);
+        }
+    }
+
+    private void report(ResourceSet set, Plan made) {
+        Cluster in = cluster;
+        if (in != null) {
+            in.report(set, made, latest);
         }
     }
 
@@ -238,6 +282,10 @@ public final class Pipeline implements AutoCloseable {
         FileSource watching = source;
         if (watching != null) {
             watching.close();
+        }
+        Cluster in = cluster;
+        if (in != null) {
+            in.close();
         }
         admin.close();
         plane.close();

@@ -135,6 +135,14 @@ final class KindWatch implements ResourceEventHandler<GenericKubernetesResource>
     public void onUpdate(GenericKubernetesResource before, GenericKubernetesResource object) {
         failure = null;
         put(object);
+        // A Service's addresses are in its status.
+        if (kind.name().equals("Service") && !java.util.Objects.equals(status(before), status(object))) {
+            changed.accept(NOTHING);
+        }
+    }
+
+    private static @Nullable Object status(GenericKubernetesResource object) {
+        return object.getAdditionalProperties().get("status");
     }
 
     @Override
