@@ -42,6 +42,8 @@ final class ArchitectureTest {
             List.of("problem"),
             "dataplane",
             List.of("plan", "problem"),
+            "xds",
+            List.of("plan", "problem"),
             "console",
             List.of("plan", "problem"),
             "translate",
@@ -51,7 +53,7 @@ final class ArchitectureTest {
             "kubernetes",
             List.of("resource", "plan", "problem"),
             "app",
-            List.of("translate", "resource", "dataplane", "console", "doctor", "kubernetes", "plan", "problem"));
+            List.of("translate", "resource", "dataplane", "xds", "console", "doctor", "kubernetes", "plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
 

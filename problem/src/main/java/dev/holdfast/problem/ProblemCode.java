@@ -34,7 +34,8 @@ public enum ProblemCode {
     NOTHING_TO_SERVE("", ""),
     PORT_IN_USE("Programmed", "Invalid"),
     UPSTREAM_PROTOCOL("", ""),
-    ENVOY_REFUSED("Programmed", "Invalid");
+    ENVOY_REFUSED("Programmed", "Invalid"),
+    STREAMS_CUT("", "");
 
     private final String conditionType;
     private final String conditionReason;

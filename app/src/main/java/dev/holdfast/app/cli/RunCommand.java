@@ -7,6 +7,7 @@ import dev.holdfast.translate.TranslateOptions;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -68,6 +69,12 @@ final class RunCommand implements Callable<Integer> {
     private boolean takeEnvoyGateway;
 
     @Option(
+            names = "--health",
+            paramLabel = "HOST:PORT",
+            description = "With --kubernetes: where /healthz, /readyz and /metrics are answered to anybody.")
+    private String health = "";
+
+    @Option(
             names = "--access-log",
             paramLabel = "stdout|off|PATH",
             defaultValue = "stdout",
@@ -82,6 +89,9 @@ final class RunCommand implements Callable<Integer> {
                     "How long streams have to end after SIGTERM, for example 30s or 2m (default: ${DEFAULT-VALUE}).")
     private String drainTimeout = "30s";
 
+    @Mixin
+    private EnvoyOptions envoy = new EnvoyOptions();
+
     @Override
     public Integer call() throws IOException {
         TranslateOptions options = manifests.options();
@@ -93,13 +103,14 @@ final class RunCommand implements Callable<Integer> {
                 admin.address(),
                 log(),
                 duration(drainTimeout),
+                envoy.settings(),
                 System.err);
         try (Pipeline pipeline = new Pipeline(settings)) {
             Optional<Integer> refused = pipeline.start();
             if (refused.isPresent()) {
                 return refused.get();
             }
-            Signals.awaitEnd();
+            Signals.awaitEnd(pipeline::abandon);
             pipeline.drain();
         }
         return 0;
@@ -107,10 +118,10 @@ final class RunCommand implements Callable<Integer> {
 
     private Optional<Settings.ClusterSettings> cluster() {
         if (!manifests.kubernetes) {
-            if (!expose.isEmpty() || !selector.isEmpty() || takeEnvoyGateway) {
+            if (!expose.isEmpty() || !selector.isEmpty() || takeEnvoyGateway || !health.isEmpty()) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        "--expose, --expose-selector and --take-envoy-gateway are for --kubernetes");
+                        "--expose, --expose-selector, --take-envoy-gateway and --health are for --kubernetes");
             }
             return Optional.empty();
         }
@@ -122,7 +133,18 @@ final class RunCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--expose and --expose-selector are given together or not at all");
         }
-        return Optional.of(new Settings.ClusterSettings(takeEnvoyGateway, expose, selector));
+        return Optional.of(new Settings.ClusterSettings(takeEnvoyGateway, expose, selector, health()));
+    }
+
+    private Optional<InetSocketAddress> health() {
+        if (health.isEmpty()) {
+            return Optional.empty();
+        }
+        Matcher parts = Pattern.compile("(.+):(\\d{1,5})").matcher(health);
+        if (!parts.matches() || Integer.parseInt(parts.group(2)) > 65_535) {
+            throw new ParameterException(spec.commandLine(), "--health " + health + " is not HOST:PORT");
+        }
+        return Optional.of(new InetSocketAddress(parts.group(1), Integer.parseInt(parts.group(2))));
     }
 
     private Optional<PrintStream> log() throws IOException {

@@ -3,12 +3,9 @@ package dev.holdfast.app.run;
 import dev.holdfast.console.AdminServer;
 import dev.holdfast.console.AdminViews;
 import dev.holdfast.console.Reload;
-import dev.holdfast.dataplane.DataPlane;
-import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.kubernetes.Cluster;
 import dev.holdfast.kubernetes.ClusterOptions;
 import dev.holdfast.plan.Applied;
-import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -42,14 +39,14 @@ public final class Pipeline implements AutoCloseable {
 
     private final Settings settings;
     private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    private final AccessLog log;
-    private final DataPlane plane;
+    private final Plane plane;
     private final AdminServer admin;
     private final Optional<DevTls> devTls;
     private final Deque<Reload> reloads = new ArrayDeque<>();
     private final Set<String> told = new HashSet<>();
     private @Nullable FileSource source;
     private @Nullable Cluster cluster;
+    private @Nullable HealthServer health;
     private volatile Plan plan = Plan.EMPTY;
     private volatile List<Problem> problems = List.of();
     private volatile boolean ready;
@@ -59,13 +56,20 @@ public final class Pipeline implements AutoCloseable {
 
     public Pipeline(Settings settings) {
         this.settings = settings;
-        this.log = settings.accessLog().map(AccessLog::to).orElseGet(AccessLog::off);
-        this.plane = new DataPlane(metrics, log);
+        this.plane = settings.envoy().isPresent()
+                ? new EnvoyPlane(settings.envoy().orElseThrow(), metrics, settings.accessLog())
+                : new EmbeddedPlane(metrics, settings.accessLog());
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
         this.admin = new AdminServer(
                 settings.admin(),
                 new AdminViews(
-                        () -> plan, plane, metrics::scrape, () -> problems, () -> ready && !ending, this::reloads));
+                        () -> plan,
+                        plane.streams(),
+                        metrics::scrape,
+                        this::problems,
+                        () -> ready && !ending,
+                        this::reloads,
+                        plane::envoys));
     }
 
     /** Reads, applies and serves; where that fails, the exit status, and nothing is left bound. */
@@ -77,6 +81,12 @@ public final class Pipeline implements AutoCloseable {
                     .println("holdfast: the admin address " + settings.admin().getHostString() + ":"
                             + settings.admin().getPort()
                             + " cannot be bound: it is in use. Choose another with --admin.");
+            return Optional.of(2);
+        }
+        try {
+            plane.start();
+        } catch (IOException e) {
+            settings.messages().println("holdfast: " + e.getMessage());
             return Optional.of(2);
         }
         if (settings.cluster().isPresent()) {
@@ -99,6 +109,9 @@ public final class Pipeline implements AutoCloseable {
             Cluster made = Cluster.connect(new ClusterOptions(controllers, of.expose(), of.selector()), this::changed);
             cluster = made;
             say("following the cluster at " + made.address());
+            if (of.health().isPresent()) {
+                health = new HealthServer(of.health().get(), () -> ready && !ending, metrics::scrape);
+            }
             made.start();
             return Optional.empty();
         } catch (IOException e) {
@@ -110,9 +123,7 @@ public final class Pipeline implements AutoCloseable {
     private void ready() {
         ready = true;
         say("ready in " + sinceStart() + " ms");
-        for (Listener listener : plan.listeners()) {
-            say("  " + url(listener) + "  listener " + listener.name());
-        }
+        plane.addresses(plan).forEach(line -> say("  " + line));
         say("  " + adminUrl() + "  console");
     }
 
@@ -139,9 +150,10 @@ public final class Pipeline implements AutoCloseable {
         return System.currentTimeMillis() - began;
     }
 
-    private static String url(Listener listener) {
-        return (listener.tls().isPresent() ? "https" : "http") + "://"
-                + listener.hostname().orElse("*") + ":" + listener.bindPort();
+    private List<Problem> problems() {
+        return Stream.concat(problems.stream(), plane.problems().stream())
+                .distinct()
+                .toList();
     }
 
     private synchronized void changed(ReadResult read) {
@@ -165,23 +177,23 @@ public final class Pipeline implements AutoCloseable {
             found.add(nothingToServe());
             wrong = first;
         }
-        problems = List.copyOf(found);
-        tell(found);
         if (wrong) {
+            settle(found);
             refuse(first, read.unreadable() ? 2 : 1, start, found);
             return;
         }
         if (!first && next.equals(plan)) {
             report(set, next);
+            settle(found);
             return;
         }
+        plane.foresee(next).forEach(p -> settings.messages().println(p.render()));
         Applied applied = plane.apply(next);
         latest = applied;
         report(set, next);
+        found.addAll(applied.problems());
+        settle(found);
         if (!applied.accepted()) {
-            found.addAll(applied.problems());
-            problems = List.copyOf(found);
-            tell(applied.problems());
             refuse(first, 2, start, applied.problems());
             return;
         }
@@ -203,6 +215,11 @@ public final class Pipeline implements AutoCloseable {
         if (in != null) {
             in.report(set, made, latest);
         }
+    }
+
+    private void settle(List<Problem> found) {
+        problems = List.copyOf(found);
+        tell(found);
     }
 
     private Problem nothingToServe() {
@@ -270,10 +287,15 @@ public final class Pipeline implements AutoCloseable {
     /** Says goodbye to every stream and waits for them as long as the settings say. */
     public void drain() {
         ending = true;
-        int open = plane.list().size();
+        int open = plane.streams().list().size();
         say("ending: " + count(open, "stream") + " to say goodbye to, at most "
                 + settings.drainTimeout().toSeconds() + " s; a second signal ends at once");
         plane.drain(settings.drainTimeout());
+    }
+
+    /** For a second signal. */
+    public void abandon() {
+        plane.abandon();
     }
 
     @Override
@@ -287,8 +309,11 @@ public final class Pipeline implements AutoCloseable {
         if (in != null) {
             in.close();
         }
+        HealthServer asked = health;
+        if (asked != null) {
+            asked.close();
+        }
         admin.close();
         plane.close();
-        log.close();
     }
 }

@@ -14,6 +14,7 @@ import java.util.Optional;
  *
  * @param cluster present where a cluster is the source; then there are no paths
  * @param accessLog where access log lines go, empty for nowhere
+ * @param envoy the second plane instead of the embedded one
  * @param messages where people are told what happens
  */
 public record Settings(
@@ -24,21 +25,10 @@ public record Settings(
         InetSocketAddress admin,
         Optional<PrintStream> accessLog,
         Duration drainTimeout,
+        Optional<EnvoySettings> envoy,
         PrintStream messages) {
     public Settings {
         paths = List.copyOf(paths);
-    }
-
-    /** For manifests in files. */
-    public Settings(
-            List<Path> paths,
-            TranslateOptions options,
-            boolean devTls,
-            InetSocketAddress admin,
-            Optional<PrintStream> accessLog,
-            Duration drainTimeout,
-            PrintStream messages) {
-        this(paths, Optional.empty(), options, devTls, admin, accessLog, drainTimeout, messages);
     }
 
     /**
@@ -47,8 +37,13 @@ public record Settings(
      * @param takeEnvoyGateway serve the GatewayClasses of Envoy Gateway's controller name too
      * @param expose type of the Services that Gateways get, empty for none
      * @param selector the labels of our own Pods
+     * @param health where a kubelet may ask, empty for nowhere
      */
-    public record ClusterSettings(boolean takeEnvoyGateway, String expose, Map<String, String> selector) {
+    public record ClusterSettings(
+            boolean takeEnvoyGateway,
+            String expose,
+            Map<String, String> selector,
+            Optional<InetSocketAddress> health) {
         public ClusterSettings {
             selector = Map.copyOf(selector);
         }
