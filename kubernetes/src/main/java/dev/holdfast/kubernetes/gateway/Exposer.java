@@ -9,8 +9,6 @@ import dev.holdfast.resource.ResourceSet;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.fabric8.kubernetes.client.dsl.base.PatchContext;
-import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
@@ -152,14 +150,11 @@ public final class Exposer {
         try {
             client.genericKubernetesResources(Kind.SERVICE.context("v1"))
                     .inNamespace(exposure.namespace())
-                    .withName(name(name))
-                    .patch(
-                            new PatchContext.Builder()
-                                    .withPatchType(PatchType.SERVER_SIDE_APPLY)
-                                    .withFieldManager(MANAGER)
-                                    .withForce(true)
-                                    .build(),
-                            client.getKubernetesSerialization().asJson(wanted));
+                    .resource(client.getKubernetesSerialization()
+                            .convertValue(wanted, GenericKubernetesResource.class))
+                    .fieldManager(MANAGER)
+                    .forceConflicts()
+                    .serverSideApply();
             return true;
         } catch (KubernetesClientException refused) {
             LOG.atWarn()

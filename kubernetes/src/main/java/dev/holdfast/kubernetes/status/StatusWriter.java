@@ -118,14 +118,12 @@ public final class StatusWriter {
                 .withFieldManager(FIELD_MANAGER)
                 .withForce(true)
                 .build();
-        String body = client.getKubernetesSerialization().asJson(patch);
+        GenericKubernetesResource item =
+                client.getKubernetesSerialization().convertValue(patch, GenericKubernetesResource.class);
         var all = client.genericKubernetesResources(kind.context(version));
-        String name = current.getMetadata().getName();
-        (kind.namespaced()
-                        ? all.inNamespace(current.getMetadata().getNamespace()).withName(name)
-                        : all.withName(name))
+        (kind.namespaced() ? all.inNamespace(current.getMetadata().getNamespace()).resource(item) : all.resource(item))
                 .subresource("status")
-                .patch(how, body);
+                .patch(how, item);
     }
 
     /** Whether the status already says all of this; conditions that others put beside ours do not matter. */
