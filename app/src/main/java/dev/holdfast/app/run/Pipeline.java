@@ -6,6 +6,7 @@ import dev.holdfast.console.Reload;
 import dev.holdfast.kubernetes.Cluster;
 import dev.holdfast.kubernetes.ClusterOptions;
 import dev.holdfast.plan.Applied;
+import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -48,6 +49,7 @@ public final class Pipeline implements AutoCloseable {
     private @Nullable Cluster cluster;
     private @Nullable HealthServer health;
     private volatile Plan plan = Plan.EMPTY;
+    private Plan asked = Plan.EMPTY;
     private volatile List<Problem> problems = List.of();
     private volatile boolean ready;
     private volatile boolean ending;
@@ -182,13 +184,13 @@ public final class Pipeline implements AutoCloseable {
             refuse(first, read.unreadable() ? 2 : 1, start, found);
             return;
         }
-        if (!first && next.equals(plan)) {
+        if (!first && next.equals(asked)) {
             report(set, next);
             settle(found);
             return;
         }
         plane.foresee(next).forEach(p -> settings.messages().println(p.render()));
-        Applied applied = plane.apply(next);
+        Applied applied = in == null ? plane.apply(next) : applied(next);
         latest = applied;
         report(set, next);
         found.addAll(applied.problems());
@@ -198,6 +200,7 @@ public final class Pipeline implements AutoCloseable {
             return;
         }
         plan = next;
+        asked = next;
         String summary = count(next.listeners().size(), "listener") + ", "
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
@@ -207,6 +210,28 @@ public final class Pipeline implements AutoCloseable {
         }
         if (!first) {
             say("applied in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary);
+        }
+    }
+
+    /** In a cluster what the plane refuses is left out and told, one listener after the other, and the rest serves. */
+    private Applied applied(Plan whole) {
+        List<Problem> refused = new ArrayList<>();
+        Plan rest = whole;
+        while (true) {
+            Applied applied = plane.apply(rest);
+            refused.addAll(applied.problems());
+            Plan before = rest;
+            List<Listener> kept = before.listeners().stream()
+                    .filter(l -> applied.problems().stream()
+                            .noneMatch(p -> p.isError()
+                                    && p.resource().equals(Optional.of(l.origin().resource()))
+                                    && p.fieldPath().startsWith(l.origin().fieldPath())))
+                    .toList();
+            if (applied.accepted() || kept.size() == before.listeners().size()) {
+                return new Applied(
+                        applied.accepted(), applied.boundPorts(), applied.drainedStreams(), List.copyOf(refused));
+            }
+            rest = new Plan(kept, whole.clusters(), whole.problems(), whole.outcomes());
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.holdfast.kubernetes.gateway;
 
 import dev.holdfast.kubernetes.client.Kind;
+import dev.holdfast.kubernetes.client.Reason;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
@@ -159,7 +160,7 @@ public final class Exposer {
         } catch (KubernetesClientException refused) {
             LOG.atWarn()
                     .addKeyValue("gateway", name)
-                    .addKeyValue("reason", refused.getMessage())
+                    .addKeyValue("reason", Reason.of(refused))
                     .log("the Gateway's Service could not be written; it is tried again");
             return false;
         }
@@ -209,7 +210,7 @@ public final class Exposer {
         } catch (KubernetesClientException refused) {
             LOG.atWarn()
                     .addKeyValue("service", service)
-                    .addKeyValue("reason", refused.getMessage())
+                    .addKeyValue("reason", Reason.of(refused))
                     .log("the Service of a Gateway that has gone could not be removed; it is tried again");
             return false;
         }

@@ -1,6 +1,7 @@
 package dev.holdfast.kubernetes.status;
 
 import dev.holdfast.kubernetes.client.Kind;
+import dev.holdfast.kubernetes.client.Reason;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Outcome;
@@ -91,7 +92,7 @@ public final class StatusWriter {
                 default -> {
                     LOG.atWarn()
                             .addKeyValue("resource", ref)
-                            .addKeyValue("reason", refused.getMessage())
+                            .addKeyValue("reason", Reason.of(refused))
                             .log("a status could not be written; it is tried again");
                     yield false;
                 }

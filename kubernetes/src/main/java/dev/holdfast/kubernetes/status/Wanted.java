@@ -3,10 +3,13 @@ package dev.holdfast.kubernetes.status;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Condition;
 import dev.holdfast.plan.Outcome;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ResourceRef;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,26 +85,32 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
                     .map(l -> l.get("conditions"))
                     .orElse(null);
             String name = gateway.resource().namespace() + "/" + gateway.resource().name() + "/" + listener.name();
-            out.put("conditions", conditions.of(bound(listener, name), was));
+            out.put("conditions", conditions.of(bound(listener, gateway.resource(), name), was));
             listeners.add(out);
         }
         status.put("listeners", listeners);
     }
 
-    /** What translation holds for programmed is so only where the plane took the plan. */
-    private List<Condition> bound(Outcome.OfListener listener, String name) {
+    /** What translation holds for programmed is so only where the plane took it. */
+    private List<Condition> bound(Outcome.OfListener listener, ResourceRef gateway, String name) {
+        Optional<String> refusal = refusal(gateway, name);
         return listener.conditions().stream()
-                .map(c -> c.type().equals("Programmed") && c.holds() && !applied.accepted()
-                        ? new Condition("Programmed", false, "Invalid", refusal(name))
+                .map(c -> c.type().equals("Programmed") && c.holds() && refusal.isPresent()
+                        ? new Condition("Programmed", false, "Invalid", refusal.get())
                         : c)
                 .toList();
     }
 
-    private String refusal(String name) {
-        return applied.problems().stream()
-                .map(p -> p.message())
-                .findFirst()
-                .orElse("The data plane has not taken " + name + " yet");
+    private Optional<String> refusal(ResourceRef gateway, String name) {
+        Optional<String> own = applied.problems().stream()
+                .filter(p -> p.isError()
+                        && p.resource().equals(Optional.of(gateway))
+                        && p.message().contains(name))
+                .map(Problem::message)
+                .findFirst();
+        return own.isPresent() || applied.accepted()
+                ? own
+                : Optional.of("The data plane has not taken this configuration: the last good one serves");
     }
 
     private static Object address(String value) {

@@ -1,10 +1,10 @@
 package dev.holdfast.kubernetes.watch;
 
 import dev.holdfast.kubernetes.client.Kind;
+import dev.holdfast.kubernetes.client.Reason;
 import dev.holdfast.resource.Node;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.util.Collection;
@@ -99,7 +99,7 @@ final class KindWatch implements ResourceEventHandler<GenericKubernetesResource>
         version = apiVersion;
         informer = made;
         made.exceptionHandler((started, thrown) -> {
-                    failure = reason(thrown);
+                    failure = Reason.of(thrown);
                     changed.accept(NOTHING);
                     return true;
                 })
@@ -109,7 +109,7 @@ final class KindWatch implements ResourceEventHandler<GenericKubernetesResource>
                 synced = true;
                 failure = null;
             } else {
-                failure = reason(thrown);
+                failure = Reason.of(thrown);
             }
             changed.accept(NOTHING);
         });
@@ -117,13 +117,6 @@ final class KindWatch implements ResourceEventHandler<GenericKubernetesResource>
 
     /** Stands for no object: only that something is to be looked at again. */
     static final Node.Mapping NOTHING = new Node.Mapping(dev.holdfast.problem.SourcePosition.NOWHERE, Map.of());
-
-    private static String reason(Throwable thrown) {
-        return thrown instanceof KubernetesClientException refused && refused.getCode() > 0
-                ? "HTTP " + refused.getCode()
-                        + (refused.getStatus() == null ? "" : ": " + refused.getStatus().getMessage())
-                : thrown.getClass().getSimpleName() + ": " + thrown.getMessage();
-    }
 
     @Override
     public void onAdd(GenericKubernetesResource object) {

@@ -1,6 +1,7 @@
 package dev.holdfast.kubernetes.watch;
 
 import dev.holdfast.kubernetes.client.Kind;
+import dev.holdfast.kubernetes.client.Reason;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.ResourceRef;
@@ -113,7 +114,7 @@ public final class KubernetesSource implements AutoCloseable {
                     poke();
                 }
             } catch (KubernetesClientException unreachable) {
-                LOG.atWarn().addKeyValue("reason", unreachable.getMessage()).log("the API server does not answer");
+                LOG.atWarn().addKeyValue("reason", Reason.of(unreachable)).log("the API server does not answer");
             }
             try {
                 TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
