@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -45,17 +46,21 @@ public final class Translator {
         TlsOverlaps.check(listeners, problems);
 
         Map<String, Cluster> clusters = new TreeMap<>();
-        Rules rules = new Rules(
+        Function<Map<String, Cluster>, Rules> into = made -> new Rules(
                 new Backends(set, grants, options, problems),
                 backend,
                 security,
                 streams,
                 Ports.of(listeners, options),
-                clusters,
+                made,
                 problems);
+        Rules rules = into.apply(clusters);
+        // What is wrong with a route is told as well where its listener does not serve.
+        Rules unserved = into.apply(new TreeMap<>());
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
         for (Attachment attachment : attachments) {
             if (!attachment.listener().serves()) {
+                unserved.of(attachment);
                 continue;
             }
             List<Rules.Entry> entries = rules.of(attachment);
