@@ -264,6 +264,25 @@ def test_a_gateway_that_goes_takes_its_service_along(shop):
     wait(lambda: "shop/brief" not in services(), 60, "the Service's end")
 
 
+@pytest.mark.parametrize("values", [["replicas=1"], ["replicas=3", "takeEnvoyGateway=true", "javaOpts=-Xmx512m", "nodeSelector.disk=ssd"]])
+def test_the_chart_is_the_manifests_and_the_api_server_takes_it(shop, values):
+    text = subprocess.run([kube.BUILT / "chart", ROOT / "deploy" / "chart", *values], capture_output=True, text=True, check=True).stdout
+    rendered = {(d["kind"], d["metadata"]["name"]): d for d in yaml.safe_load_all(text) if d}
+    plain = [d for d in yaml.safe_load_all((ROOT / "deploy" / "manifests" / "holdfast.yaml").read_text()) if d["kind"] != "Namespace"]
+    for document in plain:
+        made = rendered[(document["kind"], document["metadata"]["name"])]
+        for part in ("rules", "subjects", "roleRef"):
+            assert made.get(part) == document.get(part)
+        if document["kind"] == "Deployment":
+            of, to = (d["spec"]["template"]["spec"]["containers"][0] for d in (document, made))
+            assert [a for a in of["args"] if a not in to["args"]] == [] and of["securityContext"] == to["securityContext"]
+            assert ("--take-envoy-gateway" in to["args"]) == ("takeEnvoyGateway=true" in values)
+    for document in rendered.values():
+        meta = document["metadata"]
+        at = shop.path(document["apiVersion"], document["kind"], meta.get("namespace"), meta["name"])
+        shop.call("PATCH", f"{at}?fieldManager=chart&force=true&dryRun=All&fieldValidation=Strict", document, "application/apply-patch+yaml")
+
+
 def test_the_conformance_suite_core_http(shop, tmp_path):
     """The Gateway API's own suite, unchanged, with every feature that our GatewayClass says we support."""
     shop.delete("v1", "Namespace", name="shop")

@@ -50,8 +50,8 @@ public final class Cluster implements AutoCloseable {
         this.source = new KubernetesSource(client, options.controllers(), sink);
         this.exposer = options.expose().isEmpty()
                 ? Optional.empty()
-                : Optional.of(new Exposer(
-                        client, source, new Exposure(options.expose(), namespace, options.selector())));
+                : Optional.of(
+                        new Exposer(client, source, new Exposure(options.expose(), namespace, options.selector())));
         this.status = new StatusWriter(
                 client,
                 source,

@@ -22,15 +22,12 @@ final class Exposure {
         this.options = options;
         if (options.exposed()) {
             for (Resource service : set.kind("Service")) {
-                String gateway = service.fields()
-                        .at("metadata.annotations")
-                        .texts()
-                        .getOrDefault(GATEWAY, "");
+                String gateway =
+                        service.fields().at("metadata.annotations").texts().getOrDefault(GATEWAY, "");
                 if (!gateway.isEmpty()) {
                     for (Field port : service.spec().get("ports").items()) {
-                        targets.put(
-                                gateway + ":" + port.get("port").number(0),
-                                (int) port.get("targetPort").number(0));
+                        targets.put(gateway + ":" + port.get("port").number(0), (int)
+                                port.get("targetPort").number(0));
                     }
                 }
             }
@@ -42,7 +39,8 @@ final class Exposure {
         if (!options.exposed()) {
             return OptionalInt.of(options.bindPort(port));
         }
-        Integer target = targets.get(gateway.ref().namespace() + "/" + gateway.ref().name() + ":" + port);
+        Integer target =
+                targets.get(gateway.ref().namespace() + "/" + gateway.ref().name() + ":" + port);
         return target == null ? OptionalInt.empty() : OptionalInt.of(target);
     }
 }

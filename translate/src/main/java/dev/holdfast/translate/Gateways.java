@@ -35,8 +35,8 @@ final class Gateways {
 
     static List<GatewayListener> listeners(
             ResourceSet set, Grants grants, Policies client, TranslateOptions options, List<Problem> problems) {
-        Gateways pass = new Gateways(
-                new Certificates(set, grants, problems), client, new Exposure(set, options), problems);
+        Gateways pass =
+                new Gateways(new Certificates(set, grants, problems), client, new Exposure(set, options), problems);
         List<GatewayListener> out = new ArrayList<>();
         for (Resource gateway : set.kind("Gateway")) {
             if (pass.ours(set, gateway)) {

@@ -44,6 +44,7 @@ public final class Translator {
                 .toList();
         RouteKinds.check(set, problems);
         TlsOverlaps.check(listeners, problems);
+        BackendTlsConflicts.check(set, problems);
 
         Map<String, Cluster> clusters = new TreeMap<>();
         Function<Map<String, Cluster>, Rules> into = made -> new Rules(

@@ -97,8 +97,7 @@ public final class XdsPlane implements PlanSink {
                 : "Apply it when few streams are open; docs/planes.md lists what Envoy can change without.";
         return replaced.origin()
                 .map(o -> Problem.at(o, ProblemCode.STREAMS_CUT, Severity.WARNING, message, fix))
-                .orElseGet(() ->
-                        Problem.of(ProblemCode.STREAMS_CUT, Severity.WARNING, Optional.empty(), message, fix));
+                .orElseGet(() -> Problem.of(ProblemCode.STREAMS_CUT, Severity.WARNING, Optional.empty(), message, fix));
     }
 
     /** The port that is bound. */

@@ -125,7 +125,8 @@ final class RunCommand implements Callable<Integer> {
             }
             return Optional.empty();
         }
-        if (!expose.isEmpty() && !List.of("LoadBalancer", "NodePort", "ClusterIP").contains(expose)) {
+        if (!expose.isEmpty()
+                && !List.of("LoadBalancer", "NodePort", "ClusterIP").contains(expose)) {
             throw new ParameterException(
                     spec.commandLine(), "--expose " + expose + " is none of LoadBalancer, NodePort and ClusterIP");
         }

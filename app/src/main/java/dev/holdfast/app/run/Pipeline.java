@@ -224,7 +224,8 @@ public final class Pipeline implements AutoCloseable {
             List<Listener> kept = before.listeners().stream()
                     .filter(l -> applied.problems().stream()
                             .noneMatch(p -> p.isError()
-                                    && p.resource().equals(Optional.of(l.origin().resource()))
+                                    && p.resource()
+                                            .equals(Optional.of(l.origin().resource()))
                                     && p.fieldPath().startsWith(l.origin().fieldPath())))
                     .toList();
             if (applied.accepted() || kept.size() == before.listeners().size()) {

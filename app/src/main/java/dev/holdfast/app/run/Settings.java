@@ -40,10 +40,7 @@ public record Settings(
      * @param health where a kubelet may ask, empty for nowhere
      */
     public record ClusterSettings(
-            boolean takeEnvoyGateway,
-            String expose,
-            Map<String, String> selector,
-            Optional<InetSocketAddress> health) {
+            boolean takeEnvoyGateway, String expose, Map<String, String> selector, Optional<InetSocketAddress> health) {
         public ClusterSettings {
             selector = Map.copyOf(selector);
         }

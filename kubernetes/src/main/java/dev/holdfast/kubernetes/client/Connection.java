@@ -22,8 +22,7 @@ public final class Connection {
                 || System.getenv("KUBECONFIG") != null
                 || Files.exists(Path.of(System.getProperty("user.home"), ".kube", "config"));
         if (!named) {
-            throw new IOException(
-                    "no cluster is named: set KUBECONFIG, or run in a Pod with a service account");
+            throw new IOException("no cluster is named: set KUBECONFIG, or run in a Pod with a service account");
         }
         Config config = new ConfigBuilder(found)
                 .withRequestTimeout(20_000)

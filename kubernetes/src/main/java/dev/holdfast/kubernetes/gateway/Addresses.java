@@ -57,16 +57,16 @@ final class Addresses {
         Map<?, ?> metadata = (Map<?, ?>) java.util.Objects.requireNonNull(map.get("metadata"));
         for (Map.Entry<?, ?> entry : spec.entrySet()) {
             if (!entry.getKey().equals("ports")
-                    && !entry.getValue().equals(service.get("spec", entry.getKey().toString()))) {
+                    && !entry.getValue()
+                            .equals(service.get("spec", entry.getKey().toString()))) {
                 return false;
             }
         }
         Map<Integer, Integer> ports = new TreeMap<>();
         for (Object port : (List<?>) java.util.Objects.requireNonNull(spec.get("ports"))) {
             Map<?, ?> p = (Map<?, ?>) port;
-            ports.put(
-                    (Integer) java.util.Objects.requireNonNull(p.get("port")),
-                    (Integer) java.util.Objects.requireNonNull(p.get("targetPort")));
+            ports.put((Integer) java.util.Objects.requireNonNull(p.get("port")), (Integer)
+                    java.util.Objects.requireNonNull(p.get("targetPort")));
         }
         return ports.equals(ports(service))
                 && contains(service.getMetadata().getLabels(), metadata.get("labels"))
@@ -76,6 +76,7 @@ final class Addresses {
     private static boolean contains(@Nullable Map<String, String> there, @Nullable Object wanted) {
         return wanted instanceof Map<?, ?> map
                 && there != null
-                && map.entrySet().stream().allMatch(e -> e.getValue().equals(there.get(e.getKey().toString())));
+                && map.entrySet().stream()
+                        .allMatch(e -> e.getValue().equals(there.get(e.getKey().toString())));
     }
 }

@@ -88,8 +88,7 @@ public final class Exposer {
     }
 
     /** Gateway to its ports, each with the port to bind. */
-    private Map<String, Map<Integer, Integer>> allocate(
-            ResourceSet set, Map<String, GenericKubernetesResource> there) {
+    private Map<String, Map<Integer, Integer>> allocate(ResourceSet set, Map<String, GenericKubernetesResource> there) {
         Map<String, Map<Integer, Integer>> known = new HashMap<>();
         Set<Integer> used = new TreeSet<>();
         there.forEach((gateway, service) -> {
@@ -151,8 +150,7 @@ public final class Exposer {
         try {
             client.genericKubernetesResources(Kind.SERVICE.context("v1"))
                     .inNamespace(exposure.namespace())
-                    .resource(client.getKubernetesSerialization()
-                            .convertValue(wanted, GenericKubernetesResource.class))
+                    .resource(client.getKubernetesSerialization().convertValue(wanted, GenericKubernetesResource.class))
                     .fieldManager(MANAGER)
                     .forceConflicts()
                     .serverSideApply();
@@ -167,13 +165,13 @@ public final class Exposer {
     }
 
     private Map<String, Object> service(Resource gateway, String name, Map<Integer, Integer> ports) {
-        Map<String, String> labels = new TreeMap<>(
-                gateway.spec().at("infrastructure.labels").texts());
+        Map<String, String> labels =
+                new TreeMap<>(gateway.spec().at("infrastructure.labels").texts());
         labels.put("app.kubernetes.io/managed-by", "holdfast");
         labels.put("gateway.networking.k8s.io/gateway-name", label(gateway.ref().name()));
         labels.put("holdfast.dev/gateway-namespace", label(gateway.ref().namespace()));
-        Map<String, String> annotations = new TreeMap<>(
-                gateway.spec().at("infrastructure.annotations").texts());
+        Map<String, String> annotations =
+                new TreeMap<>(gateway.spec().at("infrastructure.annotations").texts());
         annotations.put(GATEWAY, name);
         Map<String, Object> metadata = new LinkedHashMap<>();
         metadata.put("name", name(name));
@@ -181,8 +179,8 @@ public final class Exposer {
         metadata.put("labels", labels);
         metadata.put("annotations", annotations);
         List<Object> entries = new ArrayList<>();
-        ports.forEach((port, target) -> entries.add(
-                Map.of("name", "p" + port, "port", port, "targetPort", target, "protocol", "TCP")));
+        ports.forEach((port, target) ->
+                entries.add(Map.of("name", "p" + port, "port", port, "targetPort", target, "protocol", "TCP")));
         Map<String, Object> spec = new LinkedHashMap<>();
         spec.put("type", exposure.type());
         spec.put("selector", exposure.selector());

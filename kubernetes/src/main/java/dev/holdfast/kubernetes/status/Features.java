@@ -5,8 +5,12 @@ import java.util.List;
 /** The Gateway API's features that we say we support (GatewayClass.status.supportedFeatures), each held by the conformance suite. */
 final class Features {
     static final List<String> SUPPORTED = List.of(
+            "BackendTLSPolicy",
             "GRPCRoute",
             "Gateway",
+            "GatewayAddressEmpty",
+            "GatewayHTTPListenerIsolation",
+            "GatewayHTTPSListenerDetectMisdirectedRequests",
             "GatewayPort8080",
             "HTTPRoute",
             "HTTPRoute303RedirectStatusCode",
@@ -14,7 +18,10 @@ final class Features {
             "HTTPRoute308RedirectStatusCode",
             "HTTPRouteBackendProtocolH2C",
             "HTTPRouteBackendProtocolWebSocket",
+            "HTTPRouteBackendRequestHeaderModification",
             "HTTPRouteBackendTimeout",
+            "HTTPRouteBackendURLRewrite",
+            "HTTPRouteDestinationPortMatching",
             "HTTPRouteHostRewrite",
             "HTTPRouteMethodMatching",
             "HTTPRouteNamedRouteRule",

@@ -77,8 +77,7 @@ public final class StatusWriter {
         }
         long generation = read.get().fields().at("metadata.generation").number(0);
         Object before = current.get().getAdditionalProperties().get("status");
-        Map<String, Object> status =
-                wanted.of(outcome, new Conditions(generation, now), before, addresses.apply(ref));
+        Map<String, Object> status = wanted.of(outcome, new Conditions(generation, now), before, addresses.apply(ref));
         if (stands(outcome, status, before)) {
             return true;
         }
@@ -122,7 +121,9 @@ public final class StatusWriter {
         GenericKubernetesResource item =
                 client.getKubernetesSerialization().convertValue(patch, GenericKubernetesResource.class);
         var all = client.genericKubernetesResources(kind.context(version));
-        (kind.namespaced() ? all.inNamespace(current.getMetadata().getNamespace()).resource(item) : all.resource(item))
+        (kind.namespaced()
+                        ? all.inNamespace(current.getMetadata().getNamespace()).resource(item)
+                        : all.resource(item))
                 .subresource("status")
                 .patch(how, item);
     }
@@ -140,8 +141,7 @@ public final class StatusWriter {
                         && Json.same(
                                 status.getOrDefault("addresses", List.of()), was.getOrDefault("addresses", List.of()))
                         && listeners(status.get("listeners"), was.get("listeners"));
-            case Outcome.OfRoute route ->
-                Json.same(status.get("parents"), was.getOrDefault("parents", List.of()));
+            case Outcome.OfRoute route -> Json.same(status.get("parents"), was.getOrDefault("parents", List.of()));
             case Outcome.OfPolicy policy ->
                 Json.same(status.get("ancestors"), was.getOrDefault("ancestors", List.of()));
         };
@@ -157,13 +157,15 @@ public final class StatusWriter {
 
     private static boolean listeners(@Nullable Object wanted, @Nullable Object was) {
         return Json.list(wanted).size() == Json.list(was).size()
-                && Json.list(wanted).stream().map(Json::map).allMatch(l -> Json.entry(
-                                was, "name", String.valueOf(l.get("name")))
-                        .map(b -> Json.same(l.get("supportedKinds"), b.get("supportedKinds"))
-                                && Json.same(l.get("attachedRoutes"), b.get("attachedRoutes"))
-                                && Json.list(l.get("conditions")).size()
-                                        == Json.list(b.get("conditions")).size()
-                                && conditions(l.get("conditions"), b.get("conditions")))
-                        .orElse(false));
+                && Json.list(wanted).stream()
+                        .map(Json::map)
+                        .allMatch(l -> Json.entry(was, "name", String.valueOf(l.get("name")))
+                                .map(b -> Json.same(l.get("supportedKinds"), b.get("supportedKinds"))
+                                        && Json.same(l.get("attachedRoutes"), b.get("attachedRoutes"))
+                                        && Json.list(l.get("conditions")).size()
+                                                == Json.list(b.get("conditions"))
+                                                        .size()
+                                        && conditions(l.get("conditions"), b.get("conditions")))
+                                .orElse(false));
     }
 }

@@ -37,7 +37,8 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
             }
             case Outcome.OfGateway gateway -> gateway(gateway, conditions, before, addresses, status);
             case Outcome.OfRoute route ->
-                status.put("parents", shared("parentRef", route.parents(), conditions, before, "parents", MOST_PARENTS));
+                status.put(
+                        "parents", shared("parentRef", route.parents(), conditions, before, "parents", MOST_PARENTS));
             case Outcome.OfPolicy policy ->
                 status.put(
                         "ancestors",
@@ -55,9 +56,7 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
         boolean isGateway = gateway.resource().kind().equals("Gateway");
         boolean waits = isGateway && exposed && addresses.isEmpty();
         if (isGateway) {
-            status.put(
-                    "addresses",
-                    addresses.stream().map(Wanted::address).toList());
+            status.put("addresses", addresses.stream().map(Wanted::address).toList());
         }
         List<Condition> own = new ArrayList<>();
         for (Condition condition : gateway.conditions()) {
@@ -84,7 +83,8 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
             Object was = Json.entry(Json.at(before, "listeners"), "name", listener.name())
                     .map(l -> l.get("conditions"))
                     .orElse(null);
-            String name = gateway.resource().namespace() + "/" + gateway.resource().name() + "/" + listener.name();
+            String name =
+                    gateway.resource().namespace() + "/" + gateway.resource().name() + "/" + listener.name();
             out.put("conditions", conditions.of(bound(listener, gateway.resource(), name), was));
             listeners.add(out);
         }

@@ -199,7 +199,9 @@ public final class KubernetesSource implements AutoCloseable {
         try {
             sink.accept(new ReadResult(read.resources(), problems, false));
         } catch (RuntimeException defect) {
-            LOG.atError().setCause(defect).log("a reading of the cluster could not be carried out; the last one serves");
+            LOG.atError()
+                    .setCause(defect)
+                    .log("a reading of the cluster could not be carried out; the last one serves");
         }
     }
 

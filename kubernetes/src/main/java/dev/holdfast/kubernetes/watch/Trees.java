@@ -52,8 +52,7 @@ final class Trees {
             out.put("creationTimestamp", text(meta.getCreationTimestamp()));
         }
         if (meta.getGeneration() != null) {
-            out.put(
-                    "generation", new Node.Scalar(NOWHERE, meta.getGeneration().toString(), Node.Type.INTEGER));
+            out.put("generation", new Node.Scalar(NOWHERE, meta.getGeneration().toString(), Node.Type.INTEGER));
         }
         return new Node.Mapping(NOWHERE, out);
     }
@@ -76,8 +75,7 @@ final class Trees {
                 yield new Node.Sequence(NOWHERE, items);
             }
             case Boolean flag -> new Node.Scalar(NOWHERE, flag.toString(), Node.Type.BOOLEAN);
-            case Double d ->
-                new Node.Scalar(NOWHERE, BigDecimal.valueOf(d).toPlainString(), Node.Type.NUMBER);
+            case Double d -> new Node.Scalar(NOWHERE, BigDecimal.valueOf(d).toPlainString(), Node.Type.NUMBER);
             case Number number -> new Node.Scalar(NOWHERE, number.toString(), Node.Type.INTEGER);
             default -> text(value.toString());
         };

@@ -16,7 +16,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -257,8 +256,8 @@ final class Schema {
         }
 
         private void add(ProblemCode code, Node node, String path, String message, String fix) {
-            problems.add(Problem.at(
-                    new Origin(ref, path, node.position().known()), code, Severity.ERROR, message, fix));
+            problems.add(
+                    Problem.at(new Origin(ref, path, node.position().known()), code, Severity.ERROR, message, fix));
         }
 
         private static String describe(Node node) {

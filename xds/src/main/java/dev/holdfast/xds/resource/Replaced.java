@@ -65,11 +65,7 @@ public record Replaced(
                 .flatMap(r -> clusters(r.action()))
                 .collect(Collectors.toCollection(TreeSet::new));
         return new Replaced(
-                name,
-                chain,
-                removed,
-                clusters,
-                listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin));
+                name, chain, removed, clusters, listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin));
     }
 
     private static Stream<String> clusters(Route.Action action) {

@@ -195,8 +195,10 @@ final class NodeStream {
             subscription.error = error;
             // Whatever of it was taken in is not known: it goes out again with the next plan.
             pending.versions().keySet().forEach(subscription.known::remove);
-            subscription.refusedNames =
-                    pending.versions().keySet().stream().sorted().limit(NAMES_SHOWN).toList();
+            subscription.refusedNames = pending.versions().keySet().stream()
+                    .sorted()
+                    .limit(NAMES_SHOWN)
+                    .toList();
             subscription.refusedAt = fleet.refused(this, type, pending, error);
         }
     }
@@ -274,9 +276,8 @@ final class NodeStream {
             to.dirty = false;
             return;
         }
-        boolean follows = type == ResourceType.LISTENER
-                || type == ResourceType.ROUTE
-                || type == ResourceType.VIRTUAL_HOST;
+        boolean follows =
+                type == ResourceType.LISTENER || type == ResourceType.ROUTE || type == ResourceType.VIRTUAL_HOST;
         if (follows && to.answered && !clustersReady()) {
             return;
         }
