@@ -1,6 +1,7 @@
 package dev.holdfast.translate;
 
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.VirtualHost;
@@ -42,6 +43,7 @@ public final class Translator {
         List<Overrides.Remark> remarks = policies.stream()
                 .flatMap(p -> Overrides.of(p, listeners, attachments, problems).stream())
                 .toList();
+        Deprecations.check(set, problems);
         RouteKinds.check(set, problems);
         TlsOverlaps.check(listeners, problems);
         BackendTlsConflicts.check(set, problems);
@@ -59,9 +61,16 @@ public final class Translator {
         // What is wrong with a route is told as well where its listener does not serve.
         Rules unserved = into.apply(new TreeMap<>());
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
+        Map<GatewayListener, List<Attachment>> connections = new LinkedHashMap<>();
         for (Attachment attachment : attachments) {
             if (!attachment.listener().serves()) {
                 unserved.of(attachment);
+                continue;
+            }
+            if (!attachment.listener().protocol().http()) {
+                connections
+                        .computeIfAbsent(attachment.listener(), l -> new ArrayList<>())
+                        .add(attachment);
                 continue;
             }
             List<Rules.Entry> entries = rules.of(attachment);
@@ -70,13 +79,21 @@ public final class Translator {
                 byHost.computeIfAbsent(hostname, h -> new ArrayList<>()).addAll(entries);
             }
         }
-        List<Listener> served = listeners.stream()
-                .filter(GatewayListener::serves)
+        L4Rules l4 = new L4Rules(rules, problems);
+        List<GatewayListener> bound =
+                listeners.stream().filter(GatewayListener::serves).toList();
+        List<Listener> served = bound.stream()
+                .filter(l -> l.protocol().http())
                 .map(l -> l.listener(virtualHosts(hosts.getOrDefault(l, Map.of()))))
+                .toList();
+        List<L4Listener> relayed = bound.stream()
+                .filter(l -> !l.protocol().http())
+                .map(l -> l.l4(l4.of(l, connections.getOrDefault(l, List.of()))))
                 .toList();
         List<Problem> found = problems.stream().distinct().toList();
         return new Plan(
                 served,
+                relayed,
                 clusters,
                 found,
                 Outcomes.of(

@@ -175,7 +175,7 @@ public final class Pipeline implements AutoCloseable {
         Cluster in = cluster;
         // In a cluster one user's mistake is not another's: what is right serves, the rest is told in status.
         boolean wrong = in == null && found.stream().anyMatch(Problem::isError);
-        if (in == null && next.listeners().isEmpty() && !wrong) {
+        if (in == null && next.listeners().isEmpty() && next.l4().isEmpty() && !wrong) {
             found.add(nothingToServe());
             wrong = first;
         }
@@ -201,7 +201,7 @@ public final class Pipeline implements AutoCloseable {
         }
         plan = next;
         asked = next;
-        String summary = count(next.listeners().size(), "listener") + ", "
+        String summary = count(next.listeners().size() + next.l4().size(), "listener") + ", "
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
         remember(true, applied.drainedStreams(), summary);
@@ -232,7 +232,7 @@ public final class Pipeline implements AutoCloseable {
                 return new Applied(
                         applied.accepted(), applied.boundPorts(), applied.drainedStreams(), List.copyOf(refused));
             }
-            rest = new Plan(kept, whole.clusters(), whole.problems(), whole.outcomes());
+            rest = whole.serving(kept);
         }
     }
 
@@ -254,7 +254,7 @@ public final class Pipeline implements AutoCloseable {
                 Severity.WARNING,
                 Optional.empty(),
                 "the manifests hold no Gateway with a listener that can be bound, so there is nothing to serve",
-                "Add a Gateway with an HTTP or HTTPS listener.");
+                "Add a Gateway with a listener.");
     }
 
     private void refuse(boolean first, int exit, long start, List<Problem> why) {
