@@ -36,7 +36,7 @@ public final class Field {
 
     /** The whole of a resource. */
     static Field of(ResourceRef resource, Node root) {
-        return new Field(resource, null, "", root, Optional.of(root.position()));
+        return new Field(resource, null, "", root, root.position().known());
     }
 
     /** A place that holds nothing, for where a whole policy is absent. */
@@ -136,7 +136,7 @@ public final class Field {
 
     private Optional<SourcePosition> position() {
         if (node != null) {
-            return Optional.of(node.position());
+            return node.position().known();
         }
         return above == null ? otherwise : above.position();
     }

@@ -3,7 +3,6 @@ package dev.holdfast.resource;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** One manifest whose kind we know; its tree has been checked against the schema. Never prints its values. */
@@ -31,7 +30,7 @@ public record Resource(ResourceRef ref, Node.Mapping root) {
     }
 
     public Origin origin() {
-        return new Origin(ref, "", Optional.of(root.position()));
+        return new Origin(ref, "", root.position().known());
     }
 
     /** Of the name alone, which tells almost all apart, and costs nothing. */

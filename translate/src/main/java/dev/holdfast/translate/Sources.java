@@ -99,7 +99,7 @@ public final class Sources {
             }
             case Node.Scalar scalar ->
                 out.add(new Value(
-                        path, scalar.text(), new Origin(owner, "spec." + path, Optional.of(scalar.position()))));
+                        path, scalar.text(), new Origin(owner, "spec." + path, scalar.position().known())));
         }
     }
 }

@@ -9,6 +9,7 @@ import dev.holdfast.resource.Node;
 import dev.holdfast.resource.Resource;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -41,6 +42,12 @@ final class ManifestFile {
     static ManifestFile of(String file, String text) {
         ManifestFile made = new ManifestFile(false);
         YamlTree.parse(file, text, made.problems).forEach(made::add);
+        return made;
+    }
+
+    static ManifestFile of(Collection<Node.Mapping> trees) {
+        ManifestFile made = new ManifestFile(false);
+        trees.forEach(made::add);
         return made;
     }
 
@@ -91,7 +98,7 @@ final class ManifestFile {
             documents.add(Document.wrong(Problem.of(
                     ProblemCode.UNKNOWN_KIND,
                     Severity.INFO,
-                    Optional.of(node.position()),
+                    node.position().known(),
                     "the kind " + kind + " (" + apiVersion + ") is not one we read; it is left alone",
                     "")));
             return;
@@ -117,8 +124,7 @@ final class ManifestFile {
     }
 
     private void problem(Node node, ProblemCode code, String message, String fix) {
-        documents.add(
-                Document.wrong(Problem.of(code, Severity.ERROR, Optional.of(node.position()), message, fix)));
+        documents.add(Document.wrong(Problem.of(code, Severity.ERROR, node.position().known(), message, fix)));
     }
 
     private static String scalar(Node.Mapping map, String name) {

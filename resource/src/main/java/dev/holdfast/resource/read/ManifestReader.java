@@ -5,6 +5,7 @@ import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.problem.SourcePosition;
+import dev.holdfast.resource.Node;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.io.IOException;
@@ -16,10 +17,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
@@ -44,6 +45,11 @@ public final class ManifestReader {
 
     public static ReadResult readText(String file, String yaml) {
         return joined(List.of(ManifestFile.of(file, yaml)));
+    }
+
+    /** Objects of a cluster, as trees that stand in no file. */
+    public static ReadResult readTrees(Collection<Node.Mapping> trees) {
+        return joined(List.of(ManifestFile.of(trees)));
     }
 
     /** Reads {@code paths}; what has not changed since the last time is taken from there. Not for two threads at once. */
@@ -124,7 +130,7 @@ public final class ManifestReader {
                     problems.add(Problem.of(
                             ProblemCode.DUPLICATE,
                             Severity.ERROR,
-                            Optional.of(position),
+                            position.known(),
                             resource.ref() + " stands already at " + before,
                             "Rename or remove one."));
                 }

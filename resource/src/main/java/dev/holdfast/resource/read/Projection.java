@@ -17,7 +17,8 @@ import java.util.regex.Pattern;
 final class Projection {
     private static final Pattern TEXT = Pattern.compile("'(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\"");
     private static final Pattern NAME = Pattern.compile("\\.\\s*(\\w+)");
-    private static final Pattern VARIABLE = Pattern.compile("\\.(?:all|exists|exists_one|filter|map)\\(\\s*(\\w+)\\s*,");
+    private static final Pattern VARIABLE =
+            Pattern.compile("\\.(?:all|exists|exists_one|filter|map)\\(\\s*(\\w+)\\s*,");
     private static final Projection WHOLE = new Projection(Set.of());
 
     private final Set<String> names;
@@ -34,7 +35,9 @@ final class Projection {
             variables.add(variable.group(1));
         }
         String declared = VARIABLE.matcher(code).replaceAll(".each(");
-        Matcher bare = Pattern.compile("(?<![\\w.])(" + String.join("|", variables) + ")(?![\\w])(?!\\s*\\.|\\[\\d+]\\.)").matcher(declared);
+        Matcher bare = Pattern.compile(
+                        "(?<![\\w.])(" + String.join("|", variables) + ")(?![\\w])(?!\\s*\\.|\\[\\d+]\\.)")
+                .matcher(declared);
         if (bare.find() || declared.contains("['']") || declared.contains("+ [")) {
             return WHOLE;
         }

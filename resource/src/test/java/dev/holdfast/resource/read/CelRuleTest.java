@@ -84,14 +84,17 @@ final class CelRuleTest {
         }
     }
 
-    private static Object value(Random random, CelRule rule, String of, List<String> names, Set<String> lists, int depth) {
+    private static Object value(
+            Random random, CelRule rule, String of, List<String> names, Set<String> lists, int depth) {
         if (depth > 0 && lists.contains(of)) {
             return List.of(
                     value(random, rule, "", names, lists, depth - 1), value(random, rule, "", names, lists, depth - 1));
         }
         boolean inner = of.isEmpty() || of.equals("self") || inner(of, rule);
         if (depth == 0 || !inner || random.nextInt(5) == 0) {
-            return lists.contains(of) ? List.of() : List.of("x", "a", 1L, 0L, true).get(random.nextInt(5));
+            return lists.contains(of)
+                    ? List.of()
+                    : List.of("x", "a", 1L, 0L, true).get(random.nextInt(5));
         }
         Map<String, Object> out = new LinkedHashMap<>();
         for (String name : names) {
@@ -104,7 +107,9 @@ final class CelRuleTest {
 
     /** Whether the rule looks into the field; one that it only compares is a text, a number or a truth. */
     private static boolean inner(String name, CelRule rule) {
-        return Pattern.compile("\\b" + name + "\\.\\w+\\b(?!\\()").matcher(rule.expression()).find();
+        return Pattern.compile("\\b" + name + "\\.\\w+\\b(?!\\()")
+                .matcher(rule.expression())
+                .find();
     }
 
     @Test
