@@ -68,7 +68,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
     public DataPlane(MeterRegistry registry, AccessLog log, int eventLoops) {
         this.metrics = new Metrics(registry);
         this.log = log;
-        this.streams = new LiveStreams();
+        this.streams = new LiveStreams(metrics);
         this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
     }
 

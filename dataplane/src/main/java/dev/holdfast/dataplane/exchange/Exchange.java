@@ -187,6 +187,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             return;
         }
         requestSlot = true;
+        if (original.upgrade() != null && !takeStreamSlot(chosen)) {
+            return;
+        }
         HttpHeaders headers = original.headers();
         HeaderRules.stripHopByHop(headers);
         HeaderRules.forwarded(headers, downstream.connection());
@@ -278,6 +281,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         LongStream established = stream;
         if (established != null) {
             requestEnded |= end;
+            if (held != null && !held.isEmpty()) {
+                hold(data);
+                endHeld |= end;
+                return;
+            }
             established.fromClient(data, end);
             return;
         }
@@ -285,9 +293,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         requestBodyStarted = true;
         requestEnded |= end;
         Upstream to = upstream;
-        if (to == null) {
+        if (to == null || original.upgrade() != null) {
+            // What a client sends before its 101 has come waits for it, and nothing more is read.
             hold(data);
             endHeld |= end;
+            downstream.reading(original.upgrade() == null);
             return;
         }
         to.data(data, end);
@@ -357,6 +367,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (from != null && !finished && downstream.writable()) {
             from.reading(true);
         }
+        LongStream established = stream;
+        if (established != null && !finished && downstream.writable()) {
+            established.downstreamWritable();
+        }
     }
 
     private Deadlines.@Nullable Entry within(Duration time, ProxyFailure failure) {
@@ -383,6 +397,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             return;
         }
         upstream = ready;
+        if (forwarded.upgrade() != null) {
+            ready.request(forwarded, true);
+            ready.flush();
+            downstream.reading(held == null);
+            return;
+        }
         Deque<Object> parts = held;
         boolean bodyless = requestEnded && parts == null;
         ready.request(forwarded, bodyless);
@@ -433,14 +453,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (head.status() == 101) {
             String upgrade = forwarded.upgrade();
             String kind = upgrade == null ? "tunnel" : upgrade;
-            if (!established(kind, false)) {
+            if (!established(kind, headers)) {
                 return;
             }
         } else {
             String kind = end ? "" : streamKind(headers);
-            boolean plain = !headers.contains(HttpHeaderNames.CONTENT_ENCODING)
-                    && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
-            if (!kind.isEmpty() && (!takeSlots() || !established(kind, plain))) {
+            if (!kind.isEmpty() && (!takeSlots() || !established(kind, headers))) {
                 return;
             }
             if (original.upgrade() != null) {
@@ -455,14 +473,28 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
     }
 
-    private static String streamKind(HttpHeaders headers) {
+    /** Of what goes on for ever: an answer that tells its length, or has no body, does not. */
+    private String streamKind(HttpHeaders headers) {
+        if (headers.contains(HttpHeaderNames.CONTENT_LENGTH) || original.method().equals("HEAD") || status == 204) {
+            return "";
+        }
         String type = headers.get(HttpHeaderNames.CONTENT_TYPE, "");
         return type.startsWith("text/event-stream") ? "sse" : type.startsWith("application/grpc") ? "grpc" : "";
     }
 
-    /** Of the limits of the route's StreamPolicy; answers where one of them is full. */
+    /** Of the cluster's streams; answers where they are full. An upgrade asks before it troubles the backend. */
+    private boolean takeStreamSlot(ClusterState of) {
+        if (!streamSlot && !of.tryStream()) {
+            refuse(ProxyFailure.STREAM_LIMIT);
+            return false;
+        }
+        streamSlot = true;
+        return true;
+    }
+
+    /** Of the listener, and of the limits of the route's StreamPolicy; answers where one of them is full. */
     private boolean takeSlots() {
-        if (rules.limits() == StreamRules.Limits.NONE || !slots.isEmpty()) {
+        if (!slots.isEmpty()) {
             return true;
         }
         Budgets.Taken taken = gateway.streams()
@@ -487,16 +519,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     }
 
     /** From here on a stream: out of the requests' budget, into the streams' own; no request timeout any more. */
-    private boolean established(String kind, boolean plainEvents) {
-        ClusterState of = cluster;
-        if (of == null || !of.tryStream()) {
-            refuse(ProxyFailure.STREAM_LIMIT);
+    private boolean established(String kind, HttpHeaders headers) {
+        ClusterState of = java.util.Objects.requireNonNull(cluster);
+        if (!takeStreamSlot(of)) {
             return false;
         }
-        streamSlot = true;
         if (requestSlot && !of.config().streamsInBreaker()) {
             of.releaseRequest();
             requestSlot = false;
+            java.util.Objects.requireNonNull(upstream).leaveBreaker();
         }
         cancelRequestTimers();
         streamId = gateway.streams().nextId();
@@ -504,8 +535,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 new LongStream.Terms(kind, listenerName, routeName, routeId, rules, idleTimeout, maxDuration, slots);
         LongStream made = switch (kind) {
             case "websocket" -> new WebSocketStream(this, terms);
-            case "sse" -> new EventStream(this, terms, plainEvents);
-            case "grpc" -> new GrpcStream(this, terms);
+            case "sse" -> new EventStream(this, terms, !headers.contains(HttpHeaderNames.CONTENT_ENCODING));
+            case "grpc" ->
+                new GrpcStream(this, terms, GrpcStream.Form.of(headers.get(HttpHeaderNames.CONTENT_TYPE, "")));
             default -> new Tunnel(this, terms);
         };
         stream = made;
@@ -515,7 +547,25 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             gateway.log().line(line("stream_open"));
         }
         made.open();
+        if (held != null) {
+            // Once the backend's side has changed to frames.
+            loop().execute(this::passHeldOn);
+        }
         return true;
+    }
+
+    private void passHeldOn() {
+        LongStream to = stream;
+        Deque<Object> parts = held;
+        while (to != null && parts != null && !finished && !parts.isEmpty()) {
+            if (parts.poll() instanceof ByteBuf data) {
+                to.fromClient(data, endHeld && parts.isEmpty());
+            }
+        }
+        if (to != null && !finished) {
+            requestFlush();
+            to.upstreamWritable();
+        }
     }
 
     @Override
@@ -578,6 +628,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 return;
             }
             fail(failure);
+            return;
+        }
+        if (stream != null && !stream.backendGone()) {
             return;
         }
         downstream.abort();
@@ -673,6 +726,13 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             line.put("duration_ms", System.currentTimeMillis() - startedMillis);
             line.put("bytes_from_client", bytesFromClient + (established == null ? 0 : established.bytesFromClient()));
             line.put("bytes_to_client", bytesToClient + (established == null ? 0 : established.bytesToClient()));
+            if (established != null) {
+                line.put("messages_from_client", established.messagesFromClient());
+                line.put("messages_to_client", established.messagesToClient());
+                if (established.roundTripMicros() > 0) {
+                    line.put("round_trip_us", established.roundTripMicros());
+                }
+            }
             if (!why.isEmpty()) {
                 line.put("reason", why);
             }
