@@ -8,6 +8,7 @@ import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -49,6 +50,10 @@ final class TestGateway implements AutoCloseable {
     Duration idleTimeout = Duration.ZERO;
     Duration maxStreamDuration = Duration.ZERO;
     int maxStreams;
+    boolean streamsInBreaker;
+    Cluster.CircuitBreaker breaker = Cluster.CircuitBreaker.DEFAULT;
+    StreamRules rules = StreamRules.DEFAULT;
+    Set<String> upgrades = Set.of("websocket");
     Cluster.Protocol protocol = Cluster.Protocol.AUTO;
     Optional<Cluster.UpstreamTls> upstreamTls = Optional.empty();
     Optional<Cluster.Endpoint> endpoint = Optional.empty();
@@ -66,7 +71,7 @@ final class TestGateway implements AutoCloseable {
 
     TestGateway(Script script, int loops) throws IOException {
         plane = new DataPlane(registry, AccessLog.off(), loops);
-        server = new ServerSocket(0, 100, InetAddress.getLoopbackAddress());
+        server = new ServerSocket(0, 4096, InetAddress.getLoopbackAddress());
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             bindPort = free.getLocalPort();
         }
@@ -139,9 +144,9 @@ final class TestGateway implements AutoCloseable {
                 protocol,
                 false,
                 upstreamTls,
-                Cluster.CircuitBreaker.DEFAULT,
+                breaker,
                 maxStreams,
-                false,
+                streamsInBreaker,
                 Optional.empty(),
                 Duration.ofSeconds(2),
                 Duration.ofMinutes(1),
@@ -160,8 +165,8 @@ final class TestGateway implements AutoCloseable {
                     backendTimeout,
                     idleTimeout,
                     maxStreamDuration,
-                    Set.of("websocket"),
-                    dev.holdfast.plan.StreamRules.DEFAULT,
+                    upgrades,
+                    rules,
                     ORIGIN));
         }
         Listener listener = new Listener(
