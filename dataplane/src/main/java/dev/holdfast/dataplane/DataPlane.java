@@ -1,8 +1,13 @@
 package dev.holdfast.dataplane;
 
 import dev.holdfast.dataplane.exchange.Gateway;
+import dev.holdfast.dataplane.filter.Calls;
+import dev.holdfast.dataplane.filter.FilterSet;
+import dev.holdfast.dataplane.filter.SideCall;
+import dev.holdfast.dataplane.filter.Surroundings;
 import dev.holdfast.dataplane.listener.Acceptor;
 import dev.holdfast.dataplane.listener.TlsContexts;
+import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.observe.Metrics;
@@ -25,6 +30,7 @@ import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
@@ -40,13 +46,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
  * The embedded data plane. A new plan is made whole beside the old one and published by one reference; sockets are
  * compared by port, so one that is in both plans is never touched, nor is any stream that came by it.
  */
-public final class DataPlane implements PlanSink, Streams, Gateway {
+public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings, Calls {
     private final Metrics metrics;
     private final AccessLog log;
     private final LiveStreams streams;
@@ -138,7 +145,10 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
                         .configure(c));
         Map<String, ClusterState> before = clusters;
         clusters = Map.copyOf(nextClusters);
-        snapshot = new Snapshot(plan, clusters);
+        FilterSet filtersBefore = snapshot.filterSet();
+        FilterSet filters = filtersBefore.next(plan, this);
+        snapshot = new Snapshot(plan, clusters, filters);
+        filtersBefore.closeAllBut(filters);
         bound.putAll(fresh);
         List<Integer> gone =
                 bound.keySet().stream().filter(p -> !wanted.containsKey(p)).toList();
@@ -218,6 +228,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
             bound.clear();
         }
         closing.forEach(c -> c.awaitUninterruptibly(1, TimeUnit.SECONDS));
+        snapshot.filterSet().closeAllBut(FilterSet.EMPTY);
         resolver.close();
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
     }
@@ -270,5 +281,41 @@ public final class DataPlane implements PlanSink, Streams, Gateway {
     @Override
     public void connect(EventLoop loop, ClusterState cluster, RequestHead head, boolean fresh, Upstream.Events events) {
         pools.computeIfAbsent(loop, l -> new Pools(l, resolver)).connect(cluster, head, fresh, events);
+    }
+
+    @Override
+    public MeterRegistry registry() {
+        return metrics.registry();
+    }
+
+    @Override
+    public Calls calls() {
+        return this;
+    }
+
+    @Override
+    public Call send(
+            EventLoop loop,
+            String cluster,
+            RequestHead head,
+            ByteBuf body,
+            Duration timeout,
+            int most,
+            Consumer<Answer> then) {
+        ClusterState to = snapshot.cluster(cluster);
+        boolean taken = to != null && to.tryRequest();
+        SideCall call = new SideCall(loop, head, body, timeout, most, then, () -> {
+            if (to != null && taken) {
+                to.releaseRequest();
+            }
+        });
+        if (to == null) {
+            call.upstreamFailed(ProxyFailure.INVALID_BACKEND);
+        } else if (!taken) {
+            call.upstreamFailed(ProxyFailure.OVERLOADED);
+        } else {
+            connect(loop, to, head, false, call);
+        }
+        return call;
     }
 }

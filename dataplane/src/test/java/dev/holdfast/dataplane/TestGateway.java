@@ -4,6 +4,7 @@ import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Http2Settings;
+import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
@@ -59,6 +60,7 @@ final class TestGateway implements AutoCloseable {
     Optional<Cluster.Endpoint> endpoint = Optional.empty();
     String cluster = "c";
     List<String> routes = List.of("d/app");
+    List<HttpFilter> httpFilters = List.of();
 
     /** One connection of the backend's: reads heads, answers bytes. */
     interface Script {
@@ -167,6 +169,7 @@ final class TestGateway implements AutoCloseable {
                     maxStreamDuration,
                     upgrades,
                     rules,
+                    httpFilters,
                     ORIGIN));
         }
         Listener listener = new Listener(

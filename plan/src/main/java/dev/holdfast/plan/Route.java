@@ -13,6 +13,7 @@ import java.util.Set;
  * @param requestTimeout whole request, zero for none; never applies to an established stream
  * @param idleTimeout of a stream, zero for none
  * @param streams how what becomes an established stream is treated
+ * @param httpFilters in the order in which they see a request; a redirect and an answer of our own pass them too
  * @param upgrades lower-case upgrade types that pass
  */
 public record Route(
@@ -27,10 +28,42 @@ public record Route(
         Duration maxStreamDuration,
         Set<String> upgrades,
         StreamRules streams,
+        List<HttpFilter> httpFilters,
         Origin origin) {
     public Route {
         filters = List.copyOf(filters);
+        httpFilters = List.copyOf(httpFilters);
         upgrades = Set.copyOf(upgrades);
+    }
+
+    /** Without HTTP filters. */
+    public Route(
+            String id,
+            String route,
+            Match match,
+            Action action,
+            List<Filter> filters,
+            Duration requestTimeout,
+            Duration backendRequestTimeout,
+            Duration idleTimeout,
+            Duration maxStreamDuration,
+            Set<String> upgrades,
+            StreamRules streams,
+            Origin origin) {
+        this(
+                id,
+                route,
+                match,
+                action,
+                filters,
+                requestTimeout,
+                backendRequestTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                upgrades,
+                streams,
+                List.of(),
+                origin);
     }
 
     /** All conditions hold together; {@code method} empty means any. */

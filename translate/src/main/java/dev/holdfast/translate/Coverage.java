@@ -80,6 +80,7 @@ final class Coverage {
                 policy(
                         "mergeType",
                         "useClientProtocol",
+                        "faultInjection",
                         "httpUpgrade[].type",
                         "tcpKeepalive",
                         "circuitBreaker: maxConnections maxPendingRequests maxParallelRequests maxRequestsPerConnection",

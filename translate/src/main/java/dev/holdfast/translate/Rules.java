@@ -116,6 +116,7 @@ record Rules(
                             policyTime(policy, "timeout.http.maxStreamDuration", Duration.ZERO)),
                     upgrades(resource, policy),
                     StreamPolicies.rules(streamPolicy),
+                    refused ? List.of() : HttpFilters.of(policy),
                     rule.origin());
             out.add(new Entry(route, resource, index, m));
         }

@@ -1,7 +1,11 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.filter.BodyStage;
+import dev.holdfast.dataplane.filter.FilterFactory;
+import dev.holdfast.dataplane.filter.LocalReply;
 import dev.holdfast.dataplane.message.Deadlines;
 import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Identity;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -23,11 +27,9 @@ import dev.holdfast.plan.match.RequestView;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
-import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.util.ReferenceCountUtil;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -61,6 +63,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private @Nullable ClusterState cluster;
     private Metrics.@Nullable RouteMeters meters;
     private @Nullable Upstream upstream;
+    private String endpoint = "";
+    private String upstreamProtocol = "";
+    private @Nullable Filtering filtering;
+    private @Nullable Pipe requestPipe;
+    private @Nullable Pipe responsePipe;
+    private @Nullable Identity identity;
     private StreamRules rules = StreamRules.DEFAULT;
     private List<Budgets.Slot> slots = List.of();
     private boolean requestSlot;
@@ -135,19 +143,33 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (!end) {
             receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
         }
+        FilterFactory[] chain = snapshot.filters(route);
+        if (chain.length == 0) {
+            act(snapshot, route, target);
+            return;
+        }
+        Filtering made = new Filtering(this, chain, snapshot, route, target);
+        filtering = made;
+        made.run();
+    }
+
+    /** Does what the route says, once its filters have let the request pass. */
+    void act(Snapshot snapshot, Route route, String target) {
         switch (route.action()) {
             case Route.Action.Redirect redirect -> {
-                HttpHeaders headers = new DefaultHttpHeaders();
-                boolean tls = connection.tls();
-                headers.set(
-                        HttpHeaderNames.LOCATION,
-                        Redirects.location(redirect, tls, original.authority(), host, target));
-                answer(redirect.statusCode(), "redirect", "", headers);
+                LocalReply reply = LocalReply.text(redirect.statusCode(), "redirect", "");
+                boolean tls = downstream.connection().tls();
+                String host = Paths.hostOf(original.authority());
+                reply.headers()
+                        .set(
+                                HttpHeaderNames.LOCATION,
+                                Redirects.location(redirect, tls, original.authority(), host, target));
+                answer(reply);
             }
             case Route.Action.Respond(int code, String why, String body) -> {
-                HttpHeaders headers = new DefaultHttpHeaders();
-                headers.set("x-holdfast-reason", why);
-                answer(code, why, body, headers);
+                LocalReply reply = LocalReply.text(code, why, body);
+                reply.headers().set("x-holdfast-reason", why);
+                answer(reply);
             }
             case Route.Action.Forward(List<Route.Destination> destinations) ->
                 forward(snapshot, route, destinations, target);
@@ -178,6 +200,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             return;
         }
         cluster = chosen;
+        // A body that came while filters waited was counted before there was a cluster.
+        meters = null;
         if (chosen.config().endpoints().isEmpty()) {
             fail(ProxyFailure.NO_ENDPOINTS);
             return;
@@ -297,11 +321,21 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             // What a client sends before its 101 has come waits for it, and nothing more is read.
             hold(data);
             endHeld |= end;
-            downstream.reading(original.upgrade() == null);
+            Filtering waiting = filtering;
+            if (original.upgrade() != null) {
+                downstream.reading(false);
+            } else if (waiting != null) {
+                waiting.held();
+            }
             return;
         }
-        to.data(data, end);
-        if (!to.writable()) {
+        Pipe pipe = requestPipe;
+        if (pipe == null) {
+            to.data(data, end);
+        } else {
+            pipe.data(data, end);
+        }
+        if (!to.writable() || (pipe != null && pipe.full())) {
             downstream.reading(false);
         }
     }
@@ -336,16 +370,36 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         if (to == null) {
             hold(trailers);
+            Filtering waiting = filtering;
+            if (waiting != null) {
+                waiting.held();
+            }
             return;
         }
-        to.trailers(trailers);
+        Pipe pipe = requestPipe;
+        if (pipe == null) {
+            to.trailers(trailers);
+        } else {
+            pipe.trailers(trailers);
+        }
     }
 
     public void requestFlush() {
         Upstream to = upstream;
-        if (to != null && !finished) {
+        Pipe pipe = requestPipe;
+        if (finished) {
+            return;
+        }
+        if (pipe != null) {
+            pipe.flush();
+        } else if (to != null) {
             to.flush();
         }
+    }
+
+    /** Whether a client that sends nothing more has gone: nobody half-closes what it only listens to (events). */
+    public boolean endsWithInput() {
+        return stream instanceof EventStream;
     }
 
     /** The client is gone, or has reset its stream. */
@@ -363,12 +417,18 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     }
 
     public void downstreamWritable() {
+        if (finished || !downstream.writable()) {
+            return;
+        }
+        Pipe pipe = responsePipe;
         Upstream from = upstream;
-        if (from != null && !finished && downstream.writable()) {
+        if (pipe != null) {
+            pipe.ready();
+        } else if (from != null) {
             from.reading(true);
         }
         LongStream established = stream;
-        if (established != null && !finished && downstream.writable()) {
+        if (established != null && !finished) {
             established.downstreamWritable();
         }
     }
@@ -397,6 +457,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             return;
         }
         upstream = ready;
+        endpoint = ready.endpoint();
+        upstreamProtocol = ready.protocol();
         if (forwarded.upgrade() != null) {
             ready.request(forwarded, true);
             ready.flush();
@@ -406,22 +468,114 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         Deque<Object> parts = held;
         boolean bodyless = requestEnded && parts == null;
         ready.request(forwarded, bodyless);
+        BodyStage.Sink to = bodySink(ready, bodyless);
         boolean ended = false;
         while (parts != null && !parts.isEmpty()) {
             Object part = parts.poll();
             if (part instanceof ByteBuf data) {
                 ended = endHeld && parts.isEmpty();
-                ready.data(data, ended);
+                to.data(data, ended);
             } else if (part instanceof HttpHeaders trailers) {
-                ready.trailers(trailers);
+                to.trailers(trailers);
                 ended = true;
             }
         }
         if (!bodyless && !ended && requestEnded) {
-            ready.data(Unpooled.EMPTY_BUFFER, true);
+            to.data(Unpooled.EMPTY_BUFFER, true);
         }
-        ready.flush();
-        downstream.reading(true);
+        to.flush();
+        downstream.reading(requestPipe == null || !requestPipe.full());
+    }
+
+    /** Where the request's body goes: to the backend, through what its filters put before it. */
+    private BodyStage.Sink bodySink(Upstream to, boolean bodyless) {
+        BodyStage.Sink backend = new BackendSink(to);
+        Filtering through = filtering;
+        if (through != null && !bodyless && original.upgrade() == null) {
+            Pipe pipe = through.requestPipe(backend);
+            requestPipe = pipe;
+            return pipe == null ? backend : pipe;
+        }
+        return backend;
+    }
+
+    private final class BackendSink implements BodyStage.Sink {
+        private final Upstream to;
+
+        BackendSink(Upstream to) {
+            this.to = to;
+        }
+
+        @Override
+        public void data(ByteBuf data, boolean end) {
+            if (finished || upstream != to) {
+                data.release();
+            } else {
+                to.data(data, end);
+            }
+        }
+
+        @Override
+        public void trailers(HttpHeaders trailers) {
+            if (!finished && upstream == to) {
+                to.trailers(trailers);
+            }
+        }
+
+        @Override
+        public void flush() {
+            if (!finished && upstream == to) {
+                to.flush();
+            }
+        }
+
+        @Override
+        public void ready() {
+            if (!finished && to.writable()) {
+                downstream.reading(true);
+            }
+        }
+    }
+
+    private final class ClientSink implements BodyStage.Sink {
+        @Override
+        public void data(ByteBuf data, boolean end) {
+            if (finished) {
+                data.release();
+                return;
+            }
+            downstream.data(data, end);
+            if (end) {
+                responseEnded = true;
+                downstream.flush();
+                finish(reason);
+            }
+        }
+
+        @Override
+        public void trailers(HttpHeaders trailers) {
+            if (!finished) {
+                responseEnded = true;
+                downstream.trailers(trailers);
+                downstream.flush();
+                finish(reason);
+            }
+        }
+
+        @Override
+        public void flush() {
+            if (!finished) {
+                downstream.flush();
+            }
+        }
+
+        @Override
+        public void ready() {
+            Upstream from = upstream;
+            if (!finished && from != null && downstream.writable()) {
+                from.reading(true);
+            }
+        }
     }
 
     @Override
@@ -450,6 +604,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 HeaderRules.apply(mutation, headers);
             }
         }
+        Filtering through = filtering;
+        if (through != null) {
+            LocalReply instead = through.response(head);
+            if (instead != null) {
+                replace(instead);
+                return;
+            }
+        }
         if (head.status() == 101) {
             String upgrade = forwarded.upgrade();
             String kind = upgrade == null ? "tunnel" : upgrade;
@@ -464,6 +626,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             if (original.upgrade() != null) {
                 // The backend's own answer passes; that it was a refusal is for the log and the metrics.
                 reason = ProxyFailure.UPGRADE_REFUSED.reason();
+            }
+            if (through != null && !end && kind.isEmpty()) {
+                responsePipe = through.responsePipe(head, new ClientSink());
             }
         }
         downstream.respond(head, end);
@@ -510,12 +675,16 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     }
 
     private void refuse(ProxyFailure failure) {
+        replace(LocalReply.of(failure));
+    }
+
+    /** Answers instead of the backend, which has begun to. */
+    private void replace(LocalReply reply) {
         if (upstream != null) {
             upstream.abort();
             upstream = null;
         }
-        responseStarted = false;
-        fail(failure);
+        send(reply);
     }
 
     /** From here on a stream: out of the requests' budget, into the streams' own; no request timeout any more. */
@@ -582,13 +751,25 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             return;
         }
         bytesToClient += data.readableBytes();
+        Pipe pipe = responsePipe;
+        Upstream from = upstream;
+        if (pipe != null) {
+            if (end) {
+                // The connection is the pool's again; what is left in the pipe ends the exchange.
+                upstream = null;
+            }
+            pipe.data(data, end);
+            if (!finished && from != null && upstream != null && (pipe.full() || !downstream.writable())) {
+                from.reading(false);
+            }
+            return;
+        }
         downstream.data(data, end);
         if (end) {
             responseEnded = true;
             finish(reason);
             return;
         }
-        Upstream from = upstream;
         if (from != null && !downstream.writable()) {
             from.reading(false);
         }
@@ -596,7 +777,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     @Override
     public void responseTrailers(HttpHeaders trailers) {
-        if (!finished) {
+        Pipe pipe = responsePipe;
+        if (!finished && pipe != null) {
+            upstream = null;
+            pipe.trailers(trailers);
+        } else if (!finished) {
             responseEnded = true;
             downstream.trailers(trailers);
             finish(reason);
@@ -605,7 +790,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     @Override
     public void responseFlush() {
-        downstream.flush();
+        Pipe pipe = responsePipe;
+        if (pipe != null && !finished) {
+            pipe.flush();
+        } else {
+            downstream.flush();
+        }
     }
 
     @Override
@@ -643,6 +833,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         LongStream established = stream;
         if (established != null) {
             established.upstreamWritable();
+        } else if (!finished && requestPipe != null) {
+            requestPipe.ready();
         } else if (!finished) {
             downstream.reading(true);
         }
@@ -656,34 +848,35 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             finish(failure.reason());
             return;
         }
-        HttpHeaders headers = new DefaultHttpHeaders();
-        headers.set("x-holdfast-reason", failure.reason());
-        if (failure.status() == 503 || failure.status() == 429) {
-            headers.set(HttpHeaderNames.RETRY_AFTER, "5");
-        }
-        if (failure == ProxyFailure.UPGRADE_VERSION) {
-            headers.set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13");
-        }
-        answer(failure.status(), failure.reason(), failure.reason() + "\n", headers);
+        answer(LocalReply.of(failure));
     }
 
-    private void answer(int code, String why, String body, HttpHeaders headers) {
+    /** An answer of the gateway's own, past the filters that have seen the request. */
+    void answer(LocalReply reply) {
+        Filtering through = filtering;
+        LocalReply instead =
+                through == null ? null : through.response(new ResponseHead(reply.status(), reply.headers()));
+        send(instead == null ? reply : instead);
+    }
+
+    private void send(LocalReply reply) {
         responseStarted = true;
         responseEnded = true;
-        status = code;
-        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-        headers.set(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
-        if (bytes.length > 0) {
-            headers.set(HttpHeaderNames.CONTENT_TYPE, "text/plain; charset=utf-8");
+        status = reply.status();
+        byte[] bytes = reply.body();
+        HttpHeaders headers = reply.headers();
+        boolean bodiless = status == 204 || status == 304;
+        if (!bodiless) {
+            headers.set(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
         }
-        boolean empty = bytes.length == 0 || original.method().equals("HEAD");
-        downstream.respond(new ResponseHead(code, headers), empty);
+        boolean empty = bodiless || bytes.length == 0 || original.method().equals("HEAD");
+        downstream.respond(new ResponseHead(status, headers), empty);
         if (!empty) {
             downstream.data(Unpooled.wrappedBuffer(bytes), true);
         }
         downstream.flush();
         downstream.reading(true);
-        finish(why);
+        finish(reply.reason());
     }
 
     private void cancelRequestTimers() {
@@ -701,6 +894,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             ReferenceCountUtil.release(left.poll());
         }
         cancelRequestTimers();
+        for (Pipe pipe : new Pipe[] {requestPipe, responsePipe}) {
+            if (pipe != null) {
+                pipe.drop();
+            }
+        }
+        if (filtering != null) {
+            filtering.ended();
+        }
         LongStream established = stream;
         if (established != null) {
             established.over();
@@ -758,10 +959,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         line.put("status", status);
         line.put("listener", listenerName);
         line.put("route", routeId);
-        Upstream to = upstream;
-        if (to != null) {
-            line.put("endpoint", to.endpoint());
-            line.put("upstream_protocol", to.protocol());
+        if (!endpoint.isEmpty()) {
+            line.put("endpoint", endpoint);
+            line.put("upstream_protocol", upstreamProtocol);
         }
         return line;
     }
@@ -781,6 +981,36 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         return downstream;
     }
 
+    RequestHead original() {
+        return original;
+    }
+
+    boolean finished() {
+        return finished;
+    }
+
+    boolean requestEnded() {
+        return requestEnded;
+    }
+
+    @Nullable
+    Deque<Object> held() {
+        return held;
+    }
+
+    String listener() {
+        return listenerName;
+    }
+
+    @Nullable
+    Identity identity() {
+        return identity;
+    }
+
+    void identify(Identity found) {
+        identity = found;
+    }
+
     @Override
     public @Nullable Upstream upstream() {
         return upstream;
@@ -796,7 +1026,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     /** What people see of the stream; from any thread. */
     @Override
     public StreamView view(LongStream.Counts counts) {
-        Upstream to = upstream;
         ClusterState of = cluster;
         int question = original.target().indexOf('?');
         return new StreamView(
@@ -808,9 +1037,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 listenerName,
                 routeName,
                 of == null ? "" : of.config().name(),
-                to == null ? "" : to.endpoint(),
+                endpoint,
                 original.http2() ? "h2" : "http/1.1",
-                to == null ? "" : to.protocol(),
+                upstreamProtocol,
                 startedMillis,
                 counts.lastActivityMillis(),
                 bytesFromClient + counts.bytesFromClient(),

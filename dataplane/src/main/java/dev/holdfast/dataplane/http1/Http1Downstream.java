@@ -302,7 +302,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
         if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
             Exchange current = exchange;
-            if (current == null || closing || event instanceof SslCloseCompletionEvent) {
+            if (current == null || closing || event instanceof SslCloseCompletionEvent || current.endsWithInput()) {
                 context.close();
             } else if (tunnel) {
                 current.requestData(Unpooled.EMPTY_BUFFER, true);

@@ -25,6 +25,8 @@ public enum ProxyFailure {
     BACKEND_TIMEOUT(504, "backend_timeout"),
     REQUEST_RECEIVE_TIMEOUT(408, "request_receive_timeout"),
     INVALID_BACKEND(500, "invalid_backend"),
+    /** The status is the one that the policy asks for. */
+    FAULT(503, "fault_injected"),
     SHUTTING_DOWN(503, "shutting_down");
 
     private final int status;

@@ -1,5 +1,7 @@
 package dev.holdfast.dataplane.route;
 
+import dev.holdfast.dataplane.filter.FilterFactory;
+import dev.holdfast.dataplane.filter.FilterSet;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
@@ -18,18 +20,20 @@ import org.jspecify.annotations.Nullable;
 
 /** One plan compiled for the request path; immutable, read once per request. */
 public final class Snapshot {
-    public static final Snapshot EMPTY = new Snapshot(Plan.EMPTY, Map.of());
+    public static final Snapshot EMPTY = new Snapshot(Plan.EMPTY, Map.of(), FilterSet.EMPTY);
 
     private final Plan plan;
     private final Map<Integer, List<ListenerTable>> ports = new HashMap<>();
     private final Map<String, ClusterState> clusters;
+    private final FilterSet filters;
     private final Set<String> attachments = new HashSet<>();
     private final Set<String> routes = new HashSet<>();
     /** Listener and route id to what is said of streams, where a policy says anything. */
     private final Map<String, Treatment> treatments = new HashMap<>();
 
-    public Snapshot(Plan plan, Map<String, ClusterState> clusters) {
+    public Snapshot(Plan plan, Map<String, ClusterState> clusters, FilterSet filters) {
         this.plan = plan;
+        this.filters = filters;
         this.clusters = Map.copyOf(clusters);
         for (Listener listener : plan.listeners()) {
             ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>())
@@ -56,6 +60,15 @@ public final class Snapshot {
 
     public Map<Integer, List<ListenerTable>> ports() {
         return ports;
+    }
+
+    /** In the order in which they see a request. */
+    public FilterFactory[] filters(Route route) {
+        return route.httpFilters().isEmpty() ? FilterSet.NONE : filters.of(route);
+    }
+
+    public FilterSet filterSet() {
+        return filters;
     }
 
     public @Nullable ClusterState cluster(String name) {

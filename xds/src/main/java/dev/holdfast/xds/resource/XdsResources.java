@@ -200,6 +200,16 @@ public final class XdsResources {
     }
 
     private static Optional<Problem> check(Route route) {
+        if (!route.httpFilters().isEmpty()) {
+            return Optional.of(warning(
+                    route.origin(),
+                    "the route's HTTP filters are not carried out on Envoy yet: "
+                            + route.httpFilters().stream()
+                                    .map(f -> f.getClass().getSimpleName())
+                                    .distinct()
+                                    .toList(),
+                    "Run these routes on the embedded plane."));
+        }
         if (!route.streams().policy().isEmpty()) {
             String origins = route.streams().origins().checked() ? ", nor the check of Origin" : "";
             return Optional.of(warning(

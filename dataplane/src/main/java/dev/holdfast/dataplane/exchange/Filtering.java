@@ -1,0 +1,230 @@
+package dev.holdfast.dataplane.exchange;
+
+import dev.holdfast.dataplane.filter.BodyStage;
+import dev.holdfast.dataplane.filter.Filter;
+import dev.holdfast.dataplane.filter.FilterFactory;
+import dev.holdfast.dataplane.filter.FilterRequest;
+import dev.holdfast.dataplane.filter.LocalReply;
+import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Identity;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
+import dev.holdfast.dataplane.route.Snapshot;
+import dev.holdfast.plan.Route;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.CompositeByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.EventLoop;
+import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+
+/** The filters of one exchange: who has seen the request, who is waited for. */
+final class Filtering implements FilterRequest {
+    private final Exchange exchange;
+    private final Filter[] filters;
+    private final Route route;
+    private final String target;
+    /** Held only until the request goes on, so that a stream pins no plan. */
+    private @Nullable Snapshot snapshot;
+
+    /** The filter that is asked or waited for; at the end of {@link #filters} all have let the request pass. */
+    private int at;
+
+    private boolean asking;
+    private boolean waiting;
+    private @Nullable BodyReady wanted;
+    private int most;
+
+    Filtering(Exchange exchange, FilterFactory[] chain, Snapshot snapshot, Route route, String target) {
+        this.exchange = exchange;
+        this.snapshot = snapshot;
+        this.route = route;
+        this.target = target;
+        this.filters = new Filter[chain.length];
+        for (int i = 0; i < chain.length; i++) {
+            filters[i] = chain[i].filter();
+        }
+    }
+
+    void run() {
+        while (at < filters.length) {
+            asking = true;
+            Filter.Step step = filters[at].request(this);
+            asking = false;
+            if (exchange.finished()) {
+                return;
+            }
+            if (step == Filter.Step.STOP) {
+                waiting = true;
+                exchange.downstream().reading(wanted != null);
+                return;
+            }
+            at++;
+        }
+        Snapshot of = snapshot;
+        snapshot = null;
+        if (of != null) {
+            exchange.act(of, route, target);
+        }
+    }
+
+    @Override
+    public void resume() {
+        assert loop().inEventLoop() && !asking;
+        if (waiting && !exchange.finished()) {
+            waiting = false;
+            wanted = null;
+            at++;
+            run();
+        }
+    }
+
+    @Override
+    public void answer(LocalReply reply) {
+        assert loop().inEventLoop();
+        if (!exchange.finished()) {
+            exchange.answer(reply);
+        }
+    }
+
+    // ---- the body, for a filter that wants it
+
+    @Override
+    public void body(int limit, BodyReady then) {
+        most = limit;
+        wanted = then;
+        if (waiting) {
+            exchange.downstream().reading(true);
+        }
+        held();
+    }
+
+    /** More of the body is held. */
+    void held() {
+        BodyReady then = wanted;
+        if (then == null) {
+            return;
+        }
+        Deque<Object> parts = exchange.held();
+        int size = 0;
+        if (parts != null) {
+            for (Object part : parts) {
+                size += part instanceof ByteBuf data ? data.readableBytes() : 0;
+            }
+        }
+        if (!exchange.requestEnded() && size <= most) {
+            return;
+        }
+        wanted = null;
+        if (waiting) {
+            exchange.downstream().reading(false);
+        }
+        CompositeByteBuf whole = Unpooled.compositeBuffer(Integer.MAX_VALUE);
+        if (parts != null) {
+            for (Object part : parts) {
+                if (part instanceof ByteBuf data) {
+                    whole.addComponent(true, data.retainedDuplicate());
+                }
+            }
+        }
+        try {
+            then.ready(whole.slice(0, Math.min(size, most)), size <= most);
+        } finally {
+            whole.release();
+        }
+    }
+
+    // ---- the answer
+
+    /** What is to be answered instead, null to let the answer pass. */
+    @Nullable
+    LocalReply response(ResponseHead head) {
+        for (int i = Math.min(at, filters.length - 1); i >= 0; i--) {
+            LocalReply instead = filters[i].response(this, head);
+            if (instead != null) {
+                return instead;
+            }
+        }
+        return null;
+    }
+
+    /** What the answer's body passes through on its way to {@code client}, the backend's end; null for nothing. */
+    @Nullable
+    Pipe responsePipe(ResponseHead head, BodyStage.Sink client) {
+        Pipe pipe = null;
+        for (Filter filter : filters) {
+            BodyStage stage = filter.responseBody(this, head);
+            if (stage != null) {
+                pipe = new Pipe(stage, pipe == null ? client : pipe);
+            }
+        }
+        return pipe;
+    }
+
+    /** What the request's body passes through on its way to {@code backend}, the client's end; null for nothing. */
+    @Nullable
+    Pipe requestPipe(BodyStage.Sink backend) {
+        Pipe pipe = null;
+        for (int i = filters.length - 1; i >= 0; i--) {
+            BodyStage stage = filters[i].requestBody(this);
+            if (stage != null) {
+                pipe = new Pipe(stage, pipe == null ? backend : pipe);
+            }
+        }
+        return pipe;
+    }
+
+    void ended() {
+        snapshot = null;
+        for (int i = Math.min(at, filters.length - 1); i >= 0; i--) {
+            filters[i].ended();
+        }
+    }
+
+    // ---- views
+
+    @Override
+    public EventLoop loop() {
+        return exchange.loop();
+    }
+
+    @Override
+    public RequestHead head() {
+        return exchange.original();
+    }
+
+    @Override
+    public Downstream.Connection connection() {
+        return exchange.downstream().connection();
+    }
+
+    @Override
+    public String target() {
+        return target;
+    }
+
+    @Override
+    public String listener() {
+        return exchange.listener();
+    }
+
+    @Override
+    public String route() {
+        return route.route();
+    }
+
+    @Override
+    public String routeId() {
+        return route.id();
+    }
+
+    @Override
+    public @Nullable Identity identity() {
+        return exchange.identity();
+    }
+
+    @Override
+    public void identify(Identity identity) {
+        exchange.identify(identity);
+    }
+}

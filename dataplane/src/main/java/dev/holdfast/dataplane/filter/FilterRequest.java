@@ -1,0 +1,52 @@
+package dev.holdfast.dataplane.filter;
+
+import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Identity;
+import dev.holdfast.dataplane.message.RequestHead;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import org.jspecify.annotations.Nullable;
+
+/** A request as its filters see it. All calls come on {@link #loop()}. */
+public interface FilterRequest {
+    EventLoop loop();
+
+    /** As it came; its headers may be changed, and go to the backend so. */
+    RequestHead head();
+
+    Downstream.Connection connection();
+
+    /** The path and query that were routed by. */
+    String target();
+
+    String listener();
+
+    /** {@code namespace/name} of the route; and the id of its rule and match. */
+    String route();
+
+    String routeId();
+
+    /** Who asks, where a filter has found out. */
+    @Nullable
+    Identity identity();
+
+    void identify(Identity identity);
+
+    /** Goes on after {@link Filter.Step#STOP}; without effect once the exchange has ended. */
+    void resume();
+
+    /** Answers instead of a backend; without effect once the exchange has ended. */
+    void answer(LocalReply reply);
+
+    /**
+     * Collects the request's body while the filter waits; it is forwarded later all the same.
+     *
+     * @param most octets; a longer body is given as far as it fits, with {@code whole} false
+     */
+    void body(int most, BodyReady then);
+
+    /** Takes a view of the body that is only good during the call. */
+    interface BodyReady {
+        void ready(ByteBuf body, boolean whole);
+    }
+}
