@@ -86,9 +86,9 @@ class StreamBudgetTest {
                             .containsIgnoringCase("retry-after: ");
                 }
                 one.close();
-                await().untilAsserted(
+                await().ignoreExceptions().untilAsserted(
                                 () -> assertThat(gateway.plane.list()).hasSize(1));
-                await().untilAsserted(() -> {
+                await().ignoreExceptions().untilAsserted(() -> {
                     try (Socket page = gateway.client(PAGE)) {
                         assertThat(TestGateway.until(page, "\n")).startsWith("HTTP/1.1 200 ");
                     }
@@ -114,14 +114,15 @@ class StreamBudgetTest {
 
     @Test
     void serverSentEventsLeaveThePagesConnectionsToo() throws Exception {
-        try (TestGateway gateway = new TestGateway((head, in, out) -> {
+        TestGateway.Script script = (head, in, out) -> {
             if (head.startsWith("GET /events")) {
                 TestGateway.write(out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
                 in.read();
             } else {
                 TestGateway.tells().serve(head, in, out);
             }
-        })) {
+        };
+        try (TestGateway gateway = new TestGateway(script, 1)) {
             gateway.breaker = new Cluster.CircuitBreaker(1, 0, 1, 0);
             gateway.start();
             try (Socket events = gateway.client("GET /events HTTP/1.1\r\nHost: a\r\n\r\n")) {
@@ -130,7 +131,7 @@ class StreamBudgetTest {
                     assertThat(TestGateway.until(page, "/page")).startsWith("HTTP/1.1 200 ");
                 }
             }
-            await().untilAsserted(() -> assertThat(gateway.plane.list()).isEmpty());
+            await().ignoreExceptions().untilAsserted(() -> assertThat(gateway.plane.list()).isEmpty());
             try (Socket page = gateway.client(PAGE)) {
                 assertThat(TestGateway.until(page, "/page")).startsWith("HTTP/1.1 200 ");
             }
@@ -154,7 +155,7 @@ class StreamBudgetTest {
                         .containsIgnoringCase("retry-after: 5");
                 assertThat(gateway.heads).hasSize(1);
             }
-            await().untilAsserted(() -> Ws.open(gateway).close());
+            await().ignoreExceptions().untilAsserted(() -> Ws.open(gateway).close());
         }
     }
 
@@ -190,7 +191,7 @@ class StreamBudgetTest {
                             .containsIgnoringCase("retry-after: 5")
                             .endsWith(of.reason + "\n");
                     one.close();
-                    await().untilAsserted(() -> Ws.open(gateway).close());
+                    await().ignoreExceptions().untilAsserted(() -> Ws.open(gateway).close());
                 }
             }
         }
@@ -236,7 +237,7 @@ class StreamBudgetTest {
                     while (all.size() > 5) {
                         all.removeLast().close();
                     }
-                    await().untilAsserted(
+                    await().ignoreExceptions().untilAsserted(
                                     () -> assertThat(gateway.plane.list()).hasSize(5));
                 }
                 assertThat(warnings(lines).getFirst().getKeyValuePairs().toString())

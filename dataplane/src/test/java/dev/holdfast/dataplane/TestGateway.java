@@ -1,5 +1,8 @@
 package dev.holdfast.dataplane;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
@@ -14,6 +17,7 @@ import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -206,6 +210,34 @@ final class TestGateway implements AutoCloseable {
         try (Socket socket = client(bytes)) {
             return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
         }
+    }
+
+    /** Waits until the gateway has read so much of its one stream. */
+    void settled(Ws ws, long octets) {
+        await().ignoreExceptions().untilAsserted(() ->
+                assertThat(plane.list().getLast().bytesFromClient()).isEqualTo(octets));
+    }
+
+    /** Waits until so many streams have ended for a reason. */
+    void closedFor(String reason, int count) {
+        await().ignoreExceptions().untilAsserted(() -> assertThat(
+                        registry.get("holdfast.streams.closed").tag("reason", reason).counter().count())
+                .isEqualTo(count));
+    }
+
+    /** Waits for what became of a drain. */
+    void drained(String reason, int told, int ended, int cut) {
+        await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> assertThat(List.of(
+                        drained(reason, "told"), drained(reason, "ended"), drained(reason, "cut")))
+                .containsExactly(told, ended, cut));
+    }
+
+    private int drained(String reason, String outcome) {
+        Counter counter = registry.find("holdfast.streams.drained")
+                .tag("reason", reason)
+                .tag("outcome", outcome)
+                .counter();
+        return counter == null ? 0 : (int) counter.count();
     }
 
     static String until(Socket socket, String end) throws IOException {

@@ -20,6 +20,7 @@ final class Pings {
     private long aliveNanos = System.nanoTime();
     private boolean asked;
     private long askedNanos;
+    private long lookedNanos;
     private int number;
     private int awaited;
     private long roundTripNanos;
@@ -49,7 +50,11 @@ final class Pings {
 
     /** When {@link #look} has something to do. */
     long due() {
-        return !possible() ? LongStream.NEVER : asked ? askedNanos + timeoutNanos : aliveNanos + intervalNanos;
+        if (!possible()) {
+            return LongStream.NEVER;
+        }
+        // Where it answers soon, the next Ping is due an interval later, whatever the timeout.
+        return asked ? Math.min(askedNanos + timeoutNanos, lookedNanos + intervalNanos) : aliveNanos + intervalNanos;
     }
 
     /** When the stream ends unless the peer answers; never while nothing has been asked. */
@@ -66,6 +71,7 @@ final class Pings {
         if (!possible()) {
             return true;
         }
+        lookedNanos = now;
         if (asked) {
             if (!heard || out.waits()) {
                 askedNanos = now;
