@@ -30,6 +30,11 @@ record Rules(Limits limits, Origins origins, Ping ping, OnChange onRouteRemoved,
         return new Rules(limits, new Origins(true, List.of(allowed)), ping, onRouteRemoved, onPolicyChanged, drain);
     }
 
+    /** With nothing listed. */
+    Rules sameOrigin() {
+        return origins(new String[0]);
+    }
+
     Rules ping(Duration interval, Duration timeout, boolean client, boolean backend) {
         return new Rules(
                 limits, origins, new Ping(interval, timeout, client, backend), onRouteRemoved, onPolicyChanged, drain);
