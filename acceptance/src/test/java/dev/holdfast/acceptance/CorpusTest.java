@@ -18,6 +18,7 @@ import dev.holdfast.testkit.conversation.Http1Client;
 import dev.holdfast.testkit.fakes.TellingBackend;
 import dev.holdfast.testkit.golden.Golden;
 import dev.holdfast.testkit.golden.PlanText;
+import dev.holdfast.testkit.golden.StatusText;
 import dev.holdfast.translate.TranslateOptions;
 import dev.holdfast.translate.Translator;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -48,7 +49,7 @@ import org.snakeyaml.engine.v2.api.LoadSettings;
  */
 final class CorpusTest {
     private static final Path CORPUS = Path.of("..", "corpus");
-    private static final TranslateOptions OPTIONS = new TranslateOptions(8000, Map.of());
+    static final TranslateOptions OPTIONS = new TranslateOptions(8000, Map.of());
 
     @TestFactory
     Stream<DynamicTest> translates() throws IOException {
@@ -56,6 +57,7 @@ final class CorpusTest {
             ReadResult read = read(folder);
             Plan plan = Translator.translate(read.resources(), OPTIONS);
             Golden.check(folder.resolve("plan.yaml"), PlanText.of(plan));
+            Golden.check(folder.resolve("status.yaml"), StatusText.of(plan));
             Golden.check(
                     folder.resolve("problems.txt"),
                     Stream.concat(read.problems().stream(), plan.problems().stream())
@@ -73,7 +75,7 @@ final class CorpusTest {
             for (int i = 0; i < 5; i++) {
                 List<dev.holdfast.resource.Resource> shuffled = new ArrayList<>(set.resources());
                 Collections.shuffle(shuffled, random);
-                Plan other = Translator.translate(new ResourceSet(shuffled, List.of()), OPTIONS);
+                Plan other = Translator.translate(new ResourceSet(shuffled, set.problems()), OPTIONS);
                 assertThat(other).isEqualTo(plan);
             }
         }));
@@ -113,7 +115,7 @@ final class CorpusTest {
         }
     }
 
-    private static void ask(Asked asked, Map<Integer, Integer> ports) throws IOException {
+    static void ask(Asked asked, Map<Integer, Integer> ports) throws IOException {
         int port = ports.get(asked.port());
         try (Http1Client client = asked.tls()
                 ? Http1Client.tls(port, Optional.of(asked.uri.getHost()), List.of("http/1.1"))
@@ -154,7 +156,7 @@ final class CorpusTest {
     }
 
     /** The same plan on free ports, each cluster a backend of its own that tells its name. */
-    private static Plan onThisMachine(Plan plan, List<TellingBackend> backends, Map<Integer, Integer> ports)
+    static Plan onThisMachine(Plan plan, List<TellingBackend> backends, Map<Integer, Integer> ports)
             throws IOException {
         Map<String, Cluster> clusters = new HashMap<>();
         for (Cluster cluster : plan.clusters().values()) {
@@ -235,7 +237,7 @@ final class CorpusTest {
     }
 
     /** One line of requests.yaml. */
-    private record Asked(
+    record Asked(
             String line,
             String method,
             URI uri,
@@ -259,7 +261,7 @@ final class CorpusTest {
         }
     }
 
-    private static List<Asked> requests(Path folder) throws IOException {
+    static List<Asked> requests(Path folder) throws IOException {
         Object tree = new Load(LoadSettings.builder().build())
                 .loadFromString(Files.readString(folder.resolve("requests.yaml")));
         List<Asked> out = new ArrayList<>();
@@ -295,11 +297,11 @@ final class CorpusTest {
         return out;
     }
 
-    private static ReadResult read(Path folder) throws IOException {
+    static ReadResult read(Path folder) throws IOException {
         return ManifestReader.readText("manifests.yaml", Files.readString(folder.resolve("manifests.yaml")));
     }
 
-    private static Stream<Path> cases() throws IOException {
+    static Stream<Path> cases() throws IOException {
         try (Stream<Path> walk = Files.walk(CORPUS, 3)) {
             List<Path> found = walk.filter(p -> Files.exists(p.resolve("manifests.yaml")))
                     .sorted()
@@ -309,7 +311,7 @@ final class CorpusTest {
         }
     }
 
-    private static String name(Path folder) {
+    static String name(Path folder) {
         return CORPUS.relativize(folder).toString();
     }
 }

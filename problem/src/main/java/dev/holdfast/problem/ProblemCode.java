@@ -15,18 +15,27 @@ public enum ProblemCode {
     CONFLICTED("Accepted", "Conflicted"),
     OVERRIDDEN("Overridden", "Overridden"),
     LISTENER_CONFLICT("Conflicted", "HostnameConflict"),
+    PROTOCOL_CONFLICT("Conflicted", "ProtocolConflict"),
+    UNSUPPORTED_PROTOCOL("Accepted", "UnsupportedProtocol"),
+    INVALID_ROUTE_KINDS("ResolvedRefs", "InvalidRouteKinds"),
+    OVERLAPPING_HOSTNAMES("OverlappingTLSConfig", "OverlappingHostnames"),
+    OVERLAPPING_CERTIFICATES("OverlappingTLSConfig", "OverlappingCertificates"),
     CERTIFICATE_REF("ResolvedRefs", "InvalidCertificateRef"),
     REF_NOT_PERMITTED("ResolvedRefs", "RefNotPermitted"),
     BACKEND_NOT_FOUND("ResolvedRefs", "BackendNotFound"),
+    INVALID_KIND("ResolvedRefs", "InvalidKind"),
+    PORT_NOT_FOUND("ResolvedRefs", "PortNotFound"),
     NO_ENDPOINTS("BackendsAvailable", "EndpointsNotFound"),
     NO_PARENT("Accepted", "NoMatchingParent"),
     NOT_ALLOWED("Accepted", "NotAllowedByListeners"),
     NO_HOSTNAME("Accepted", "NoMatchingListenerHostname"),
     NOT_CARRIED_OUT("Warning", "NotCarriedOut"),
+    DEPRECATED("Warning", "DeprecatedField"),
     NOTHING_TO_SERVE("", ""),
     PORT_IN_USE("Programmed", "Invalid"),
     UPSTREAM_PROTOCOL("", ""),
-    ENVOY_REFUSED("Programmed", "Invalid");
+    ENVOY_REFUSED("Programmed", "Invalid"),
+    STREAMS_CUT("", "");
 
     private final String conditionType;
     private final String conditionReason;

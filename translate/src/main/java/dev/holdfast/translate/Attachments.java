@@ -71,7 +71,7 @@ final class Attachments {
             warn(
                     parent,
                     ProblemCode.NO_PARENT,
-                    "No listeners match this parent ref: there is no Gateway " + namespace + "/" + name,
+                    "there is no Gateway " + namespace + "/" + name + ", so no listener matches this parent ref",
                     "Name a Gateway that exists; across namespaces add parentRefs[].namespace.");
             return List.of();
         }
@@ -90,9 +90,9 @@ final class Attachments {
             warn(
                     parent,
                     ProblemCode.NO_PARENT,
-                    "No listeners match this parent ref: Gateway " + namespace + "/" + name + " has the listeners "
-                            + ofGateway.stream().map(GatewayListener::section).toList(),
-                    "Mend sectionName or port.");
+                    "No listeners match this parent ref",
+                    "Mend sectionName or port: Gateway " + namespace + "/" + name + " has the listeners "
+                            + ofGateway.stream().map(GatewayListener::section).toList() + ".");
             return List.of();
         }
         List<GatewayListener> allowing =
@@ -101,9 +101,9 @@ final class Attachments {
             warn(
                     parent,
                     ProblemCode.NOT_ALLOWED,
-                    "No listeners included by this parent ref allowed this attachment: allowedRoutes of Gateway "
-                            + namespace + "/" + name + " admits other namespaces or kinds",
-                    "Move the route to the Gateway's namespace, or write allowedRoutes.namespaces.from: All.");
+                    "No listeners included by this parent ref allowed this attachment.",
+                    "Write allowedRoutes.namespaces.from: All at a listener of Gateway " + namespace + "/" + name
+                            + ", whose allowedRoutes admit other namespaces or kinds, or move the route there.");
             return List.of();
         }
         List<Attachment> out = new ArrayList<>();
@@ -119,11 +119,11 @@ final class Attachments {
                     ProblemCode.NO_HOSTNAME,
                     "There were no hostname intersections between the "
                             + route.ref().kind()
-                            + " and this parent ref's Listener(s): the listeners have "
+                            + " and this parent ref's Listener(s).",
+                    "Give the route a hostname that a listener covers: they have "
                             + allowing.stream()
                                     .map(l -> l.hostname().orElse("*"))
-                                    .toList(),
-                    "Give the route a hostname that a listener covers.");
+                                    .toList() + ".");
         }
         return out;
     }

@@ -63,8 +63,8 @@ final class Backends {
             default -> {
                 warn(
                         ref,
-                        ProblemCode.BACKEND_NOT_FOUND,
-                        "the kind " + kind + " is not a backend",
+                        ProblemCode.INVALID_KIND,
+                        "Kind is invalid, only Service and Backend are supported, not " + kind,
                         "Name a Service or Backend.");
                 yield Optional.empty();
             }
@@ -148,7 +148,7 @@ final class Backends {
         if (servicePort.isEmpty()) {
             warn(
                     ref,
-                    ProblemCode.BACKEND_NOT_FOUND,
+                    ProblemCode.PORT_NOT_FOUND,
                     "TCP Port " + port + " not found on Service " + namespace + "/" + name,
                     "Name a port that the Service has.");
             return Optional.empty();

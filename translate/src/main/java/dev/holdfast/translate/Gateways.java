@@ -17,8 +17,6 @@ import java.util.TreeMap;
 
 /** Which Gateways are ours, and their listeners with TLS and client settings. All Gateways share one machine's ports. */
 final class Gateways {
-    private static final Set<String> CONTROLLERS =
-            Set.of("gateway.holdfast.dev/gatewayclass-controller", "gateway.envoyproxy.io/gatewayclass-controller");
     private static final Set<String> HTTP_PROTOCOLS = Set.of("HTTP", "HTTPS");
 
     private final Certificates certificates;
@@ -68,21 +66,18 @@ final class Gateways {
         }
     }
 
-    /** A missing GatewayClass counts as ours: outside a cluster nobody else would serve it. */
+    /** Says of a Gateway that another controller has that it is left to it. */
     private boolean ours(ResourceSet set, Resource gateway) {
-        Field name = gateway.spec().get("gatewayClassName");
-        Optional<Resource> known = set.find("GatewayClass", "", name.text(""));
-        String controller =
-                known.map(c -> c.spec().get("controllerName").text("")).orElse("");
-        if (known.isEmpty() || CONTROLLERS.contains(controller)) {
+        if (GatewayClasses.ours(set, gateway)) {
             return true;
         }
+        Field name = gateway.spec().get("gatewayClassName");
         problems.add(Problem.at(
                 name.origin(),
                 ProblemCode.NOTHING_TO_SERVE,
                 Severity.INFO,
-                "the GatewayClass " + name.text("") + " belongs to the controller " + controller
-                        + ", so this Gateway is left to it",
+                "the GatewayClass " + name.text("") + " belongs to the controller "
+                        + GatewayClasses.controller(set, name.text("")) + ", so this Gateway is left to it",
                 "To serve it here, give the class the controllerName gateway.holdfast.dev/gatewayclass-controller."));
         return false;
     }
@@ -92,7 +87,7 @@ final class Gateways {
         if (!HTTP_PROTOCOLS.contains(protocol)) {
             problems.add(Problem.at(
                     field.get("protocol").origin(),
-                    ProblemCode.NOT_CARRIED_OUT,
+                    ProblemCode.UNSUPPORTED_PROTOCOL,
                     Severity.WARNING,
                     "listeners of protocol " + protocol + " are not carried out on this plane; this one is not bound",
                     "Use HTTP or HTTPS."));
@@ -130,24 +125,24 @@ final class Gateways {
     }
 
     private static Problem conflict(GatewayListener first, GatewayListener second) {
-        String other = "listener " + first.name()
+        ProblemCode code = ProblemCode.LISTENER_CONFLICT;
+        String other = first.name()
                 + first.field().origin().position().map(p -> " at " + p).orElse("");
         String message;
         String fix;
         if (first.port() != second.port()) {
             message = "port " + second.port() + " would be bound as " + second.bindPort()
-                    + ", which is also the port of " + other;
+                    + ", which is also the port of listener " + other;
             fix = "Choose another --port-offset, or another port.";
         } else if (first.tls().isPresent() != second.tls().isPresent()) {
-            message = "All listeners for a given port must use a compatible protocol; port " + second.port()
-                    + " has another one in " + other;
+            code = ProblemCode.PROTOCOL_CONFLICT;
+            message = "All listeners for a given port must use a compatible protocol, conflicting listeners: " + other;
             fix = "Move one of the two to a port of its own.";
         } else {
-            message = "All listeners for a given port must use a unique hostname; port " + second.port() + " with "
-                    + second.hostname().map(h -> "hostname " + h).orElse("no hostname") + " is also " + other;
+            message = "All listeners for a given port must use a unique hostname, conflicting listeners: " + other;
             fix = "Give each its own hostname, or remove one.";
         }
-        return Problem.at(second.field().origin(), ProblemCode.LISTENER_CONFLICT, Severity.ERROR, message, fix);
+        return Problem.at(second.field().origin(), code, Severity.ERROR, message, fix);
     }
 
     /** Client certificates that are asked for but not checked would be a door left open. */

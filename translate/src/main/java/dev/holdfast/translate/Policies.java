@@ -10,11 +10,8 @@ import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,22 +20,21 @@ import org.jspecify.annotations.Nullable;
  */
 final class Policies {
     private final String policyKind;
-    private final Map<Target, Resource> byTarget = new LinkedHashMap<>();
+    private final Map<Target, Claim> byTarget = new LinkedHashMap<>();
+    private final List<Claim> claims = new ArrayList<>();
     private final List<Problem> problems;
 
+    /** A policy's wish to hold at a place, and the field that says so. */
+    record Claim(Resource policy, Field at, Target target) {}
+
     /** {@code section} is a listener's or rule's name, empty for the whole. */
-    private record Target(String kind, String namespace, String name, String section) {
+    record Target(String kind, String namespace, String name, String section) {
         static Target of(Resource resource, String section) {
             return new Target(
                     resource.ref().kind(),
                     resource.ref().namespace(),
                     resource.ref().name(),
                     section);
-        }
-
-        @Override
-        public String toString() {
-            return kind + " " + namespace + "/" + name + (section.isEmpty() ? "" : "/" + section);
         }
     }
 
@@ -91,13 +87,16 @@ final class Policies {
             claim(policy, target, Target.of(found.get(), section));
             return;
         }
+        if (found.isPresent()) {
+            claims.add(new Claim(policy, target, Target.of(found.get(), section)));
+        }
         problems.add(Problem.at(
                 target.origin(),
                 ProblemCode.TARGET_NOT_FOUND,
                 Severity.WARNING,
-                "there is no " + kind + " " + namespace + "/" + name
-                        + (found.isPresent() ? " with a section named " + section : "")
-                        + ", so the policy does nothing",
+                found.isPresent()
+                        ? "No section name " + section + " found for " + kind + " " + namespace + "/" + name
+                        : "there is no " + kind + " " + namespace + "/" + name + ", so the policy does nothing",
                 found.isPresent() ? "Name one of " + sections + "." : candidates(set, kind, namespace)));
     }
 
@@ -119,71 +118,58 @@ final class Policies {
     }
 
     private void claim(Resource policy, Field at, Target target) {
-        Resource holder = byTarget.putIfAbsent(target, policy);
-        if (holder != null && !holder.ref().equals(policy.ref())) {
+        Claim claim = new Claim(policy, at, target);
+        claims.add(claim);
+        Claim holder = byTarget.putIfAbsent(target, claim);
+        if (holder != null && !holder.policy().ref().equals(policy.ref())) {
             problems.add(Problem.at(
                     at.origin(),
                     ProblemCode.CONFLICTED,
                     Severity.WARNING,
-                    "Unable to target " + target + ", another " + policyKind + " has already attached to it: "
-                            + holder.ref().name(),
-                    "Join the two policies into one."));
+                    taken(target),
+                    "Join it with " + holder.policy().ref().name() + ", which came first, into one policy."));
         }
     }
 
-    /** Says of each policy of a whole Gateway which of its listeners have one of their own. */
-    void overriddenSections(List<GatewayListener> listeners) {
-        Map<Resource, List<String>> sections = new LinkedHashMap<>();
-        for (GatewayListener listener : listeners) {
-            Resource whole = byTarget.get(Target.of(listener.gateway(), ""));
-            Resource own = byTarget.get(Target.of(listener.gateway(), listener.section()));
-            if (whole != null && own != null && !whole.ref().equals(own.ref())) {
-                sections.computeIfAbsent(whole, w -> new ArrayList<>()).add(listener.section());
-            }
+    private String taken(Target target) {
+        if (policyKind.equals("ClientTrafficPolicy") && !target.section().isEmpty()) {
+            return "Unable to target section of " + target.name() + ", another " + policyKind
+                    + " has already attached to it";
         }
-        sections.forEach((policy, names) ->
-                overridden(policy, "There are existing " + plural() + " that are overriding these sections " + names));
+        String place = target.section().isEmpty()
+                ? target.kind() + " " + target.name()
+                : (target.kind().equals("Gateway") ? "Listener " : "RouteRule ") + target.name() + "/"
+                        + target.section();
+        return "Unable to target " + place + ", another " + policyKind + " has already attached to it";
     }
 
-    /** Says of each policy of a Gateway or listener which routes have one of their own that replaces it whole. */
-    void overriddenRoutes(List<Attachment> attachments) {
-        Map<Resource, Set<String>> routes = new LinkedHashMap<>();
-        for (Attachment attachment : attachments) {
-            Resource route = attachment.route();
-            Resource own = byTarget.get(Target.of(route, ""));
-            Resource wider = holder(
-                    attachment.listener().gateway(), attachment.listener().section());
-            if (own != null
-                    && wider != null
-                    && !own.ref().equals(wider.ref())
-                    && !own.spec().get("mergeType").present()) {
-                routes.computeIfAbsent(wider, w -> new TreeSet<>())
-                        .add(route.ref().namespace() + "/" + route.ref().name());
-            }
-        }
-        routes.forEach((policy, names) -> overridden(
-                policy,
-                "This policy is being overridden by other " + plural() + " for these routes: " + List.copyOf(names)
-                        + "; nothing of it holds there"));
+    /** Every claim whose target is there, won or not, oldest first. */
+    List<Claim> claims() {
+        return List.copyOf(claims);
     }
 
-    private String plural() {
-        return policyKind.substring(0, 1).toLowerCase(Locale.ROOT) + policyKind.substring(1, policyKind.length() - 1)
-                + "ies";
+    String kind() {
+        return policyKind;
     }
 
-    private void overridden(Resource policy, String message) {
-        problems.add(Problem.at(
-                policy.origin(),
-                ProblemCode.OVERRIDDEN,
-                Severity.INFO,
-                message,
-                "To lay the narrower policy over this one, give it mergeType: StrategicMerge."));
+    /** Who holds exactly this place. */
+    Optional<Claim> at(Target target) {
+        return Optional.ofNullable(byTarget.get(target));
+    }
+
+    /** Who holds at a listener: its own section's, else its Gateway's. */
+    Optional<Claim> wider(GatewayListener listener) {
+        return at(Target.of(listener.gateway(), listener.section())).or(() -> at(Target.of(listener.gateway(), "")));
     }
 
     private @Nullable Resource holder(Resource gateway, String section) {
-        Resource own = byTarget.get(Target.of(gateway, section));
-        return own != null ? own : byTarget.get(Target.of(gateway, ""));
+        Resource own = policy(Target.of(gateway, section));
+        return own != null ? own : policy(Target.of(gateway, ""));
+    }
+
+    private @Nullable Resource policy(Target target) {
+        Claim claim = byTarget.get(target);
+        return claim == null ? null : claim.policy();
     }
 
     /** The policy of a listener: its own section's, else its Gateway's. */
@@ -194,8 +180,8 @@ final class Policies {
     /** The policy of a rule under a listener: rule, route, listener, Gateway; merged where it asks to be. */
     Optional<Field> rule(Resource route, String rule, GatewayListener listener) {
         Optional<Field> wider = listener(listener.gateway(), listener.section());
-        Resource own = rule.isEmpty() ? null : byTarget.get(Target.of(route, rule));
-        Resource narrow = own != null ? own : byTarget.get(Target.of(route, ""));
+        Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
+        Resource narrow = own != null ? own : policy(Target.of(route, ""));
         if (narrow == null) {
             return wider;
         }

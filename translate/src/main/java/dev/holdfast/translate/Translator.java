@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Manifests into a plan: gateways, listeners, attachment, policies, rules, assembly, in that order. Pure: the same set
@@ -30,10 +31,18 @@ public final class Translator {
         Policies streams = new Policies(set, "StreamPolicy", problems);
         List<GatewayListener> listeners = Gateways.listeners(set, grants, client, options, problems);
         List<Attachment> attachments = Attachments.of(set, listeners, problems);
-        client.overriddenSections(listeners);
-        backend.overriddenRoutes(attachments);
-        security.overriddenRoutes(attachments);
-        streams.overriddenRoutes(attachments);
+        List<Policies> policies = List.of(
+                client,
+                backend,
+                security,
+                streams,
+                new Policies(set, "EnvoyExtensionPolicy", problems),
+                new Policies(set, "EnvoyPatchPolicy", problems));
+        List<Overrides.Remark> remarks = policies.stream()
+                .flatMap(p -> Overrides.of(p, listeners, attachments, problems).stream())
+                .toList();
+        RouteKinds.check(set, problems);
+        TlsOverlaps.check(listeners, problems);
 
         Map<String, Cluster> clusters = new TreeMap<>();
         Rules rules = new Rules(
@@ -59,7 +68,18 @@ public final class Translator {
                 .filter(GatewayListener::serves)
                 .map(l -> l.listener(virtualHosts(hosts.getOrDefault(l, Map.of()))))
                 .toList();
-        return new Plan(served, clusters, problems.stream().distinct().toList());
+        List<Problem> found = problems.stream().distinct().toList();
+        return new Plan(
+                served,
+                clusters,
+                found,
+                Outcomes.of(
+                        set,
+                        listeners,
+                        attachments,
+                        policies,
+                        remarks,
+                        Stream.concat(set.problems().stream(), found.stream()).toList()));
     }
 
     private static List<VirtualHost> virtualHosts(Map<String, List<Rules.Entry>> byHost) {

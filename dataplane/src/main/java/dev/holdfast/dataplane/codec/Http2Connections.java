@@ -1,14 +1,19 @@
 package dev.holdfast.dataplane.codec;
 
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;
 import io.netty.handler.codec.http2.Http2ConnectionDecoder;
 import io.netty.handler.codec.http2.Http2ConnectionEncoder;
 import io.netty.handler.codec.http2.Http2ConnectionHandler;
+import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameListener;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2Stream;
+import java.util.LinkedHashSet;
+import java.util.Set;
 
 /** Makes HTTP/2 connection handlers that keep stream state on the connection: no channel for each stream. */
 public final class Http2Connections {
@@ -31,7 +36,11 @@ public final class Http2Connections {
 
     /** The connection's handler; widens the connection window once the preface is out. */
     public static final class Handler extends Http2ConnectionHandler {
+        /** Frames that were under way when a stream was reset are no error; so many resets back are remembered. */
+        private static final int RESETS_KEPT = 256;
+
         private final int connectionWindow;
+        private final Set<Integer> resets = new LinkedHashSet<>();
 
         Handler(
                 Http2ConnectionDecoder decoder,
@@ -40,6 +49,49 @@ public final class Http2Connections {
                 int connectionWindow) {
             super(decoder, encoder, settings, true);
             this.connectionWindow = connectionWindow;
+        }
+
+        @Override
+        public ChannelFuture resetStream(
+                ChannelHandlerContext ctx, int streamId, long errorCode, ChannelPromise promise) {
+            remember(streamId);
+            return super.resetStream(ctx, streamId, errorCode, promise);
+        }
+
+        private void remember(int streamId) {
+            resets.add(streamId);
+            if (resets.size() > RESETS_KEPT) {
+                resets.remove(resets.iterator().next());
+            }
+        }
+
+        /**
+         * RFC 9113 §5.1: a frame for a stream that has ended is an error of the connection, unless we have cut that
+         * stream ourselves; one after the peer's END_STREAM is STREAM_CLOSED, whatever else is wrong with it.
+         */
+        @Override
+        protected void onStreamError(
+                ChannelHandlerContext ctx, boolean outbound, Throwable cause, Http2Exception.StreamException error) {
+            int id = error.streamId();
+            Http2Stream stream = connection().stream(id);
+            Http2Exception.StreamException said = error;
+            if (!outbound && connection().isServer()) {
+                if (stream == null && !resets.contains(id)) {
+                    onConnectionError(
+                            ctx,
+                            false,
+                            cause,
+                            Http2Exception.connectionError(
+                                    Http2Error.STREAM_CLOSED, "a frame for stream %d, which has ended", id));
+                    return;
+                }
+                if (stream != null && stream.state() == Http2Stream.State.HALF_CLOSED_REMOTE) {
+                    said = (Http2Exception.StreamException)
+                            Http2Exception.streamError(id, Http2Error.STREAM_CLOSED, "a frame after the stream's end");
+                }
+            }
+            remember(id);
+            super.onStreamError(ctx, outbound, cause, said);
         }
 
         /** Gives the connection its whole window (RFC 9113 §6.9.2: SETTINGS cannot). */

@@ -157,8 +157,10 @@ public final class Http2Downstream {
             HttpHeaders plain = HeaderForms.toHttp1(headers);
             String host = authority != null ? authority.toString() : plain.get("host", "");
             plain.remove("host");
+            // RFC 9113 §8.3.1, and RFC 8441 §4 for extended CONNECT: all three are there.
             if (method == null
                     || path == null
+                    || headers.scheme() == null
                     || (protocol != null && !"CONNECT".contentEquals(method))
                     || (protocol == null && "CONNECT".contentEquals(method))) {
                 throw Http2Exception.streamError(streamId, Http2Error.PROTOCOL_ERROR, "malformed request");

@@ -14,6 +14,7 @@ import dev.holdfast.problem.Severity;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
+import io.envoyproxy.envoy.config.route.v3.Vhds;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 import java.util.ArrayList;
@@ -67,12 +68,34 @@ public final class XdsResources {
         all.put(ResourceType.SECRET, Collections.unmodifiableMap(new LinkedHashMap<>(secrets)));
         all.put(ResourceType.LISTENER, Collections.unmodifiableMap(new LinkedHashMap<>(listeners)));
         all.put(ResourceType.ROUTE, Collections.unmodifiableMap(new LinkedHashMap<>(routes)));
+        Map<String, Message> hosts = new LinkedHashMap<>();
+        routes.forEach((name, table) ->
+                table.getVirtualHostsList().forEach(host -> hosts.put(name + "/" + host.getName(), host)));
+        all.put(ResourceType.VIRTUAL_HOST, Collections.unmodifiableMap(hosts));
         return new XdsResources(plan, all, notCarriedOut(plan));
+    }
+
+    Plan plan() {
+        return plan;
     }
 
     /** The resources of one kind by name. */
     public Map<String, Message> of(ResourceType type) {
         return resources.getOrDefault(type, Map.of());
+    }
+
+    /** Of {@link ResourceType#ROUTE}, tables that have their hosts sent apart. */
+    public Map<String, Message> tables() {
+        Map<String, Message> out = new LinkedHashMap<>();
+        of(ResourceType.ROUTE)
+                .forEach((name, table) -> out.put(
+                        name,
+                        ((RouteConfiguration) table)
+                                .toBuilder()
+                                        .clearVirtualHosts()
+                                        .setVhds(Vhds.newBuilder().setConfigSource(Proto.ADS))
+                                        .build()));
+        return out;
     }
 
     /** What the plan asks and Envoy cannot do. */
@@ -90,7 +113,7 @@ public final class XdsResources {
         return Rendering.json(redacted());
     }
 
-    private Map<ResourceType, Map<String, Message>> redacted() {
+    Map<ResourceType, Map<String, Message>> redacted() {
         Map<ResourceType, Map<String, Message>> out = new EnumMap<>(resources);
         Map<String, Message> secrets = new LinkedHashMap<>();
         of(ResourceType.SECRET).forEach((name, message) -> {
@@ -115,8 +138,9 @@ public final class XdsResources {
      */
     public Optional<Origin> origin(ResourceType type, Collection<String> names, String text, XdsResources before) {
         Refused refused = new Refused(text);
+        boolean ofRoutes = type == ResourceType.ROUTE || type == ResourceType.VIRTUAL_HOST;
         switch (type) {
-            case LISTENER, ROUTE, SECRET -> {
+            case LISTENER, ROUTE, VIRTUAL_HOST, SECRET -> {
                 Set<Listener> known = Set.copyOf(before.plan.listeners());
                 Set<Route> routes = before.routes().collect(Collectors.toSet());
                 for (Listener listener : plan.listeners()) {
@@ -127,11 +151,11 @@ public final class XdsResources {
                             .ifPresent(
                                     tls -> tls.certificates().forEach(c -> refused.offer(c.name(), listener.origin())));
                     refused.suspect(
-                            names.size() == 1 && (names.contains(port) || names.contains(listener.name()))
-                                    || (type != ResourceType.ROUTE && !known.contains(listener)),
+                            names.size() == 1 && isOf(names.iterator().next(), port, listener.name())
+                                    || (!ofRoutes && !known.contains(listener)),
                             listener.origin());
                 }
-                if (type == ResourceType.ROUTE) {
+                if (ofRoutes) {
                     routes().forEach(route -> {
                         offer(refused, route);
                         if (!routes.contains(route)) {
@@ -150,6 +174,11 @@ public final class XdsResources {
                 });
         }
         return refused.origin();
+    }
+
+    /** A listener, a table or a host of a table. */
+    private static boolean isOf(String name, String port, String listener) {
+        return List.of(port, listener).stream().anyMatch(n -> name.equals(n) || name.startsWith(n + "/"));
     }
 
     private Stream<Route> routes() {

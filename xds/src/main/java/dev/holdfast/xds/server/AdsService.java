@@ -77,6 +77,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     public String protocol() {
                         return "delta";
                     }
+
+                    @Override
+                    public boolean wholeTables() {
+                        return false;
+                    }
                 },
                 Peer.ADDRESS.get());
         return open(stream, out, request -> delta(stream, request));
@@ -111,6 +116,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     @Override
                     public String protocol() {
                         return "state-of-the-world";
+                    }
+
+                    @Override
+                    public boolean wholeTables() {
+                        return true;
                     }
                 },
                 Peer.ADDRESS.get());
@@ -181,6 +191,9 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 // Asking again for what one has means that one has it no more.
                 if (!request.containsInitialResourceVersions(name)) {
                     subscription.known.remove(name);
+                    if (type == ResourceType.ROUTE) {
+                        stream.forgetHosts(name);
+                    }
                 }
             }
             subscription.dirty = true;

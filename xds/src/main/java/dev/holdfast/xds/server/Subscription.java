@@ -1,5 +1,6 @@
 package dev.holdfast.xds.server;
 
+import dev.holdfast.problem.Origin;
 import dev.holdfast.xds.snapshot.Versioned;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -7,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +40,8 @@ final class Subscription {
     long refused = -1;
 
     String error = "";
+    List<String> refusedNames = List.of();
+    Optional<Origin> refusedAt = Optional.empty();
     long acceptedPlan;
     long answeredAtMillis;
 

@@ -10,6 +10,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /** All resources of one plan. A resource that did not change is the very one of the snapshot before. */
 public final class Snapshot {
@@ -19,6 +20,7 @@ public final class Snapshot {
     private final long number;
     private final XdsResources source;
     private final Map<ResourceType, Map<String, Versioned>> resources;
+    private @Nullable Map<String, Versioned> whole;
 
     private Snapshot(long number, XdsResources source, Map<ResourceType, Map<String, Versioned>> resources) {
         this.number = number;
@@ -32,8 +34,9 @@ public final class Snapshot {
         for (ResourceType type : ResourceType.values()) {
             Map<String, Versioned> before = of(type);
             Map<String, Versioned> after = new LinkedHashMap<>();
-            boolean same = before.size() == source.of(type).size();
-            for (Map.Entry<String, Message> entry : source.of(type).entrySet()) {
+            Map<String, Message> made = type == ResourceType.ROUTE ? source.tables() : source.of(type);
+            boolean same = before.size() == made.size();
+            for (Map.Entry<String, Message> entry : made.entrySet()) {
                 Versioned known = before.get(entry.getKey());
                 boolean kept = known != null && known.message().equals(entry.getValue());
                 after.put(entry.getKey(), kept ? known : Versioned.of(entry.getValue()));
@@ -55,6 +58,16 @@ public final class Snapshot {
 
     public Map<String, Versioned> of(ResourceType type) {
         return resources.getOrDefault(type, Map.of());
+    }
+
+    /** Route tables in one piece, for clients of the state-of-the-world form; made when the first of them asks. */
+    public synchronized Map<String, Versioned> wholeTables() {
+        if (whole == null) {
+            Map<String, Versioned> made = new LinkedHashMap<>();
+            source.of(ResourceType.ROUTE).forEach((name, table) -> made.put(name, Versioned.of(table)));
+            whole = Collections.unmodifiableMap(made);
+        }
+        return whole;
     }
 
     /** Of {@code type}, what is here and not in {@code later}. */

@@ -1,0 +1,117 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.plan.Condition;
+import dev.holdfast.plan.Outcome;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Resource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/** What became of a Gateway and of each of its listeners. */
+final class GatewayOutcomes {
+    private final Outcomes known;
+    private final Map<String, GatewayListener> listeners;
+    private final Map<String, Integer> attached;
+
+    GatewayOutcomes(Outcomes known, List<GatewayListener> listeners, List<Attachment> attachments) {
+        this.known = known;
+        this.listeners = listeners.stream()
+                .collect(Collectors.toMap(GatewayListener::name, Function.identity(), (first, again) -> first));
+        this.attached =
+                attachments.stream().collect(Collectors.toMap(a -> a.listener().name(), a -> 1, Integer::sum));
+    }
+
+    Outcome of(Resource gateway) {
+        List<Outcome.OfListener> out = new ArrayList<>();
+        List<String> invalid = new ArrayList<>();
+        boolean serves = false;
+        for (Field field : gateway.spec().get("listeners").items()) {
+            Outcome.OfListener listener = listener(gateway, field);
+            out.add(listener);
+            serves |= says(listener, "Programmed");
+            if (!says(listener, "Accepted") || !says(listener, "ResolvedRefs")) {
+                invalid.add(listener.name());
+            }
+        }
+        Conditions conditions = new Conditions();
+        for (Problem problem : known.problems(gateway)) {
+            if (problem.isError() && !problem.fieldPath().startsWith("spec.listeners[")) {
+                conditions.addAll(List.of(problem));
+            }
+        }
+        if (!invalid.isEmpty()) {
+            conditions.otherwise(
+                    "Accepted", serves, "ListenersNotValid", "Listeners not valid: " + String.join(", ", invalid));
+        }
+        conditions.otherwise("Accepted", true, "Accepted", "The Gateway has been scheduled by Holdfast");
+        conditions.otherwise(
+                "Programmed",
+                serves,
+                serves ? "Programmed" : "Invalid",
+                serves
+                        ? "Sending translated configuration to the data plane"
+                        : "No listener is valid, see their conditions for details.");
+        return new Outcome.OfGateway(gateway.ref(), conditions.list(), out);
+    }
+
+    private static boolean says(Outcome.OfListener listener, String type) {
+        return listener.conditions().stream().anyMatch(c -> c.type().equals(type) && c.holds());
+    }
+
+    private Outcome.OfListener listener(Resource gateway, Field field) {
+        String section = field.get("name").text("");
+        String name = gateway.ref().namespace() + "/" + gateway.ref().name() + "/" + section;
+        Optional<GatewayListener> made = Optional.ofNullable(listeners.get(name));
+        Conditions conditions = new Conditions();
+        for (Problem problem : known.below(gateway, field.path())) {
+            // A policy's conflict is told at the policy.
+            if (!Outcomes.isHint(problem) && problem.code() != ProblemCode.CONFLICTED) {
+                conditions.add(problem, problem.code().conditionReason(), text(problem, made));
+            }
+        }
+        if (conditions.says("Conflicted", true)) {
+            conditions.add(new Condition(
+                    "Accepted", false, conditions.reason("Conflicted"), "The listener conflicts with another."));
+        }
+        boolean programmed = made.isPresent() && made.get().serves() && !conditions.says("Accepted", false);
+        return new Outcome.OfListener(
+                section,
+                RouteKinds.supported(field),
+                attached.getOrDefault(name, 0),
+                conditions
+                        .otherwise("Accepted", true, "Accepted", "The listener has been accepted")
+                        .otherwise("Conflicted", false, "NoConflicts", "The listener conflicts with no other")
+                        .otherwise("ResolvedRefs", true, "ResolvedRefs", "All references have been resolved")
+                        .otherwise(
+                                "Programmed",
+                                programmed,
+                                programmed ? "Programmed" : "Invalid",
+                                programmed
+                                        ? "Sending translated listener configuration to the data plane"
+                                        : "Listener is invalid, see other Conditions for details.")
+                        .list());
+    }
+
+    /** Which reference a certificate's problem is of, and whether any other is left. */
+    private static String text(Problem problem, Optional<GatewayListener> made) {
+        int from = problem.fieldPath().indexOf("certificateRefs[");
+        boolean certificate =
+                problem.code() == ProblemCode.CERTIFICATE_REF || problem.code() == ProblemCode.REF_NOT_PERMITTED;
+        if (from < 0 || !certificate) {
+            return Conditions.text(problem);
+        }
+        String index = problem.fieldPath()
+                .substring(from + "certificateRefs[".length())
+                .split("]", 2)[0];
+        boolean none = made.flatMap(GatewayListener::tls)
+                .map(t -> t.certificates().isEmpty())
+                .orElse(true);
+        return (none ? "No valid secrets exist: " : "") + "certificate refs " + index + ": " + Conditions.text(problem);
+    }
+}

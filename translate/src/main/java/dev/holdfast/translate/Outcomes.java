@@ -1,0 +1,101 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.plan.Condition;
+import dev.holdfast.plan.Outcome;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.ResourceRef;
+import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.ResourceSet;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What became of every resource of ours, made from the problems that were found: each concerns the part of its resource
+ * whose field it stands at. So there is one wording, and no pass has to keep a status of its own.
+ */
+final class Outcomes {
+    private final Map<ResourceRef, List<Problem>> byResource = new HashMap<>();
+
+    private Outcomes(List<Problem> problems) {
+        for (Problem problem : problems) {
+            problem.resource()
+                    .ifPresent(ref -> byResource
+                            .computeIfAbsent(ref, r -> new ArrayList<>())
+                            .add(problem));
+        }
+    }
+
+    /** {@code problems} are those of reading and of translation. */
+    static List<Outcome> of(
+            ResourceSet set,
+            List<GatewayListener> listeners,
+            List<Attachment> attachments,
+            List<Policies> policies,
+            List<Overrides.Remark> remarks,
+            List<Problem> problems) {
+        Outcomes known = new Outcomes(problems);
+        List<Outcome> out = new ArrayList<>();
+        for (Resource resource : set.kind("GatewayClass")) {
+            if (GatewayClasses.ours(resource)) {
+                out.add(known.whole(resource, "Valid GatewayClass", "InvalidParameters"));
+            }
+        }
+        for (Resource resource : set.kind("Backend")) {
+            out.add(known.whole(resource, "The Backend was accepted", "Invalid"));
+        }
+        GatewayOutcomes gateways = new GatewayOutcomes(known, listeners, attachments);
+        for (Resource gateway : set.kind("Gateway")) {
+            if (GatewayClasses.ours(set, gateway)) {
+                out.add(gateways.of(gateway));
+            }
+        }
+        RouteOutcomes routes = new RouteOutcomes(set, known, attachments);
+        for (String kind : Attachments.ROUTE_KINDS) {
+            set.kind(kind).forEach(route -> out.add(routes.of(route)));
+        }
+        PolicyOutcomes ancestors = new PolicyOutcomes(set, known, routes, remarks);
+        policies.forEach(p -> out.addAll(ancestors.of(p)));
+        BackendTlsOutcomes tls = new BackendTlsOutcomes(known, attachments);
+        set.kind("BackendTLSPolicy").forEach(policy -> out.add(tls.of(policy)));
+        return out.stream().sorted(Comparator.comparing(Outcome::resource)).toList();
+    }
+
+    private Outcome whole(Resource resource, String accepted, String refused) {
+        Conditions conditions = new Conditions();
+        for (Problem problem : problems(resource)) {
+            if (problem.isError()) {
+                conditions.add(new Condition("Accepted", false, refused, Conditions.text(problem)));
+            }
+        }
+        return new Outcome.OfResource(
+                resource.ref(),
+                conditions.otherwise("Accepted", true, "Accepted", accepted).list());
+    }
+
+    List<Problem> problems(Resource resource) {
+        return byResource.getOrDefault(resource.ref(), List.of());
+    }
+
+    /** Those that stand at {@code path} or below it. */
+    List<Problem> below(Resource resource, String path) {
+        return problems(resource).stream()
+                .filter(p -> isBelow(p.fieldPath(), path))
+                .toList();
+    }
+
+    static boolean isBelow(String field, String path) {
+        return field.startsWith(path)
+                && (field.length() == path.length()
+                        || field.charAt(path.length()) == '.'
+                        || field.charAt(path.length()) == '[');
+    }
+
+    /** Not carried out is a warning of the console and of policies; other statuses have no place for it. */
+    static boolean isHint(Problem problem) {
+        return problem.code() == ProblemCode.NOT_CARRIED_OUT;
+    }
+}
