@@ -62,6 +62,7 @@ final class ClientTraffic {
             case "Gi" -> n << 30;
             case "k" -> n * 1_000;
             case "M" -> n * 1_000_000;
+            case "G" -> n * 1_000_000_000;
             default -> n;
         };
     }
