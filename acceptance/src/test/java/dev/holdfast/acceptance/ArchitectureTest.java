@@ -62,7 +62,7 @@ final class ArchitectureTest {
                     && !seen.getName().equals("java.net.URLDecoder"));
 
     private static final String[] LOOP_PACKAGES = Stream.of(
-                    "http1", "http2", "exchange", "filter", "stream", "route", "upstream", "codec", "message")
+                    "l4", "http1", "http2", "exchange", "filter", "stream", "route", "upstream", "codec", "message")
             .map(p -> ROOT + ".dataplane." + p + "..")
             .toArray(String[]::new);
 

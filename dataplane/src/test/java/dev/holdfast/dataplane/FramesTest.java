@@ -71,12 +71,11 @@ class FramesTest {
                     }
                     reader.join();
                     int sent = messages;
-                    assertThat(gateway.plane.list())
-                            .anySatisfy(s -> {
-                                assertThat(s.messagesFromClient()).isEqualTo(sent);
-                                assertThat(s.messagesToClient()).isEqualTo(sent);
-                                assertThat(s.bytesFromClient()).isEqualTo(octets.length);
-                            });
+                    assertThat(gateway.plane.list()).anySatisfy(s -> {
+                        assertThat(s.messagesFromClient()).isEqualTo(sent);
+                        assertThat(s.messagesToClient()).isEqualTo(sent);
+                        assertThat(s.bytesFromClient()).isEqualTo(octets.length);
+                    });
                 }
                 await().untilAsserted(() -> assertThat(gateway.plane.list()).isEmpty());
             }

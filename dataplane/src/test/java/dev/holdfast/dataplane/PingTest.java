@@ -103,7 +103,8 @@ class PingTest {
     @Test
     void aClientThatDoesNotAnswerIsTakenForGoneAndBothAreTold() throws Exception {
         try (TestGateway gateway = new TestGateway(records())) {
-            gateway.rules = Rules.PLAIN.ping(SOON, Duration.ofMillis(100), true, false).done();
+            gateway.rules =
+                    Rules.PLAIN.ping(SOON, Duration.ofMillis(100), true, false).done();
             gateway.start();
             try (Ws ws = Ws.open(gateway)) {
                 assertThat(ws.read().first()).isEqualTo(Ws.PING);
@@ -125,9 +126,8 @@ class PingTest {
             gateway.start();
             try (Ws ws = Ws.open(gateway)) {
                 Ws.Frame first = ws.read();
-                await().untilAsserted(
-                                () -> assertThat(gateway.plane.list().getFirst().closesBy())
-                                        .isEqualTo("ping"));
+                await().untilAsserted(() ->
+                        assertThat(gateway.plane.list().getFirst().closesBy()).isEqualTo("ping"));
                 ws.send("I am");
                 assertThat(next().text()).isEqualTo("I am");
                 Ws.Frame second = ws.read();
@@ -157,7 +157,8 @@ class PingTest {
                 }
             }
         }))) {
-            gateway.rules = Rules.PLAIN.ping(SOON, Duration.ofMillis(300), false, true).done();
+            gateway.rules =
+                    Rules.PLAIN.ping(SOON, Duration.ofMillis(300), false, true).done();
             gateway.start();
             try (Ws ws = Ws.open(gateway)) {
                 Ws.Frame ping = next();
@@ -206,7 +207,8 @@ class PingTest {
             ws.raw(java.util.Arrays.copyOfRange(second, 6, second.length));
             ws.read();
         }))) {
-            gateway.rules = Rules.PLAIN.ping(SOON, Duration.ofMillis(100), true, false).done();
+            gateway.rules =
+                    Rules.PLAIN.ping(SOON, Duration.ofMillis(100), true, false).done();
             gateway.start();
             try (Ws ws = Ws.open(gateway)) {
                 assertThat(ws.read().text()).isEqualTo("first part");
@@ -250,7 +252,8 @@ class PingTest {
             read.await();
             Ws.echo(ws);
         }))) {
-            gateway.rules = Rules.PLAIN.ping(SOON, Duration.ofMillis(150), true, false).done();
+            gateway.rules =
+                    Rules.PLAIN.ping(SOON, Duration.ofMillis(150), true, false).done();
             gateway.start();
             try (Ws ws = Ws.open(gateway)) {
                 Thread writer = Thread.ofVirtual().start(() -> {
@@ -267,8 +270,9 @@ class PingTest {
                     sent = gateway.plane.list().getFirst().bytesFromClient();
                     Thread.sleep(500);
                 }
-                assertThat(gateway.plane.list()).singleElement().satisfies(s -> assertThat(s.draining())
-                        .isFalse());
+                assertThat(gateway.plane.list())
+                        .singleElement()
+                        .satisfies(s -> assertThat(s.draining()).isFalse());
                 read.countDown();
                 int echoed = 0;
                 while (echoed < 400) {

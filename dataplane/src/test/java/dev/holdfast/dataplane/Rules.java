@@ -10,7 +10,8 @@ import java.time.Duration;
 import java.util.List;
 
 /** Stream rules of a policy {@code d/p}, each test changing what it is about. */
-record Rules(Limits limits, Origins origins, Ping ping, OnChange onRouteRemoved, OnChange onPolicyChanged, Drain drain) {
+record Rules(
+        Limits limits, Origins origins, Ping ping, OnChange onRouteRemoved, OnChange onPolicyChanged, Drain drain) {
     static final Rules PLAIN =
             new Rules(Limits.NONE, Origins.ANY, Ping.NONE, OnChange.DRAIN, OnChange.KEEP, Drain.DEFAULT);
 

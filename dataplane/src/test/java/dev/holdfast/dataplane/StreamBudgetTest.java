@@ -86,8 +86,8 @@ class StreamBudgetTest {
                             .containsIgnoringCase("retry-after: ");
                 }
                 one.close();
-                await().ignoreExceptions().untilAsserted(
-                                () -> assertThat(gateway.plane.list()).hasSize(1));
+                await().ignoreExceptions()
+                        .untilAsserted(() -> assertThat(gateway.plane.list()).hasSize(1));
                 await().ignoreExceptions().untilAsserted(() -> {
                     try (Socket page = gateway.client(PAGE)) {
                         assertThat(TestGateway.until(page, "\n")).startsWith("HTTP/1.1 200 ");
@@ -131,7 +131,8 @@ class StreamBudgetTest {
                     assertThat(TestGateway.until(page, "/page")).startsWith("HTTP/1.1 200 ");
                 }
             }
-            await().ignoreExceptions().untilAsserted(() -> assertThat(gateway.plane.list()).isEmpty());
+            await().ignoreExceptions()
+                    .untilAsserted(() -> assertThat(gateway.plane.list()).isEmpty());
             try (Socket page = gateway.client(PAGE)) {
                 assertThat(TestGateway.until(page, "/page")).startsWith("HTTP/1.1 200 ");
             }
@@ -191,7 +192,8 @@ class StreamBudgetTest {
                             .containsIgnoringCase("retry-after: 5")
                             .endsWith(of.reason + "\n");
                     one.close();
-                    await().ignoreExceptions().untilAsserted(() -> Ws.open(gateway).close());
+                    await().ignoreExceptions()
+                            .untilAsserted(() -> Ws.open(gateway).close());
                 }
             }
         }
@@ -237,7 +239,8 @@ class StreamBudgetTest {
                     while (all.size() > 5) {
                         all.removeLast().close();
                     }
-                    await().ignoreExceptions().untilAsserted(
+                    await().ignoreExceptions()
+                            .untilAsserted(
                                     () -> assertThat(gateway.plane.list()).hasSize(5));
                 }
                 assertThat(warnings(lines).getFirst().getKeyValuePairs().toString())

@@ -53,8 +53,9 @@ class StreamDrainTest {
     @Test
     void bothSidesAreToldWithTheCodeAndTextOfThePolicy() throws Exception {
         try (TestGateway gateway = new TestGateway(records())) {
-            gateway.rules =
-                    Rules.PLAIN.drain(LONG, Duration.ZERO, 4100, "moved: wëiter").done();
+            gateway.rules = Rules.PLAIN
+                    .drain(LONG, Duration.ZERO, 4100, "moved: wëiter")
+                    .done();
             gateway.start();
             try (Ws ws = Ws.open(gateway)) {
                 removeRoute(gateway);
@@ -159,11 +160,13 @@ class StreamDrainTest {
             gateway.rules = Rules.PLAIN.drain(LONG, Duration.ZERO, 1001, "").done();
             gateway.start();
             try (Ws ws = Ws.open(gateway)) {
-                await().ignoreExceptions().untilAsserted(() -> assertThat(ws.in.available()).isEqualTo(5));
+                await().ignoreExceptions()
+                        .untilAsserted(() -> assertThat(ws.in.available()).isEqualTo(5));
                 removeRoute(gateway);
-                await().ignoreExceptions().untilAsserted(() -> assertThat(
-                                gateway.plane.list().getFirst().draining())
-                        .isTrue());
+                await().ignoreExceptions()
+                        .untilAsserted(
+                                () -> assertThat(gateway.plane.list().getFirst().draining())
+                                        .isTrue());
                 assertThat(ws.in.available()).isEqualTo(5);
                 finish.countDown();
                 assertThat(ws.read().text()).isEqualTo("a long word");
@@ -179,8 +182,9 @@ class StreamDrainTest {
                 ws.send("x".repeat(100_000));
             }
         }))) {
-            gateway.rules =
-                    Rules.PLAIN.drain(Duration.ofMillis(500), Duration.ZERO, 1001, "").done();
+            gateway.rules = Rules.PLAIN
+                    .drain(Duration.ofMillis(500), Duration.ZERO, 1001, "")
+                    .done();
             gateway.start();
             try (Ws ws = Ws.open(gateway)) {
                 stalled(gateway);
@@ -201,11 +205,13 @@ class StreamDrainTest {
                 TestGateway.write(out, "data: " + "x".repeat(100_000) + "\n\n");
             }
         })) {
-            gateway.rules =
-                    Rules.PLAIN.drain(Duration.ofMillis(500), Duration.ZERO, 1001, "").done();
+            gateway.rules = Rules.PLAIN
+                    .drain(Duration.ofMillis(500), Duration.ZERO, 1001, "")
+                    .done();
             gateway.start();
             try (Socket ignored = gateway.client(EVENTS)) {
-                await().ignoreExceptions().untilAsserted(() -> assertThat(gateway.plane.list()).hasSize(1));
+                await().ignoreExceptions()
+                        .untilAsserted(() -> assertThat(gateway.plane.list()).hasSize(1));
                 stalled(gateway);
                 removeRoute(gateway);
                 gateway.drained("route_removed", 1, 0, 1);
@@ -238,9 +244,10 @@ class StreamDrainTest {
             try (Socket socket = gateway.client(EVENTS)) {
                 TestGateway.until(socket, "data: 1" + eol);
                 removeRoute(gateway);
-                await().ignoreExceptions().untilAsserted(() -> assertThat(
-                                gateway.plane.list().getFirst().draining())
-                        .isTrue());
+                await().ignoreExceptions()
+                        .untilAsserted(
+                                () -> assertThat(gateway.plane.list().getFirst().draining())
+                                        .isTrue());
                 told.countDown();
                 String rest = TestGateway.until(socket, "\r\n0\r\n\r\n");
                 assertThat(rest).contains("id: 1" + eol + eol.charAt(0)).doesNotContain("data: 2");
@@ -263,9 +270,10 @@ class StreamDrainTest {
         })) {
             gateway.start();
             try (Socket socket = gateway.client(EVENTS)) {
-                await().ignoreExceptions().untilAsserted(() -> assertThat(gateway.plane.list())
-                        .singleElement()
-                        .satisfies(s -> assertThat(s.messagesToClient()).isEqualTo(4)));
+                await().ignoreExceptions()
+                        .untilAsserted(() -> assertThat(gateway.plane.list())
+                                .singleElement()
+                                .satisfies(s -> assertThat(s.messagesToClient()).isEqualTo(4)));
                 done.countDown();
                 assertThat(socket.getInputStream().read()).isEqualTo('H');
             }
@@ -321,9 +329,10 @@ class StreamDrainTest {
                     assertThat(s.messagesToClient()).isEqualTo(1);
                 });
                 gateway.plane.close(gateway.plane.list().getFirst().id());
-                await().ignoreExceptions().untilAsserted(() -> assertThat(
-                                gateway.plane.list().getFirst().draining())
-                        .isTrue());
+                await().ignoreExceptions()
+                        .untilAsserted(
+                                () -> assertThat(gateway.plane.list().getFirst().draining())
+                                        .isTrue());
                 told.countDown();
                 assertThat(TestGateway.until(socket, "\r\n\r\n"))
                         .contains("cond\r\n0\r\n")
@@ -342,7 +351,9 @@ class StreamDrainTest {
             chunk(out, message("first"));
             in.read();
         })) {
-            gateway.rules = Rules.PLAIN.drain(Duration.ofSeconds(1), Duration.ofSeconds(1), 1001, "").done();
+            gateway.rules = Rules.PLAIN
+                    .drain(Duration.ofSeconds(1), Duration.ofSeconds(1), 1001, "")
+                    .done();
             gateway.start();
             try (Socket socket = gateway.client("POST /s/M HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")) {
                 TestGateway.until(socket, "first\r\n");
@@ -357,11 +368,14 @@ class StreamDrainTest {
     @Test
     void anotherUpgradeIsCutForNothingCanBeSaid() throws Exception {
         try (TestGateway gateway = new TestGateway((head, in, out) -> {
-            TestGateway.write(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: spdy/3.1\r\nConnection: Upgrade\r\n\r\n");
+            TestGateway.write(
+                    out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: spdy/3.1\r\nConnection: Upgrade\r\n\r\n");
             in.transferTo(out);
         })) {
             gateway.upgrades = Set.of("spdy/3.1");
-            gateway.rules = Rules.PLAIN.drain(Duration.ofMillis(400), Duration.ofMillis(300), 1001, "").done();
+            gateway.rules = Rules.PLAIN
+                    .drain(Duration.ofMillis(400), Duration.ofMillis(300), 1001, "")
+                    .done();
             gateway.start();
             try (Socket socket =
                     gateway.client("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: spdy/3.1\r\n\r\n")) {

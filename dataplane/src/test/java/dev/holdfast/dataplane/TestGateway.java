@@ -49,6 +49,7 @@ final class TestGateway implements AutoCloseable {
     private final int bindPort;
 
     HttpSettings http = HttpSettings.DEFAULT;
+    dev.holdfast.plan.ClientRules client = dev.holdfast.plan.ClientRules.DEFAULT;
     Optional<Tls> tls = Optional.empty();
     Duration requestTimeout = Duration.ZERO;
     Duration backendTimeout = Duration.ZERO;
@@ -177,7 +178,15 @@ final class TestGateway implements AutoCloseable {
                     ORIGIN));
         }
         Listener listener = new Listener(
-                "d/g/http", 80, bindPort, Optional.empty(), tls, http, List.of(new VirtualHost("*", all)), ORIGIN);
+                "d/g/http",
+                80,
+                bindPort,
+                Optional.empty(),
+                tls,
+                http,
+                client,
+                List.of(new VirtualHost("*", all)),
+                ORIGIN);
         return new Plan(List.of(listener), Map.of(cluster, made), List.of());
     }
 
@@ -214,22 +223,27 @@ final class TestGateway implements AutoCloseable {
 
     /** Waits until the gateway has read so much of its one stream. */
     void settled(Ws ws, long octets) {
-        await().ignoreExceptions().untilAsserted(() ->
-                assertThat(plane.list().getLast().bytesFromClient()).isEqualTo(octets));
+        await().ignoreExceptions()
+                .untilAsserted(() ->
+                        assertThat(plane.list().getLast().bytesFromClient()).isEqualTo(octets));
     }
 
     /** Waits until so many streams have ended for a reason. */
     void closedFor(String reason, int count) {
-        await().ignoreExceptions().untilAsserted(() -> assertThat(
-                        registry.get("holdfast.streams.closed").tag("reason", reason).counter().count())
-                .isEqualTo(count));
+        await().ignoreExceptions()
+                .untilAsserted(() -> assertThat(registry.get("holdfast.streams.closed")
+                                .tag("reason", reason)
+                                .counter()
+                                .count())
+                        .isEqualTo(count));
     }
 
     /** Waits for what became of a drain. */
     void drained(String reason, int told, int ended, int cut) {
-        await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> assertThat(List.of(
-                        drained(reason, "told"), drained(reason, "ended"), drained(reason, "cut")))
-                .containsExactly(told, ended, cut));
+        await().atMost(Duration.ofSeconds(30))
+                .untilAsserted(() -> assertThat(
+                                List.of(drained(reason, "told"), drained(reason, "ended"), drained(reason, "cut")))
+                        .containsExactly(told, ended, cut));
     }
 
     private int drained(String reason, String outcome) {

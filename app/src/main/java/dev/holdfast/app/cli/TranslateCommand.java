@@ -100,6 +100,9 @@ final class TranslateCommand implements Callable<Integer> {
             tree.put("resources", StatusTree.of(plan.outcomes()));
         } else {
             tree.put("listeners", Tree.of(plan.listeners()));
+            if (!plan.l4().isEmpty()) {
+                tree.put("l4", Tree.of(plan.l4()));
+            }
             tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
         }
         return switch (format) {

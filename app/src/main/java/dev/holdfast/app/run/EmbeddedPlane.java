@@ -11,6 +11,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 import java.util.Optional;
 
 /** Netty in this process. */
@@ -53,8 +54,11 @@ final class EmbeddedPlane implements Plane {
 
     @Override
     public List<String> addresses(Plan plan) {
-        return plan.listeners().stream()
-                .map(l -> url(l) + "  listener " + l.name())
+        return Stream.concat(
+                        plan.listeners().stream().map(l -> url(l) + "  listener " + l.name()),
+                        plan.l4().stream()
+                                .map(l -> l.kind() + "://" + l.hostname().orElse("*") + ":" + l.bindPort()
+                                        + "  listener " + l.name()))
                 .toList();
     }
 

@@ -138,7 +138,7 @@ public final class Pipeline implements AutoCloseable {
                 .distinct()
                 .toList());
         boolean wrong = found.stream().anyMatch(Problem::isError);
-        if (next.listeners().isEmpty() && !wrong) {
+        if (next.listeners().isEmpty() && next.l4().isEmpty() && !wrong) {
             found.add(nothingToServe());
             wrong = first;
         }
@@ -160,7 +160,7 @@ public final class Pipeline implements AutoCloseable {
             return;
         }
         plan = next;
-        String summary = count(next.listeners().size(), "listener") + ", "
+        String summary = count(next.listeners().size() + next.l4().size(), "listener") + ", "
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
         remember(true, applied.drainedStreams(), summary);
@@ -180,7 +180,7 @@ public final class Pipeline implements AutoCloseable {
                 Severity.WARNING,
                 Optional.empty(),
                 "the manifests hold no Gateway with a listener that can be bound, so there is nothing to serve",
-                "Add a Gateway with an HTTP or HTTPS listener.");
+                "Add a Gateway with a listener.");
     }
 
     private void refuse(boolean first, int exit, long start, List<Problem> why) {

@@ -19,6 +19,7 @@ import dev.holdfast.dataplane.stream.Tunnel;
 import dev.holdfast.dataplane.stream.WebSocketStream;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.StreamRules;
@@ -47,7 +48,9 @@ import org.jspecify.annotations.Nullable;
 public final class Exchange implements Upstream.Events, LongStream.Owner {
     private final Gateway gateway;
     private final Downstream downstream;
-    private final RequestHead original;
+    private RequestHead original;
+    private Downstream.Connection whose;
+    private ClientRules clients = ClientRules.DEFAULT;
     private final long startedNanos = System.nanoTime();
     private final long startedMillis = System.currentTimeMillis();
     /** What came of the request before there was an upstream; made when there is any. */
@@ -95,9 +98,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         this.gateway = gateway;
         this.downstream = downstream;
         this.original = head;
+        this.whose = downstream.connection();
         this.forwarded = head;
     }
 
+    @Override
     public EventLoop loop() {
         return downstream.loop();
     }
@@ -127,7 +132,20 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             fail(ProxyFailure.BAD_REQUEST);
             return;
         }
-        String target = Paths.normalise(original.target());
+        clients = listener.client();
+        switch (Entrance.of(clients, original, connection, gateway.shuttingDown())) {
+            case Entrance.Verdict.Refuse(ProxyFailure failure) -> fail(failure);
+            case Entrance.Verdict.Answer(LocalReply reply) -> answer(reply);
+            case Entrance.Verdict.Enter(RequestHead head, String target, Downstream.Connection of) -> {
+                original = head;
+                whose = of;
+                route(snapshot, table, host, target, end);
+            }
+        }
+    }
+
+    private void route(Snapshot snapshot, Snapshot.ListenerTable table, String host, String target, boolean end) {
+        Listener listener = table.listener();
         Route route = table.routes().match(host, view(target));
         if (route == null) {
             fail(ProxyFailure.NO_ROUTE);
@@ -216,7 +234,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         HttpHeaders headers = original.headers();
         HeaderRules.stripHopByHop(headers);
-        HeaderRules.forwarded(headers, downstream.connection());
+        HeaderRules.forwarded(headers, clients, downstream.connection(), whose);
         String authority = original.authority();
         String path = target;
         for (List<Route.Filter> list : List.of(route.filters(), destination.filters())) {
@@ -631,6 +649,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 responsePipe = through.responsePipe(head, new ClientSink());
             }
         }
+        HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(head, end);
         if (end) {
             responseEnded = true;
@@ -640,7 +659,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     /** Of what goes on for ever: an answer that tells its length, or has no body, does not. */
     private String streamKind(HttpHeaders headers) {
-        if (headers.contains(HttpHeaderNames.CONTENT_LENGTH) || original.method().equals("HEAD") || status == 204) {
+        if (headers.contains(HttpHeaderNames.CONTENT_LENGTH)
+                || original.method().equals("HEAD")
+                || status == 204) {
             return "";
         }
         String type = headers.get(HttpHeaderNames.CONTENT_TYPE, "");
@@ -662,9 +683,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (!slots.isEmpty()) {
             return true;
         }
-        Budgets.Taken taken = gateway.streams()
-                .budgets()
-                .take(rules, listenerName, routeName, downstream.connection().remoteIp());
+        Budgets.Taken taken = gateway.streams().budgets().take(rules, listenerName, routeName, whose.remoteIp());
         String full = taken.refusedBy();
         if (full != null) {
             refuse("client".equals(full) ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
@@ -706,7 +725,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             case "websocket" -> new WebSocketStream(this, terms);
             case "sse" -> new EventStream(this, terms, !headers.contains(HttpHeaderNames.CONTENT_ENCODING));
             case "grpc" ->
-                new GrpcStream(this, terms, GrpcStream.Form.of(headers.get(HttpHeaderNames.CONTENT_TYPE, "")));
+                new GrpcStream(
+                        this, downstream, terms, GrpcStream.Form.of(headers.get(HttpHeaderNames.CONTENT_TYPE, "")));
             default -> new Tunnel(this, terms);
         };
         stream = made;
@@ -870,6 +890,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             headers.set(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
         }
         boolean empty = bodiless || bytes.length == 0 || original.method().equals("HEAD");
+        HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(new ResponseHead(status, headers), empty);
         if (!empty) {
             downstream.data(Unpooled.wrappedBuffer(bytes), true);
@@ -949,7 +970,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             line.put("stream", streamId);
             line.put("kind", kindName());
         }
-        line.put("client", downstream.connection().remoteIp());
+        line.put("client", whose.remoteIp());
         line.put("method", original.method());
         line.put("host", original.authority());
         int question = original.target().indexOf('?');
@@ -979,6 +1000,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     @Override
     public Downstream downstream() {
         return downstream;
+    }
+
+    /** Whose the request is, as far as the listener's rules tell. */
+    Downstream.Connection whose() {
+        return whose;
     }
 
     RequestHead original() {
@@ -1031,7 +1057,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         return new StreamView(
                 streamId,
                 kindName(),
-                client(downstream.connection()),
+                client(whose),
                 original.authority(),
                 question < 0 ? original.target() : original.target().substring(0, question),
                 listenerName,

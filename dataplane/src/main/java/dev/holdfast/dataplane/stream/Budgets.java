@@ -42,12 +42,14 @@ public final class Budgets {
                     ? List.of()
                     : List.of(
                             Gauge.builder("holdfast.streams.budget.open", open, AtomicInteger::get)
-                                    .description("Established streams that count for the budget of a cluster, listener or route")
+                                    .description(
+                                            "Established streams that count for the budget of a cluster, listener or route")
                                     .tag("scope", place.scope)
                                     .tag("name", place.name)
                                     .register(registry),
                             Gauge.builder("holdfast.streams.budget.limit", this, s -> s.limit)
-                                    .description("Most streams that the cluster, listener or route may have; 0 is no limit")
+                                    .description(
+                                            "Most streams that the cluster, listener or route may have; 0 is no limit")
                                     .tag("scope", place.scope)
                                     .tag("name", place.name)
                                     .register(registry));

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.stream;
 
+import dev.holdfast.dataplane.message.Downstream;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
@@ -24,12 +25,14 @@ public final class GrpcStream extends LongStream {
         }
     }
 
+    private final Downstream client;
     private final Form form;
     private final GrpcFrames toClient = new GrpcFrames();
     private final GrpcFrames fromClient = new GrpcFrames();
 
-    public GrpcStream(Owner owner, Terms terms, Form form) {
+    public GrpcStream(Owner owner, Downstream client, Terms terms, Form form) {
         super(owner, terms);
+        this.client = client;
         this.form = form;
     }
 
@@ -79,10 +82,11 @@ public final class GrpcStream extends LongStream {
                 HttpHeaders trailers = new DefaultHttpHeaders();
                 trailers.set("grpc-status", "14").set("grpc-message", TEXT);
                 abortBackend();
-                owner.downstream().trailers(trailers);
+                client.trailers(trailers);
             }
             case WEB -> {
-                byte[] trailers = ("grpc-status: 14\r\ngrpc-message: " + TEXT + "\r\n").getBytes(StandardCharsets.US_ASCII);
+                byte[] trailers =
+                        ("grpc-status: 14\r\ngrpc-message: " + TEXT + "\r\n").getBytes(StandardCharsets.US_ASCII);
                 ByteBuf frame = Unpooled.buffer(5 + trailers.length);
                 frame.writeByte(0x80).writeInt(trailers.length).writeBytes(trailers);
                 abortBackend();

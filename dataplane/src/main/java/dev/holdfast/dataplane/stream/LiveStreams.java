@@ -65,8 +65,7 @@ public final class LiveStreams implements Streams {
             return false;
         }
         StreamRules.Drain drain = stream.terms().rules().drain();
-        stream.loop()
-                .execute(() -> stream.drain("closed_by_operator", LongStream.GRACE, drain.code(), drain.text()));
+        stream.loop().execute(() -> stream.drain("closed_by_operator", LongStream.GRACE, drain.code(), drain.text()));
         return true;
     }
 

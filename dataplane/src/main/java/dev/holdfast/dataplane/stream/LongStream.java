@@ -1,7 +1,6 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.message.Downstream;
-import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.dataplane.message.ByteEnd;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.StreamView;
 import io.netty.buffer.ByteBuf;
@@ -17,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * An established stream: what an exchange has become. All on its loop, but for {@link #view}. It holds no plan, only
  * names and the rules that it opened with, so that a thousand reloads pin nothing.
  */
-public abstract sealed class LongStream permits WebSocketStream, EventStream, GrpcStream, Tunnel {
+public abstract sealed class LongStream permits WebSocketStream, EventStream, GrpcStream, Tunnel, Relay {
     /** For the answer to a goodbye that concerns one stream alone. */
     static final Duration GRACE = Duration.ofSeconds(5);
 
@@ -26,13 +25,16 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
 
     private static final Duration HALF_CLOSED = Duration.ofSeconds(2);
 
-    /** The exchange that has become this stream. */
+    /** The exchange or connection that has become this stream. */
     public interface Owner {
-        Downstream downstream();
+        EventLoop loop();
+
+        /** The client's end. */
+        ByteEnd downstream();
 
         /** The backend's end, null once it is gone. */
         @Nullable
-        Upstream upstream();
+        ByteEnd upstream();
 
         /** The stream is over; both ends have been told. */
         void ended(String reason);
@@ -101,7 +103,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         this.owner = owner;
         this.terms = terms;
         this.rules = terms.rules();
-        this.loop = owner.downstream().loop();
+        this.loop = owner.loop();
         this.idleNanos = terms.idleTimeout().toNanos();
         this.endsNanos = terms.maxLifetime().isZero()
                 ? NEVER
@@ -209,7 +211,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
             backendEnded();
             return;
         }
-        Upstream from = owner.upstream();
+        ByteEnd from = owner.upstream();
         if (from != null && !owner.downstream().writable()) {
             from.reading(false);
         }
@@ -217,7 +219,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
 
     /** Whether the client is read: neither for its own speed nor for the backend's slowness is it held back. */
     final boolean clientHeard() {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         return throttleTimer == null && (to == null || to.writable());
     }
 
@@ -235,7 +237,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     abstract void relayToClient(ByteBuf data, boolean end);
 
     final void toBackend(ByteBuf data, boolean end) {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to == null) {
             data.release();
         } else {
@@ -336,7 +338,8 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
             with.joined();
         }
         stop(goodbyeTimer);
-        // Clients that are told at once come back at once. What is asked to leave is asked early, so that the rest of the
+        // Clients that are told at once come back at once. What is asked to leave is asked early, so that the rest of
+        // the
         // time is for its answer; what can only be ended may use that time to end by itself.
         long time = drain.time().toNanos();
         long jitter = Math.min(drain.jitter().toNanos(), time);
@@ -388,7 +391,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     }
 
     final void abortBackend() {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to != null) {
             to.abort();
         }
@@ -398,7 +401,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     final void endBoth() {
         owner.downstream().data(Unpooled.EMPTY_BUFFER, true);
         owner.downstream().flush();
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to != null) {
             to.flush();
             to.data(Unpooled.EMPTY_BUFFER, true);

@@ -1,6 +1,6 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.dataplane.message.ByteEnd;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -97,7 +97,7 @@ public final class WebSocketStream extends LongStream {
     }
 
     private void flushBackend() {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to != null) {
             to.flush();
         }

@@ -202,7 +202,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     @Override
     public void leaveBreaker() {
         if (channel.attr(LEFT_POOL).setIfAbsent(Boolean.TRUE) == null) {
-            pool.cluster.connections.decrementAndGet();
+            pool.cluster.releaseConnection();
             pool.next();
         }
     }

@@ -39,7 +39,11 @@ final class StreamPolicyRules {
         for (String path : List.of("ping.interval", "ping.timeout", "idleTimeout", "maxLifetime")) {
             Field time = spec.at(path);
             if (TIME.matcher(time.text("")).matches() && millis(time) == 0) {
-                add(time, problems, "a time of nothing would end every stream at once", "Write a longer time, or remove the field.");
+                add(
+                        time,
+                        problems,
+                        "a time of nothing would end every stream at once",
+                        "Write a longer time, or remove the field.");
             }
         }
         Field time = spec.at("drain.time");
@@ -48,8 +52,8 @@ final class StreamPolicyRules {
             add(
                     jitter,
                     problems,
-                    "goodbyes cannot be spread over " + jitter.text("") + ", for the drain takes "
-                            + time.text("10s") + " in all",
+                    "goodbyes cannot be spread over " + jitter.text("") + ", for the drain takes " + time.text("10s")
+                            + " in all",
                     "Write a jitter no longer than drain.time.");
         }
         for (String path : List.of("limits.messageBytes", "limits.bytesPerSecond")) {
