@@ -69,7 +69,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     public DataPlane(MeterRegistry registry, AccessLog log, int eventLoops) {
         this.metrics = new Metrics(registry);
         this.log = log;
-        this.streams = new LiveStreams();
+        this.streams = new LiveStreams(metrics);
         this.checks = new HealthChecks(this::pools);
         this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
         this.sockets = new Sockets(this, loops, contexts);

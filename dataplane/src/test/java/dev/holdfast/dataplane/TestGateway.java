@@ -1,5 +1,8 @@
 package dev.holdfast.dataplane;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
@@ -16,6 +19,7 @@ import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -54,6 +58,10 @@ final class TestGateway implements AutoCloseable {
     Duration idleTimeout = Duration.ZERO;
     Duration maxStreamDuration = Duration.ZERO;
     int maxStreams;
+    boolean streamsInBreaker;
+    Cluster.CircuitBreaker breaker = Cluster.CircuitBreaker.DEFAULT;
+    StreamRules rules = StreamRules.DEFAULT;
+    Set<String> upgrades = Set.of("websocket");
     Cluster.Protocol protocol = Cluster.Protocol.AUTO;
     Optional<Cluster.UpstreamTls> upstreamTls = Optional.empty();
     Optional<Cluster.Endpoint> endpoint = Optional.empty();
@@ -76,7 +84,7 @@ final class TestGateway implements AutoCloseable {
 
     TestGateway(Script script, int loops) throws IOException {
         plane = new DataPlane(registry, AccessLog.off(), loops);
-        server = new ServerSocket(0, 100, InetAddress.getLoopbackAddress());
+        server = new ServerSocket(0, 4096, InetAddress.getLoopbackAddress());
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             bindPort = free.getLocalPort();
         }
@@ -151,9 +159,9 @@ final class TestGateway implements AutoCloseable {
                 protocol,
                 false,
                 upstreamTls,
-                Cluster.CircuitBreaker.DEFAULT,
+                breaker,
                 maxStreams,
-                false,
+                streamsInBreaker,
                 Optional.empty(),
                 Duration.ofSeconds(2),
                 Duration.ofMinutes(1),
@@ -173,8 +181,8 @@ final class TestGateway implements AutoCloseable {
                     backendTimeout,
                     idleTimeout,
                     maxStreamDuration,
-                    Set.of("websocket"),
-                    StreamRules.DEFAULT,
+                    upgrades,
+                    rules,
                     httpFilters,
                     traffic,
                     ORIGIN));
@@ -215,6 +223,39 @@ final class TestGateway implements AutoCloseable {
         try (Socket socket = client(bytes)) {
             return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
         }
+    }
+
+    /** Waits until the gateway has read so much of its one stream. */
+    void settled(Ws ws, long octets) {
+        await().ignoreExceptions()
+                .untilAsserted(() ->
+                        assertThat(plane.list().getLast().bytesFromClient()).isEqualTo(octets));
+    }
+
+    /** Waits until so many streams have ended for a reason. */
+    void closedFor(String reason, int count) {
+        await().ignoreExceptions()
+                .untilAsserted(() -> assertThat(registry.get("holdfast.streams.closed")
+                                .tag("reason", reason)
+                                .counter()
+                                .count())
+                        .isEqualTo(count));
+    }
+
+    /** Waits for what became of a drain. */
+    void drained(String reason, int told, int ended, int cut) {
+        await().atMost(Duration.ofSeconds(30))
+                .untilAsserted(() -> assertThat(
+                                List.of(drained(reason, "told"), drained(reason, "ended"), drained(reason, "cut")))
+                        .containsExactly(told, ended, cut));
+    }
+
+    private int drained(String reason, String outcome) {
+        Counter counter = registry.find("holdfast.streams.drained")
+                .tag("reason", reason)
+                .tag("outcome", outcome)
+                .counter();
+        return counter == null ? 0 : (int) counter.count();
     }
 
     static String until(Socket socket, String end) throws IOException {
