@@ -170,7 +170,15 @@ final class TestGateway implements AutoCloseable {
                     ORIGIN));
         }
         Listener listener = new Listener(
-                "d/g/http", 80, bindPort, Optional.empty(), tls, http, client, List.of(new VirtualHost("*", all)), ORIGIN);
+                "d/g/http",
+                80,
+                bindPort,
+                Optional.empty(),
+                tls,
+                http,
+                client,
+                List.of(new VirtualHost("*", all)),
+                ORIGIN);
         return new Plan(List.of(listener), Map.of(cluster, made), List.of());
     }
 

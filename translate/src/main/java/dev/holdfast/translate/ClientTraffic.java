@@ -130,7 +130,8 @@ final class ClientTraffic {
         Field resumption = spec.at("session.resumption");
         return new Tls.Crypto(
                 spec.get("ciphers").items().stream()
-                        .flatMap(c -> Stream.of(c.text("").replaceAll("[\\[\\]]", "").split("\\|")))
+                        .flatMap(c ->
+                                Stream.of(c.text("").replaceAll("[\\[\\]]", "").split("\\|")))
                         .filter(c -> !c.isEmpty())
                         .toList(),
                 spec.get("ecdhCurves").items().stream().map(c -> c.text("")).toList(),

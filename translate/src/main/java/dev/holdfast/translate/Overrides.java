@@ -56,8 +56,8 @@ final class Overrides {
 
     private void listener(GatewayListener listener) {
         Optional<Claim> own = policies.at(Target.of(listener.owner(), listener.section()));
-        Optional<Claim> whole = policies.at(Target.of(listener.owner(), ""))
-                .or(() -> policies.at(Target.of(listener.gateway(), "")));
+        Optional<Claim> whole =
+                policies.at(Target.of(listener.owner(), "")).or(() -> policies.at(Target.of(listener.gateway(), "")));
         if (own.isPresent() && whole.isPresent() && differ(own.get(), whole.get())) {
             replaced.computeIfAbsent(whole.get(), w -> new Places()).listeners.add(listener.section());
         }

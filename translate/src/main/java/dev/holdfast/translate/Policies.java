@@ -108,11 +108,7 @@ final class Policies {
     }
 
     private static List<String> sections(Resource target, String kind) {
-        return target
-                .spec()
-                .get(LISTENERS.contains(kind) ? "listeners" : "rules")
-                .items()
-                .stream()
+        return target.spec().get(LISTENERS.contains(kind) ? "listeners" : "rules").items().stream()
                 .map(s -> s.get("name").text(""))
                 .filter(n -> !n.isEmpty())
                 .toList();

@@ -144,8 +144,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
     }
 
-    private void route(
-            Snapshot snapshot, Snapshot.ListenerTable table, String host, String target, boolean end) {
+    private void route(Snapshot snapshot, Snapshot.ListenerTable table, String host, String target, boolean end) {
         Listener listener = table.listener();
         Route route = table.routes().match(host, view(target));
         if (route == null) {
@@ -644,9 +643,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (rules.limits() == StreamRules.Limits.NONE || !slots.isEmpty()) {
             return true;
         }
-        Budgets.Taken taken = gateway.streams()
-                .budgets()
-                .take(rules, listenerName, routeName, whose.remoteIp());
+        Budgets.Taken taken = gateway.streams().budgets().take(rules, listenerName, routeName, whose.remoteIp());
         String full = taken.refusedBy();
         if (full != null) {
             refuse("client".equals(full) ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);

@@ -68,7 +68,10 @@ public final class TlsContexts {
         private final transient Origin origin;
 
         Unusable(Door door, String certificate, Throwable cause) {
-            super("certificate " + certificate + " of listener " + door.name + " cannot be used for TLS as it is asked for", cause);
+            super(
+                    "certificate " + certificate + " of listener " + door.name
+                            + " cannot be used for TLS as it is asked for",
+                    cause);
             this.origin = door.origin;
         }
 

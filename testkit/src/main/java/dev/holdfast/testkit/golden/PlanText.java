@@ -1,8 +1,8 @@
 package dev.holdfast.testkit.golden;
 
 import dev.holdfast.console.Tree;
-import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.HeaderEdits;
 import dev.holdfast.plan.Http2Settings;

@@ -29,8 +29,7 @@ public record EnvoyNode(
     }
 
     EnvoyNode with(long newest, long open) {
-        return new EnvoyNode(
-                id, cluster, version, address, protocol, connectedAtMillis, plan, newest, open, kinds);
+        return new EnvoyNode(id, cluster, version, address, protocol, connectedAtMillis, plan, newest, open, kinds);
     }
 
     /**

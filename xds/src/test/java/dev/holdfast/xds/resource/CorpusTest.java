@@ -29,14 +29,15 @@ final class CorpusTest {
 
     @TestFactory
     Stream<DynamicTest> everyPlanIsSoundForEnvoy() throws IOException {
-        return cases().map(folder -> DynamicTest.dynamicTest(CORPUS.relativize(folder).toString(), () -> {
-            XdsResources all = XdsResources.of(plan(folder));
-            Sound.check(all);
-            Path golden = folder.resolve("xds.yaml");
-            if (Files.exists(golden)) {
-                Golden.check(golden, brief(all));
-            }
-        }));
+        return cases().map(folder ->
+                DynamicTest.dynamicTest(CORPUS.relativize(folder).toString(), () -> {
+                    XdsResources all = XdsResources.of(plan(folder));
+                    Sound.check(all);
+                    Path golden = folder.resolve("xds.yaml");
+                    if (Files.exists(golden)) {
+                        Golden.check(golden, brief(all));
+                    }
+                }));
     }
 
     private static Plan plan(Path folder) throws IOException {
@@ -68,11 +69,12 @@ final class CorpusTest {
             for (FilterChain.Builder chain : listener.getFilterChainsBuilderList()) {
                 for (var filter : chain.getFiltersBuilderList()) {
                     if (filter.getTypedConfig().is(HttpConnectionManager.class)) {
-                        filter.setTypedConfig(Proto.any(filter.getTypedConfig().unpack(HttpConnectionManager.class).toBuilder()
-                                .clearAccessLog()
-                                .clearLocalReplyConfig()
-                                .clearHttpFilters()
-                                .build()));
+                        filter.setTypedConfig(
+                                Proto.any(filter.getTypedConfig().unpack(HttpConnectionManager.class).toBuilder()
+                                        .clearAccessLog()
+                                        .clearLocalReplyConfig()
+                                        .clearHttpFilters()
+                                        .build()));
                     }
                 }
             }

@@ -10,7 +10,6 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.testkit.golden.Golden;
 import dev.holdfast.xds.Plans;
 import dev.holdfast.xds.snapshot.Snapshot;
-import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -80,7 +79,11 @@ final class XdsResourcesTest {
         assertThat(Replaced.between(before, after)).isEmpty();
         assertThat(Replaced.between(after, before))
                 .containsExactly(new Replaced(
-                        "port-443", "home-automation/envoy/also", true, Set.of(), Optional.of(after(with).origin())));
+                        "port-443",
+                        "home-automation/envoy/also",
+                        true,
+                        Set.of(),
+                        Optional.of(after(with).origin())));
         Plans other = new Plans();
         other.alpn = List.of("h2");
         assertThat(Replaced.between(before, XdsResources.of(other.plan())))
