@@ -42,6 +42,7 @@ public final class Translator {
         List<Overrides.Remark> remarks = policies.stream()
                 .flatMap(p -> Overrides.of(p, listeners, attachments, problems).stream())
                 .toList();
+        Deprecations.check(set, problems);
         RouteKinds.check(set, problems);
         TlsOverlaps.check(listeners, problems);
 

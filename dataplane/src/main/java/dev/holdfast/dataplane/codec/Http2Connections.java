@@ -4,6 +4,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;
+import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2ConnectionDecoder;
 import io.netty.handler.codec.http2.Http2ConnectionEncoder;
 import io.netty.handler.codec.http2.Http2ConnectionHandler;
@@ -52,6 +53,7 @@ public final class Http2Connections {
         private final int connectionWindow;
         private final boolean invalidEndsConnection;
         private final Set<Integer> resets = new LinkedHashSet<>();
+        private final Http2Connection.PropertyKey begun = connection().newKey();
 
         Handler(
                 Http2ConnectionDecoder decoder,
@@ -69,6 +71,11 @@ public final class Http2Connections {
                 ChannelHandlerContext ctx, int streamId, long errorCode, ChannelPromise promise) {
             remember(streamId);
             return super.resetStream(ctx, streamId, errorCode, promise);
+        }
+
+        /** The stream's request has come and was sound. */
+        public void begun(Http2Stream stream) {
+            stream.setProperty(begun, Boolean.TRUE);
         }
 
         private void remember(int streamId) {
@@ -89,7 +96,7 @@ public final class Http2Connections {
             Http2Stream stream = connection().stream(id);
             Http2Exception.StreamException said = error;
             if (!outbound && connection().isServer()) {
-                if (stream == null && !resets.contains(id)) {
+                if (stream == null && connection().streamMayHaveExisted(id) && !resets.contains(id)) {
                     onConnectionError(
                             ctx,
                             false,
@@ -98,7 +105,10 @@ public final class Http2Connections {
                                     Http2Error.STREAM_CLOSED, "a frame for stream %d, which has ended", id));
                     return;
                 }
-                if (stream != null && stream.state() == Http2Stream.State.HALF_CLOSED_REMOTE) {
+                if (stream != null
+                        && error.error() == Http2Error.PROTOCOL_ERROR
+                        && stream.state() == Http2Stream.State.HALF_CLOSED_REMOTE
+                        && stream.getProperty(begun) != null) {
                     said = (Http2Exception.StreamException)
                             Http2Exception.streamError(id, Http2Error.STREAM_CLOSED, "a frame after the stream's end");
                 }

@@ -187,6 +187,7 @@ public final class Http2Downstream {
                             true,
                             plain));
             stream.setProperty(key, created);
+            handler.begun(stream);
             created.exchange.start(end);
         }
 

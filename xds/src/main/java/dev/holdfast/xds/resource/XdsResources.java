@@ -277,14 +277,12 @@ public final class XdsResources {
     }
 
     private static Optional<Problem> check(Route route) {
-        if (!route.httpFilters().isEmpty()) {
+        List<String> missing = RouteFilters.missing(route);
+        if (!missing.isEmpty()) {
             return Optional.of(warning(
                     route.origin(),
-                    "the route's HTTP filters are not carried out on Envoy yet: "
-                            + route.httpFilters().stream()
-                                    .map(f -> f.getClass().getSimpleName())
-                                    .distinct()
-                                    .toList(),
+                    "filters of the route are not carried out on Envoy: " + String.join(", ", missing)
+                            + (RouteFilters.isUnguarded(route) ? "; it answers 500, for they guard it" : ""),
                     "Run these routes on the embedded plane."));
         }
         if (!route.streams().policy().isEmpty()) {

@@ -56,16 +56,18 @@ final class XdsResourcesTest {
     @Test
     void aChangeReachesOnlyTheResourcesItConcerns() {
         assertThat(changed(p -> p.requestTimeout = Duration.ofSeconds(45)))
-                .containsExactly("routes home-automation/envoy/https", "routes port-80");
+                .containsExactly(
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p -> p.chain = "another")).containsExactly("secrets home-automation/home-assistant-tls");
         assertThat(changed(p -> p.endpoints = List.of(new Cluster.Endpoint("10.0.0.21", 8123))))
                 .containsExactly("endpoints " + Plans.CLUSTER);
         assertThat(changed(p -> p.maxConnections = 7)).containsExactly("clusters " + Plans.CLUSTER);
         assertThat(changed(p -> p.settings = idle(Duration.ofMinutes(9))))
-                .containsExactly("routes home-automation/envoy/https", "routes port-80");
+                .containsExactly(
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p ->
                         p.moreListeners.add(p.listener("more", 81, 81, Optional.empty(), Optional.empty(), List.of()))))
-                .containsExactly("listeners port-81", "routes port-81");
+                .containsExactly("listeners port-81", "routes port-81", "virtual hosts port-81/*");
         assertThat(changed(p -> p.alpn = List.of("h2"))).containsExactly("listeners port-443");
     }
 
@@ -144,6 +146,32 @@ final class XdsResourcesTest {
         assertThat(rewritten("/abc", "/", "/abc")).isEqualTo("/");
         assertThat(rewritten("/a.c", "/x", "/a.c/d")).isEqualTo("/x/d");
         assertThat(rewritten("/", "/x", "/d")).isEqualTo("/x/d");
+    }
+
+    @Test
+    void theBackendsTimeIsThatOfOneTryAndTheBreakerIsTheStreamsTooWhereTheyCountInIt() {
+        Plan rich = Plans.rich(new Plans());
+        var table = (RouteConfiguration) XdsResources.of(rich).of(ResourceType.ROUTE).get("port-80");
+        var page = table.getVirtualHostsList().stream()
+                .flatMap(h -> h.getRoutesList().stream())
+                .filter(r -> r.getName().equals("a/all/0/0"))
+                .findFirst()
+                .orElseThrow()
+                .getRoute();
+        assertThat(page.getTimeout().getSeconds()).isEqualTo(1);
+        assertThat(page.getRetryPolicy().getPerTryTimeout().getNanos()).isEqualTo(500_000_000);
+        assertThat(page.getRetryPolicy().getNumRetries().getValue()).isZero();
+        assertThat(mostStreams(rich, "counted")).isEqualTo(1024);
+        assertThat(mostStreams(rich, "h2")).isEqualTo(100_000);
+    }
+
+    private static int mostStreams(Plan plan, String cluster) {
+        return ((io.envoyproxy.envoy.config.cluster.v3.Cluster)
+                        XdsResources.of(plan).of(ResourceType.CLUSTER).get(cluster + "/streams"))
+                .getCircuitBreakers()
+                .getThresholds(0)
+                .getMaxRequests()
+                .getValue();
     }
 
     @Test
