@@ -3,12 +3,14 @@ package dev.holdfast.dataplane;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
@@ -55,6 +57,10 @@ final class TestGateway implements AutoCloseable {
     Cluster.Protocol protocol = Cluster.Protocol.AUTO;
     Optional<Cluster.UpstreamTls> upstreamTls = Optional.empty();
     Optional<Cluster.Endpoint> endpoint = Optional.empty();
+    List<Cluster.Endpoint> endpoints = List.of();
+    RouteTraffic traffic = RouteTraffic.NONE;
+    ClusterTraffic clusterTraffic = ClusterTraffic.NONE;
+    Map<String, Cluster.Endpoint> moreClusters = Map.of();
     String cluster = "c";
     List<String> routes = List.of("d/app");
     List<HttpFilter> httpFilters = List.of();
@@ -139,7 +145,9 @@ final class TestGateway implements AutoCloseable {
     Plan plan() {
         Cluster made = new Cluster(
                 cluster,
-                List.of(endpoint.orElse(new Cluster.Endpoint("127.0.0.1", server.getLocalPort()))),
+                endpoints.isEmpty()
+                        ? List.of(endpoint.orElse(new Cluster.Endpoint("127.0.0.1", server.getLocalPort())))
+                        : endpoints,
                 protocol,
                 false,
                 upstreamTls,
@@ -151,6 +159,7 @@ final class TestGateway implements AutoCloseable {
                 Duration.ofMinutes(1),
                 Duration.ZERO,
                 Http2Settings.DEFAULT,
+                clusterTraffic,
                 ORIGIN);
         List<Route> all = new ArrayList<>();
         for (String route : routes) {
@@ -167,19 +176,14 @@ final class TestGateway implements AutoCloseable {
                     Set.of("websocket"),
                     StreamRules.DEFAULT,
                     httpFilters,
+                    traffic,
                     ORIGIN));
         }
         Listener listener = new Listener(
-                "d/g/http",
-                80,
-                bindPort,
-                Optional.empty(),
-                tls,
-                http,
-                client,
-                List.of(new VirtualHost("*", all)),
-                ORIGIN);
-        return new Plan(List.of(listener), Map.of(cluster, made), List.of());
+                "d/g/http", 80, bindPort, Optional.empty(), tls, http, client, List.of(new VirtualHost("*", all)), ORIGIN);
+        Map<String, Cluster> clusters = new java.util.HashMap<>(Map.of(cluster, made));
+        moreClusters.forEach((name, at) -> clusters.put(name, made.named(name).at(List.of(at))));
+        return new Plan(List.of(listener), clusters, List.of());
     }
 
     TestGateway start() {

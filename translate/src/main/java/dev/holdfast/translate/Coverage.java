@@ -52,14 +52,14 @@ final class Coverage {
         Set<String> tls = new TreeSet<>(l4);
         tls.add("hostnames");
         out.put("TLSRoute", tls);
-        String filter = "type requestHeaderModifier responseHeaderModifier urlRewrite requestRedirect";
+        String filter = "type requestHeaderModifier responseHeaderModifier urlRewrite requestRedirect extensionRef";
         out.put(
                 "HTTPRoute",
                 paths(
                         "parentRefs",
                         "hostnames",
-                        "rules[]: name matches timeouts",
-                        "rules[].filters[]: " + filter,
+                        "rules[]: name matches timeouts retry sessionPersistence",
+                        "rules[].filters[]: " + filter + " requestMirror cors",
                         "rules[].backendRefs[]: group kind name namespace port weight",
                         "rules[].backendRefs[].filters[]: " + filter));
         out.put(
@@ -67,10 +67,11 @@ final class Coverage {
                 paths(
                         "parentRefs",
                         "hostnames",
-                        "rules[]: name matches",
-                        "rules[].filters[]: " + filter,
+                        "rules[]: name matches sessionPersistence",
+                        "rules[].filters[]: " + filter + " requestMirror",
                         "rules[].backendRefs[]: group kind name namespace port weight",
                         "rules[].backendRefs[].filters[]: " + filter));
+        out.put("HTTPRouteFilter", Set.of("urlRewrite", "directResponse", "credentialInjection", "matches"));
         out.put(
                 "Backend",
                 paths(
@@ -104,9 +105,28 @@ final class Coverage {
                         "mergeType",
                         "useClientProtocol",
                         "faultInjection",
+                        "responseOverride",
+                        "requestBuffer",
+                        "admissionControl",
+                        "rateLimit: type",
+                        "rateLimit.local.rules[]: clientSelectors limit shared shadowMode xRateLimitHeaders",
+                        "rateLimit.local.rules[].cost.request: from number",
+                        "bandwidthLimit.request.limit",
+                        "bandwidthLimit.response.limit",
+                        "compression",
+                        "compressor",
+                        "retry: numRetries retryOn perRetry",
+                        "loadBalancer: type consistentHash slowStart endpointOverride",
+                        "healthCheck: panicThreshold passive",
+                        "healthCheck.active: type timeout interval initialJitter unhealthyThreshold healthyThreshold"
+                                + " overrides http tcp grpc",
+                        "dns",
+                        "connection.bufferLimit",
+                        "http2.connectionKeepalive: interval timeout",
                         "httpUpgrade[].type",
                         "tcpKeepalive",
-                        "circuitBreaker: maxConnections maxPendingRequests maxParallelRequests maxRequestsPerConnection",
+                        "circuitBreaker: maxConnections maxPendingRequests maxParallelRequests maxRequestsPerConnection"
+                                + " maxParallelRetries perEndpoint retryBudget",
                         "timeout.tcp.connectTimeout",
                         "timeout.http: requestTimeout connectionIdleTimeout maxConnectionDuration streamIdleTimeout"
                                 + " maxStreamDuration",

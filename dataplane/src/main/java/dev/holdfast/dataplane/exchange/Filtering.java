@@ -34,6 +34,7 @@ final class Filtering implements FilterRequest {
     private boolean waiting;
     private @Nullable BodyReady wanted;
     private int most;
+    private boolean local;
 
     Filtering(Exchange exchange, FilterFactory[] chain, Snapshot snapshot, Route route, String target) {
         this.exchange = exchange;
@@ -138,7 +139,8 @@ final class Filtering implements FilterRequest {
 
     /** What is to be answered instead, null to let the answer pass. */
     @Nullable
-    LocalReply response(ResponseHead head) {
+    LocalReply response(ResponseHead head, boolean own) {
+        local = own;
         for (int i = Math.min(at, filters.length - 1); i >= 0; i--) {
             LocalReply instead = filters[i].response(this, head);
             if (instead != null) {
@@ -196,6 +198,11 @@ final class Filtering implements FilterRequest {
     @Override
     public Downstream.Connection connection() {
         return exchange.whose();
+    }
+
+    @Override
+    public boolean local() {
+        return local;
     }
 
     @Override

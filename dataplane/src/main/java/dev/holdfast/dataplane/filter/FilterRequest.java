@@ -32,6 +32,9 @@ public interface FilterRequest {
 
     void identify(Identity identity);
 
+    /** Whether the answer that a filter sees is the gateway's own. */
+    boolean local();
+
     /** Goes on after {@link Filter.Step#STOP}; without effect once the exchange has ended. */
     void resume();
 

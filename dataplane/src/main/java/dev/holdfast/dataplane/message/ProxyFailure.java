@@ -20,12 +20,16 @@ public enum ProxyFailure {
     CONNECT_REFUSED(503, "connect_refused"),
     CONNECT_TIMEOUT(504, "connect_timeout"),
     UPSTREAM_RESET(502, "upstream_reset"),
+    UPSTREAM_REFUSED(503, "upstream_refused"),
     UPSTREAM_PROTOCOL(502, "upstream_protocol"),
     UPSTREAM_TLS(502, "upstream_tls"),
     REQUEST_TIMEOUT(504, "request_timeout"),
     BACKEND_TIMEOUT(504, "backend_timeout"),
     REQUEST_RECEIVE_TIMEOUT(408, "request_receive_timeout"),
     INVALID_BACKEND(500, "invalid_backend"),
+    RATE_LIMITED(429, "rate_limited"),
+    REQUEST_TOO_LARGE(413, "request_too_large"),
+    NOT_ADMITTED(503, "not_admitted"),
     /** The status is the one that the policy asks for. */
     FAULT(503, "fault_injected"),
     SHUTTING_DOWN(503, "shutting_down");

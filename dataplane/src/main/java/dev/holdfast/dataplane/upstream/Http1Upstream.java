@@ -236,6 +236,10 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                 tunnel = true;
                 channel.attr(LEFT_POOL).set(Boolean.TRUE);
                 pool.cluster.releaseConnection();
+                EndpointState counted = pool.cluster.counted(address);
+                if (counted != null) {
+                    counted.connections.decrementAndGet();
+                }
                 pool.next();
                 to.responseHead(new ResponseHead(101, response.headers()), false);
                 to.responseFlush();
