@@ -29,6 +29,11 @@ public record Plan(
         outcomes = List.copyOf(outcomes);
     }
 
+    /** The same with fewer listeners. */
+    public Plan serving(List<Listener> kept) {
+        return new Plan(kept, l4, clusters, problems, outcomes);
+    }
+
     /** A plan of HTTP alone, of which nothing is to be told. */
     public Plan(List<Listener> listeners, Map<String, Cluster> clusters, List<Problem> problems) {
         this(listeners, List.of(), clusters, problems, List.of());

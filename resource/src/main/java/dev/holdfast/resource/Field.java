@@ -81,6 +81,6 @@ public record Field(
     /** Where this is, or where its nearest parent is. */
     public Origin origin() {
         Node here = node;
-        return new Origin(resource, path, here != null ? Optional.of(here.position()) : parent.position());
+        return new Origin(resource, path, here != null ? here.position().known() : parent.position());
     }
 }

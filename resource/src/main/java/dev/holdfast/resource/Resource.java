@@ -3,13 +3,12 @@ package dev.holdfast.resource;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
 import java.util.Map;
-import java.util.Optional;
 
 /** One manifest whose kind we know; its tree has been checked against the schema. Never prints its values. */
 public record Resource(ResourceRef ref, Node.Mapping root) {
     /** The whole manifest. */
     public Field fields() {
-        return new Field(ref, "", root, new Origin(ref, "", Optional.of(root.position())));
+        return new Field(ref, "", root, new Origin(ref, "", root.position().known()));
     }
 
     public Field spec() {
@@ -30,7 +29,7 @@ public record Resource(ResourceRef ref, Node.Mapping root) {
     }
 
     public Origin origin() {
-        return new Origin(ref, "", Optional.of(root.position()));
+        return new Origin(ref, "", root.position().known());
     }
 
     @Override

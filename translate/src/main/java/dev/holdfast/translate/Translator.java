@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -45,22 +46,27 @@ public final class Translator {
         Deprecations.check(set, problems);
         RouteKinds.check(set, problems);
         TlsOverlaps.check(listeners, problems);
+        BackendTlsConflicts.check(set, problems);
 
         Map<String, Cluster> clusters = new TreeMap<>();
-        Rules rules = new Rules(
+        Function<Map<String, Cluster>, Rules> into = made -> new Rules(
                 new Backends(set, grants, options, problems),
                 backend,
                 security,
                 streams,
-                Ports.of(listeners),
+                Ports.of(listeners, options),
                 new RouteFilters(set, grants, problems),
                 new HttpFilters(new TrafficPolicies(set, problems)),
-                clusters,
+                made,
                 problems);
+        Rules rules = into.apply(clusters);
+        // What is wrong with a route is told as well where its listener does not serve.
+        Rules unserved = into.apply(new TreeMap<>());
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
         Map<GatewayListener, List<Attachment>> connections = new LinkedHashMap<>();
         for (Attachment attachment : attachments) {
             if (!attachment.listener().serves()) {
+                unserved.of(attachment);
                 continue;
             }
             if (!attachment.listener().protocol().http()) {

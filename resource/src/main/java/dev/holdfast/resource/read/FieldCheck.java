@@ -12,7 +12,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /** Checks each field by itself: there is such a field, it has the type, and its value lies within the limits. */
@@ -274,7 +273,7 @@ final class FieldCheck {
     }
 
     private Problem made(ProblemCode code, Node node, String path, String message, String fix) {
-        return Problem.at(new Origin(ref, path, Optional.of(node.position())), code, Severity.ERROR, message, fix);
+        return Problem.at(new Origin(ref, path, node.position().known()), code, Severity.ERROR, message, fix);
     }
 
     private static String cut(String text) {

@@ -50,6 +50,13 @@ public final class ManifestReader {
         return reader.result();
     }
 
+    /** Objects of a cluster, as trees that stand in no file. */
+    public static ReadResult readTrees(java.util.Collection<Node.Mapping> trees) {
+        ManifestReader reader = new ManifestReader();
+        trees.forEach(reader::document);
+        return reader.result();
+    }
+
     /**
      * The manifest files of {@code paths}, folders walked, in a fixed order. Hidden files and folders are left out, among
      * them the {@code ..data} folders of a mounted ConfigMap, whose files show as links beside them.
@@ -159,7 +166,7 @@ public final class ManifestReader {
             problems.add(Problem.of(
                     ProblemCode.UNKNOWN_KIND,
                     Severity.INFO,
-                    Optional.of(node.position()),
+                    node.position().known(),
                     "the kind " + kind + " (" + apiVersion + ") is not one we read; it is left alone",
                     ""));
             return;
@@ -189,7 +196,7 @@ public final class ManifestReader {
     }
 
     private void problem(Node node, ProblemCode code, String message, String fix) {
-        problems.add(Problem.of(code, Severity.ERROR, Optional.of(node.position()), message, fix));
+        problems.add(Problem.of(code, Severity.ERROR, node.position().known(), message, fix));
     }
 
     private static String scalar(Node.Mapping map, String name) {

@@ -10,7 +10,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,7 +120,7 @@ final class RuleCheck {
     private void broken(CelRule rule, Node node, Place place) {
         String shown = rule.expression().length() > LONGEST_SHOWN ? "" : " The API's rule is: " + rule.expression();
         problems.add(Problem.at(
-                new Origin(ref, place.toString(), Optional.of(node.position())),
+                new Origin(ref, place.toString(), node.position().known()),
                 ProblemCode.INVALID_VALUE,
                 Severity.ERROR,
                 rule.message(),

@@ -260,9 +260,8 @@ record Routes(Plan plan, HttpSettings listener) {
     /** The time of one try ends with the response's head. */
     private static void oneTry(Duration time, RouteAction.Builder action) {
         if (!time.isZero()) {
-            action.setRetryPolicy(RetryPolicy.newBuilder()
-                    .setNumRetries(UInt32Value.of(0))
-                    .setPerTryTimeout(Proto.duration(time)));
+            action.setRetryPolicy(
+                    RetryPolicy.newBuilder().setNumRetries(UInt32Value.of(0)).setPerTryTimeout(Proto.duration(time)));
         }
     }
 

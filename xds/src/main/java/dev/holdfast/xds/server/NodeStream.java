@@ -8,7 +8,6 @@ import io.envoyproxy.envoy.type.v3.SemanticVersion;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -281,10 +280,7 @@ final class NodeStream {
         }
         Map<String, Versioned> wanted = wanted(type);
         Subscription.Change change = to.toward(
-                wanted,
-                wanted == target.of(type) ? target.step(type) : Optional.empty(),
-                target.number(),
-                nextNonce());
+                wanted, wanted == target.of(type) ? target.step(type) : Optional.empty(), target.number(), nextNonce());
         if (change.isEmpty() && to.answered) {
             to.synced = wanted;
             to.dirty = false;
@@ -347,6 +343,7 @@ final class NodeStream {
                 s.error,
                 s.refusedAt,
                 s.answeredAtMillis)));
-        return new EnvoyNode(id, cluster, version, address, wire.protocol(), connectedAt, whole, 0, 0, List.of(), kinds);
+        return new EnvoyNode(
+                id, cluster, version, address, wire.protocol(), connectedAt, whole, 0, 0, List.of(), kinds);
     }
 }

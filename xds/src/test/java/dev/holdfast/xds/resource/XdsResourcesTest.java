@@ -57,14 +57,16 @@ final class XdsResourcesTest {
     void aChangeReachesOnlyTheResourcesItConcerns() {
         assertThat(changed(p -> p.requestTimeout = Duration.ofSeconds(45)))
                 .containsExactly(
-                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST,
+                        "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p -> p.chain = "another")).containsExactly("secrets home-automation/home-assistant-tls");
         assertThat(changed(p -> p.endpoints = List.of(new Cluster.Endpoint("10.0.0.21", 8123))))
                 .containsExactly("endpoints " + Plans.CLUSTER);
         assertThat(changed(p -> p.maxConnections = 7)).containsExactly("clusters " + Plans.CLUSTER);
         assertThat(changed(p -> p.settings = idle(Duration.ofMinutes(9))))
                 .containsExactly(
-                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST,
+                        "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p ->
                         p.moreListeners.add(p.listener("more", 81, 81, Optional.empty(), Optional.empty(), List.of()))))
                 .containsExactly("listeners port-81", "routes port-81", "virtual hosts port-81/*");
@@ -151,7 +153,8 @@ final class XdsResourcesTest {
     @Test
     void theBackendsTimeIsThatOfOneTryAndTheBreakerIsTheStreamsTooWhereTheyCountInIt() {
         Plan rich = Plans.rich(new Plans());
-        var table = (RouteConfiguration) XdsResources.of(rich).of(ResourceType.ROUTE).get("port-80");
+        var table = (RouteConfiguration)
+                XdsResources.of(rich).of(ResourceType.ROUTE).get("port-80");
         var page = table.getVirtualHostsList().stream()
                 .flatMap(h -> h.getRoutesList().stream())
                 .filter(r -> r.getName().equals("a/all/0/0"))
