@@ -28,8 +28,7 @@ final class BadInputTest {
     /** Processor time of the reading thread, generous for a slow machine; what is not bounded takes minutes or all memory. */
     private static final long SECONDS = 60;
 
-    private static final String ROUTE =
-            """
+    private static final String ROUTE = """
             apiVersion: gateway.networking.k8s.io/v1
             kind: HTTPRoute
             metadata:
@@ -53,21 +52,36 @@ final class BadInputTest {
         StringBuilder bomb = new StringBuilder("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for (int i = 1; i < 12; i++) {
             bomb.append("a").append(i).append(": &a").append(i).append(" [");
-            bomb.append(("*a" + (i - 1) + ", ").repeat(8)).append("*a").append(i - 1).append("]\n");
+            bomb.append(("*a" + (i - 1) + ", ").repeat(8))
+                    .append("*a")
+                    .append(i - 1)
+                    .append("]\n");
         }
         return Stream.of(
                 new Case("a line of 1 MB as a value", ROUTE + "    - " + million + "\n", ProblemCode.INVALID_VALUE),
-                new Case("a line of 1 MB with labels", ROUTE + "    - " + "a.".repeat(500_000) + "!\n", ProblemCode.INVALID_VALUE),
-                new Case("a key of 1 MB", ROUTE + "    - a\n  " + "b".repeat(1_000) + million.substring(0, 0) + ": 1\n", ProblemCode.UNKNOWN_FIELD),
+                new Case(
+                        "a line of 1 MB with labels",
+                        ROUTE + "    - " + "a.".repeat(500_000) + "!\n",
+                        ProblemCode.INVALID_VALUE),
+                new Case(
+                        "a key of 1 MB",
+                        ROUTE + "    - a\n  " + "b".repeat(1_000) + million.substring(0, 0) + ": 1\n",
+                        ProblemCode.UNKNOWN_FIELD),
                 new Case("lists 100,000 deep", ROUTE + "    - " + "[".repeat(100_000), ProblemCode.SYNTAX),
-                new Case("lists 5,000 deep and closed", ROUTE + "    - " + "[".repeat(5_000) + "]".repeat(5_000), ProblemCode.SYNTAX),
+                new Case(
+                        "lists 5,000 deep and closed",
+                        ROUTE + "    - " + "[".repeat(5_000) + "]".repeat(5_000),
+                        ProblemCode.SYNTAX),
                 new Case("mappings 20,000 deep", "a: ".repeat(1) + "{a: ".repeat(20_000), ProblemCode.SYNTAX),
                 new Case("aliases that grow nine times a level", bomb.toString(), ProblemCode.SYNTAX),
                 new Case("an alias of itself", "a: &a [*a]\n", ProblemCode.SYNTAX),
                 new Case("a key twice", ROUTE + "    - a.example\n  hostnames: [b.example]\n", ProblemCode.DUPLICATE),
                 new Case("control characters", ROUTE + "    - \u0000\u0007\n", ProblemCode.SYNTAX),
                 new Case("an unclosed quote", ROUTE + "    - \"a" + million + "\n", ProblemCode.SYNTAX),
-                new Case("a tab for indentation", "apiVersion: v1\nkind: Secret\nmetadata:\n\tname: x\n", ProblemCode.SYNTAX),
+                new Case(
+                        "a tab for indentation",
+                        "apiVersion: v1\nkind: Secret\nmetadata:\n\tname: x\n",
+                        ProblemCode.SYNTAX),
                 new Case("a list instead of a manifest", "- 1\n", ProblemCode.WRONG_TYPE),
                 new Case("a tag that names a class", "a: !!java.io.File [/etc]\n", ProblemCode.REQUIRED));
     }
@@ -91,7 +105,11 @@ final class BadInputTest {
     void tenThousandDocumentsInOneFileAreRead() {
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < 10_000; i++) {
-            text.append("---\n").append(ROUTE.replace("name: web", "name: web" + i)).append("    - h").append(i).append(".example\n");
+            text.append("---\n")
+                    .append(ROUTE.replace("name: web", "name: web" + i))
+                    .append("    - h")
+                    .append(i)
+                    .append(".example\n");
         }
         ReadResult read = ManifestReader.readText("many.yaml", text.toString());
         assertThat(read.resources().resources()).hasSize(10_000);

@@ -63,7 +63,8 @@ public final class Translating {
                 throw new IllegalStateException("the change did not arrive");
             }
         }
-        System.out.println("{\"routes\": " + routes + ", \"cold\": {\"read\": " + readCold + ", \"translate\": " + planCold
+        System.out.println("{\"routes\": " + routes + ", \"cold\": {\"read\": " + readCold + ", \"translate\": "
+                + planCold
                 + "}, \"warm\": {\"read\": " + readWarm + ", \"translate\": " + planWarm
                 + "}, \"one changed\": {\"read\": " + readOne + ", \"translate\": " + planOne + "}, \"peak_mb\": "
                 + ManagementFactory.getMemoryPoolMXBeans().stream()
@@ -92,13 +93,13 @@ public final class Translating {
     private static String routes(int file, int all, int timeout) {
         StringBuilder out = new StringBuilder();
         for (int i = file * ROUTES_PER_FILE; i < Math.min(all, (file + 1) * ROUTES_PER_FILE); i++) {
-            out.append(ROUTE.replace("NAME", "r" + i).replace("TIMEOUT", (i % ROUTES_PER_FILE == 0 ? timeout : 10) + "s"));
+            out.append(
+                    ROUTE.replace("NAME", "r" + i).replace("TIMEOUT", (i % ROUTES_PER_FILE == 0 ? timeout : 10) + "s"));
         }
         return out.toString();
     }
 
-    private static final String GATEWAY =
-            """
+    private static final String GATEWAY = """
             apiVersion: gateway.networking.k8s.io/v1
             kind: Gateway
             metadata:
@@ -125,8 +126,7 @@ public final class Translating {
                 maxConnections: 2000
             """;
 
-    private static final String ROUTE =
-            """
+    private static final String ROUTE = """
             ---
             apiVersion: gateway.networking.k8s.io/v1
             kind: HTTPRoute

@@ -188,7 +188,15 @@ final class TestGateway implements AutoCloseable {
                     ORIGIN));
         }
         Listener listener = new Listener(
-                "d/g/http", 80, bindPort, Optional.empty(), tls, http, client, List.of(new VirtualHost("*", all)), ORIGIN);
+                "d/g/http",
+                80,
+                bindPort,
+                Optional.empty(),
+                tls,
+                http,
+                client,
+                List.of(new VirtualHost("*", all)),
+                ORIGIN);
         Map<String, Cluster> clusters = new java.util.HashMap<>(Map.of(cluster, made));
         moreClusters.forEach((name, at) -> clusters.put(name, made.named(name).at(List.of(at))));
         return new Plan(List.of(listener), clusters, List.of());

@@ -45,8 +45,8 @@ final class Overrides {
         }
         Overrides pass = new Overrides(policies);
         listeners.forEach(pass::listener);
-        boolean ofRoutes = policies.claims().stream()
-                .anyMatch(c -> !c.target().kind().equals("Gateway"));
+        boolean ofRoutes =
+                policies.claims().stream().anyMatch(c -> !c.target().kind().equals("Gateway"));
         if (ofRoutes && !policies.kind().equals("ClientTrafficPolicy")) {
             attachments.forEach(pass::route);
         }

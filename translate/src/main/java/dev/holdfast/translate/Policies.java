@@ -197,7 +197,8 @@ final class Policies {
         if (merge.isEmpty()) {
             return Optional.of(L4.contains(route.ref().kind()) ? filled(spec, wider) : spec);
         }
-        return Optional.of(wider.map(base -> spec.with(merge(base.node(), spec.node(), merge.get().equals("StrategicMerge"))))
+        return Optional.of(wider.map(base ->
+                        spec.with(merge(base.node(), spec.node(), merge.get().equals("StrategicMerge"))))
                 .orElse(spec));
     }
 

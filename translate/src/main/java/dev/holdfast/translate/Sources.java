@@ -99,7 +99,9 @@ public final class Sources {
             }
             case Node.Scalar scalar ->
                 out.add(new Value(
-                        path, scalar.text(), new Origin(owner, "spec." + path, scalar.position().known())));
+                        path,
+                        scalar.text(),
+                        new Origin(owner, "spec." + path, scalar.position().known())));
         }
     }
 }

@@ -102,8 +102,7 @@ final class TranslateCommand implements Callable<Integer> {
         } else {
             tree.put(
                     "listeners",
-                    PlanSources.added(
-                            Tree.of(plan.listeners()), Sources.of(read.resources(), manifests.options())));
+                    PlanSources.added(Tree.of(plan.listeners()), Sources.of(read.resources(), manifests.options())));
             if (!plan.l4().isEmpty()) {
                 tree.put("l4", Tree.of(plan.l4()));
             }

@@ -132,7 +132,8 @@ public final class ClusterState {
             return false;
         }
         EndpointState counted = counted(endpoint);
-        if (counted != null && counted.connections.incrementAndGet() > config.traffic().connectionsPerEndpoint()) {
+        if (counted != null
+                && counted.connections.incrementAndGet() > config.traffic().connectionsPerEndpoint()) {
             counted.connections.decrementAndGet();
             releaseConnection();
             return false;

@@ -124,7 +124,8 @@ final class ManifestFile {
     }
 
     private void problem(Node node, ProblemCode code, String message, String fix) {
-        documents.add(Document.wrong(Problem.of(code, Severity.ERROR, node.position().known(), message, fix)));
+        documents.add(
+                Document.wrong(Problem.of(code, Severity.ERROR, node.position().known(), message, fix)));
     }
 
     private static String scalar(Node.Mapping map, String name) {

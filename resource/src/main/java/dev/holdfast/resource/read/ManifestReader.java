@@ -138,9 +138,7 @@ public final class ManifestReader {
         }
         Rules.check(resources, problems);
         return new ReadResult(
-                new ResourceSet(resources, problems),
-                problems,
-                files.stream().anyMatch(ManifestFile::unreadable));
+                new ResourceSet(resources, problems), problems, files.stream().anyMatch(ManifestFile::unreadable));
     }
 
     /**

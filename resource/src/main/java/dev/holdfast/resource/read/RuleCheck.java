@@ -77,8 +77,7 @@ final class RuleCheck {
     }
 
     private Object mapping(@Nullable Shape shape, Node.Mapping map, Place place) {
-        Map<String, Object> out =
-                shape == null || shape.fields.isEmpty() ? new TreeMap<>() : new LinkedHashMap<>();
+        Map<String, Object> out = shape == null || shape.fields.isEmpty() ? new TreeMap<>() : new LinkedHashMap<>();
         map.entries().forEach((name, node) -> {
             if (isNull(node)) {
                 return;
