@@ -192,6 +192,16 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     }
 
     @Override
+    public int closeRoute(String route) {
+        return streams.closeRoute(route);
+    }
+
+    @Override
+    public int size() {
+        return streams.size();
+    }
+
+    @Override
     public Snapshot snapshot() {
         return snapshot;
     }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -212,6 +213,22 @@ final class Policies {
             return spec.with(new Node.Mapping(over.position(), out));
         }
         return spec;
+    }
+
+    /**
+     * What {@link #rule} is made of, the narrowest first: one policy whole, or a narrow one and the wider one it is laid
+     * over. Where a value came from is the first that has it.
+     */
+    List<Field> layers(Resource route, String rule, GatewayListener listener) {
+        Optional<Field> wider = listener(listener.gateway(), listener.owner(), listener.section());
+        Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
+        Resource narrow = own != null ? own : policy(Target.of(route, ""));
+        if (narrow == null) {
+            return wider.stream().toList();
+        }
+        return narrow.spec().get("mergeType").present()
+                ? Stream.concat(Stream.of(narrow.spec()), wider.stream()).toList()
+                : List.of(narrow.spec());
     }
 
     /** RFC 7396, and for StrategicMerge lists of mappings with a {@code type} are joined by it. */

@@ -48,6 +48,8 @@ public final class Translator {
         TlsOverlaps.check(listeners, problems);
         BackendTlsConflicts.check(set, problems);
 
+        Provenances provenances = new Provenances();
+        listeners.forEach(l -> provenances.listener(l, client.listener(l.gateway(), l.owner(), l.section())));
         Map<String, Cluster> clusters = new TreeMap<>();
         Function<Map<String, Cluster>, Rules> into = made -> new Rules(
                 new Backends(set, grants, options, problems),
@@ -58,6 +60,7 @@ public final class Translator {
                 new RouteFilters(set, grants, problems),
                 new HttpFilters(new TrafficPolicies(set, problems)),
                 made,
+                provenances,
                 problems);
         Rules rules = into.apply(clusters);
         // What is wrong with a route is told as well where its listener does not serve.
@@ -104,7 +107,8 @@ public final class Translator {
                         attachments,
                         policies,
                         remarks,
-                        Stream.concat(set.problems().stream(), found.stream()).toList()));
+                        Stream.concat(set.problems().stream(), found.stream()).toList()),
+                provenances.provenance());
     }
 
     private static List<VirtualHost> virtualHosts(Map<String, List<Rules.Entry>> byHost) {

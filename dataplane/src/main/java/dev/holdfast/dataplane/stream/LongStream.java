@@ -88,7 +88,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     private boolean finished;
     private boolean cut;
     private boolean clientEnded;
-    private boolean drainClaimed;
+    private volatile boolean drainClaimed;
 
     // Written on the loop, read by views, where a stale moment does no harm.
     private long clientNanos = openedNanos;
