@@ -11,9 +11,11 @@ import java.util.Optional;
 final class HttpFilters {
     private HttpFilters() {}
 
-    static List<HttpFilter> of(Optional<Field> traffic) {
+    static List<HttpFilter> of(Optional<Field> traffic, SecurityPolicies.Guard guard) {
         List<HttpFilter> out = new ArrayList<>();
         traffic.map(t -> t.get("faultInjection")).filter(Field::present).ifPresent(f -> out.add(fault(f)));
+        out.addAll(guard.entry());
+        out.addAll(guard.authorization());
         return out;
     }
 

@@ -19,7 +19,7 @@ import java.util.Set;
 record Rules(
         Backends backends,
         Policies traffic,
-        Policies security,
+        SecurityPolicies security,
         Policies streams,
         Ports ports,
         Map<String, Cluster> clusters,
@@ -75,8 +75,8 @@ record Rules(
         String ruleName = rule.get("name").text("");
         Optional<Field> policy = traffic.rule(resource, ruleName, attachment.listener());
         Optional<Field> streamPolicy = streams.rule(resource, ruleName, attachment.listener());
-        boolean refused = attachment.listener().refuses()
-                || security.rule(resource, ruleName, attachment.listener()).isPresent();
+        SecurityPolicies.Guard guard = security.of(resource, rule, attachment.listener());
+        boolean refused = attachment.listener().refuses() || guard.refuses();
         String name = resource.ref().namespace() + "/" + resource.ref().name();
         String id = name + "/" + (ruleName.isEmpty() ? Integer.toString(index) : ruleName);
         List<Optional<Route.Match>> matches = new Matches(problems).of(resource, rule);
@@ -116,7 +116,7 @@ record Rules(
                             policyTime(policy, "timeout.http.maxStreamDuration", Duration.ZERO)),
                     upgrades(resource, policy),
                     StreamPolicies.rules(streamPolicy),
-                    refused ? List.of() : HttpFilters.of(policy),
+                    refused ? List.of() : HttpFilters.of(policy, guard),
                     rule.origin());
             out.add(new Entry(route, resource, index, m));
         }

@@ -45,10 +45,11 @@ public final class Translator {
         TlsOverlaps.check(listeners, problems);
 
         Map<String, Cluster> clusters = new TreeMap<>();
+        Backends backends = new Backends(set, grants, options, problems);
         Rules rules = new Rules(
-                new Backends(set, grants, options, problems),
+                backends,
                 backend,
-                security,
+                new SecurityPolicies(set, grants, security, new SideClusters(backends, clusters), problems),
                 streams,
                 Ports.of(listeners),
                 clusters,

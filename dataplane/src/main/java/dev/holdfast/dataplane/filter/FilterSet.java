@@ -1,8 +1,10 @@
 package dev.holdfast.dataplane.filter;
 
+import dev.holdfast.dataplane.filter.security.SecurityFilters;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -48,6 +50,7 @@ public final class FilterSet {
     private static FilterFactory make(HttpFilter filter, Surroundings around) {
         return switch (filter) {
             case HttpFilter.Fault fault -> () -> new FaultFilter(fault);
+            case SecurityFilter guard -> SecurityFilters.factory(guard, around);
         };
     }
 

@@ -25,6 +25,15 @@ public enum ProxyFailure {
     BACKEND_TIMEOUT(504, "backend_timeout"),
     REQUEST_RECEIVE_TIMEOUT(408, "request_receive_timeout"),
     INVALID_BACKEND(500, "invalid_backend"),
+    CORS_ORIGIN(403, "cors_origin_not_allowed"),
+    CROSS_SITE(403, "cross_site_request"),
+    CREDENTIALS_MISSING(401, "credentials_missing"),
+    CREDENTIALS_WRONG(401, "credentials_wrong"),
+    TOKEN_MISSING(401, "token_missing"),
+    TOKEN_INVALID(401, "token_invalid"),
+    TOKEN_EXPIRED(401, "token_expired"),
+    KEYS_UNAVAILABLE(503, "keys_unavailable"),
+    NOT_AUTHORIZED(403, "not_authorized"),
     /** The status is the one that the policy asks for. */
     FAULT(503, "fault_injected"),
     SHUTTING_DOWN(503, "shutting_down");

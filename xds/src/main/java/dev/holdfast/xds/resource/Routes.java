@@ -5,6 +5,7 @@ import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
 import io.envoyproxy.envoy.config.route.v3.DirectResponseAction;
@@ -51,6 +52,11 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route) {
+        if (route.httpFilters().stream().anyMatch(SecurityFilter.class::isInstance)) {
+            // Nothing passes that a filter we do not tell Envoy of would stop.
+            return List.of(respond(
+                    named(route, "").setMatch(match(route.match())), 500, "not_carried_out", "not_carried_out\n"));
+        }
         return switch (route.action()) {
             case Route.Action.Redirect redirect ->
                 List.of(named(route, "")

@@ -5,6 +5,7 @@ import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -201,13 +202,15 @@ public final class XdsResources {
 
     private static Optional<Problem> check(Route route) {
         if (!route.httpFilters().isEmpty()) {
+            boolean guarded = route.httpFilters().stream().anyMatch(SecurityFilter.class::isInstance);
             return Optional.of(warning(
                     route.origin(),
                     "the route's HTTP filters are not carried out on Envoy yet: "
                             + route.httpFilters().stream()
                                     .map(f -> f.getClass().getSimpleName())
                                     .distinct()
-                                    .toList(),
+                                    .toList()
+                            + (guarded ? "; it answers 500 rather than let anything through unguarded" : ""),
                     "Run these routes on the embedded plane."));
         }
         if (!route.streams().policy().isEmpty()) {
