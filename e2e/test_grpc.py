@@ -4,7 +4,10 @@ from concurrent import futures
 import grpc
 import pytest
 
-from lib.gateway import Gateway, free_port
+from lib import manifests
+from lib.gateway import BOTH_PLANES, Gateway, free_port, wait
+
+pytestmark = BOTH_PLANES
 
 MANIFESTS = """apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -46,14 +49,14 @@ def handlers():
 
 
 @pytest.fixture
-def gateway(tmp_path):
+def gateway(tmp_path, plane):
     server = grpc.server(futures.ThreadPoolExecutor(8))
     server.add_generic_rpc_handlers((handlers(),))
     backend = server.add_insecure_port("127.0.0.1:0")
     server.start()
     port = free_port()
     (tmp_path / "m.yaml").write_text(MANIFESTS.format(port=port))
-    with Gateway("-f", tmp_path, "--resolve", f"default/echo=127.0.0.1:{backend}") as running:
+    with Gateway("-f", tmp_path, "--resolve", f"default/echo=127.0.0.1:{backend}", plane=plane) as running:
         running.ready()
         running.port = port
         yield running
@@ -81,12 +84,11 @@ def test_a_stream_both_ways_is_listed_and_outlives_a_change(gateway, tmp_path):
         answers = channel.stream_stream("/acme.Echo/Chat", IDENTITY, IDENTITY)(iter(to_send.get, None), timeout=60)
         to_send.put(b"1")
         assert next(answers) == b"heard 1"
-        assert [s["kind"] for s in gateway.json("/api/streams")] == ["grpc"]
+        wait(lambda: gateway.streams_open() == 1)
+        assert [s["kind"] for s in gateway.json("/api/streams")] == ([] if gateway.plane == "envoy" else ["grpc"])
         file = tmp_path / "m.yaml"
-        file.write_text(file.read_text().replace("name: http, port", "name: web, port") + "\n# changed\n")
-        file.write_text(file.read_text().replace("name: web, port", "name: http, port").replace("service: acme.Echo", "service: acme.Echo, type: Exact"))
-        import time
-        time.sleep(1.5)
+        manifests.replace(file, "{service: acme.Echo}}]", "{service: acme.Echo}}, {method: {service: acme.Other}}]")
+        gateway.wait_reload(2)
         to_send.put(b"2")
         assert next(answers) == b"heard 2"
         to_send.put(None)

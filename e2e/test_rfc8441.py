@@ -2,6 +2,9 @@
 import asyncio
 
 from lib.clients import Http2
+from lib.gateway import BOTH_PLANES
+
+pytestmark = BOTH_PLANES
 
 
 def test_it_is_advertised_and_echoes_beside_pages(seed, go):

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -9,6 +10,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOLDFAST = str(ROOT / "holdfast")
@@ -36,8 +39,17 @@ def offset_for(*ports):
     raise RuntimeError("no free ports")
 
 
+BOTH_PLANES = pytest.mark.parametrize("plane", ["embedded", "envoy"], indirect=True)
+
+
 class Gateway:
-    def __init__(self, *args, admin=True, command="run", env=None):
+    """On the plane `envoy` it is a control plane with a real Envoy of its own."""
+
+    def __init__(self, *args, admin=True, command="run", env=None, plane="embedded"):
+        self.plane = plane
+        if plane == "envoy":
+            from .xds import envoy_binary
+            args = (*args, "--envoy", "--xds", "127.0.0.1:0", f"--spawn-envoy={envoy_binary()}")
         self.admin_port = free_port()
         line = [HOLDFAST, command, *map(str, args)]
         if admin:
@@ -56,18 +68,46 @@ class Gateway:
         for line in stream:
             lines.append(line.rstrip("\n"))
 
-    def ready(self, seconds=60):
+    def ready(self, seconds=120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise AssertionError(f"holdfast ended with {self.process.returncode}\n{self.text()}")
             try:
                 if self.get("/readyz")[0] == 200:
-                    return self
+                    return self.settled()
             except OSError:
                 pass
             time.sleep(0.02)
         raise AssertionError(f"not ready in {seconds} s\n{self.text()}")
+
+    def settled(self, seconds=30):
+        """Envoy holds the newest plan whole; the embedded plane has it at once."""
+        def holds():
+            envoys = self.json("/api/envoys")
+            return self.plane != "envoy" or (envoys and all(e["plan"] == e["offered"] > 0 for e in envoys))
+        wait(holds, seconds, lambda: f"{self.json('/api/envoys')}\n{self.text()}")
+        return self
+
+    def streams_open(self):
+        """How many, as far as the plane says."""
+        if self.plane == "envoy":
+            return sum(e["streams"] for e in self.json("/api/envoys"))
+        return len(self.json("/api/streams"))
+
+    def _envoy(self, pattern):
+        found = re.search(pattern, self.text())
+        assert found, self.text()
+        return found.group(1)
+
+    def envoy_pid(self):
+        return int(self._envoy(r"process id (\d+)"))
+
+    def envoy_stat(self, name):
+        """One of Envoy's counters or gauges, by its own admin address."""
+        with urllib.request.urlopen(self._envoy(r"its admin address (\S+)/") + "/stats", timeout=10) as answer:
+            lines = [line for line in answer.read().decode().splitlines() if line.startswith(name + ":")]
+        return int(lines[0].split()[-1]) if lines else 0
 
     def text(self):
         return "\n".join(self.out + self.err)
@@ -94,6 +134,7 @@ class Gateway:
     def wait_reload(self, count, seconds=10):
         """Until so many changes have been dealt with, the first reading counted."""
         wait(lambda: len(self.reloads()) >= count, seconds, lambda: f"{len(self.reloads())} of {count} reloads\n{self.text()}")
+        self.settled()
 
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)

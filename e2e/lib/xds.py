@@ -15,27 +15,26 @@ def envoy_binary():
     return str(path) if path and path.exists() else None
 
 
-_class_path = []
+_class_paths = {}
 
 
-def class_path():
-    """Of the module xds with its tests, built once."""
-    if not _class_path:
-        out = ROOT / "xds" / "target" / "e2e-classpath.txt"
+def class_path(module):
+    """Of a module with its tests, built once."""
+    if module not in _class_paths:
+        target = ROOT / module / "target"
+        out = target / "e2e-classpath.txt"
         subprocess.run(
-            [str(ROOT / "mvnw"), "-q", "-B", "-ntp", "-pl", "xds", "-am", "test-compile", "dependency:build-classpath",
+            [str(ROOT / "mvnw"), "-q", "-B", "-ntp", "-pl", module, "-am", "test-compile", "dependency:build-classpath",
              f"-Dmdep.outputFile={out}"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        _class_path.append(f"{ROOT}/xds/target/test-classes:{ROOT}/xds/target/classes:" + out.read_text().strip())
-    return _class_path[0]
+        _class_paths[module] = f"{target}/test-classes:{target}/classes:" + out.read_text().strip()
+    return _class_paths[module]
 
 
 class ControlPlane:
     def __init__(self, http, https, backend, certificates, port=0, *options):
-        java = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"], capture_output=True, text=True, check=True)
         self.err = []
         self.process = subprocess.Popen(
-            [java.stdout.strip() + "/bin/java", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-cp", class_path(),
-             "dev.holdfast.xds.LiveMain", str(http), str(https), str(backend), str(certificates), str(port), *options],
+            [*java("xds"), "dev.holdfast.xds.LiveMain", str(http), str(https), str(backend), str(certificates), str(port), *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self._collect, daemon=True).start()
         self.port = int(self.process.stdout.readline().split()[1])
@@ -70,7 +69,7 @@ class Envoy:
         self.log = pathlib.Path(folder) / f"envoy-{self.admin}.log"
         config = pathlib.Path(folder) / f"envoy-{self.admin}.yaml"
         text = subprocess.run(
-            [*_java(), "dev.holdfast.xds.BootstrapMain", node, "e2e", "127.0.0.1", str(xds_port), str(self.admin)], capture_output=True, text=True, check=True).stdout
+            [*java("xds"), "dev.holdfast.xds.BootstrapMain", node, "e2e", "127.0.0.1", str(xds_port), str(self.admin)], capture_output=True, text=True, check=True).stdout
         config.write_text(text.replace("DELTA_GRPC", "GRPC") if sotw else text)
         self.process = subprocess.Popen(
             [envoy_binary(), "-c", str(config), "--disable-hot-restart", "--drain-time-s", str(drain), "--drain-strategy", "immediate", "--log-level", "warning",
@@ -112,6 +111,7 @@ class Envoy:
                 self.process.kill()
 
 
-def _java():
-    java = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"], capture_output=True, text=True, check=True)
-    return [java.stdout.strip() + "/bin/java", "-cp", class_path()]
+def java(module):
+    """The beginning of a command that runs a main class of a module's tests."""
+    found = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"], capture_output=True, text=True, check=True)
+    return [found.stdout.strip() + "/bin/java", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-cp", class_path(module)]

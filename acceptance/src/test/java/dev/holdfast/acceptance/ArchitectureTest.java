@@ -42,6 +42,8 @@ final class ArchitectureTest {
             List.of("problem"),
             "dataplane",
             List.of("plan", "problem"),
+            "xds",
+            List.of("plan", "problem"),
             "console",
             List.of("plan", "problem"),
             "translate",
@@ -49,7 +51,7 @@ final class ArchitectureTest {
             "doctor",
             List.of("resource", "plan", "problem"),
             "app",
-            List.of("translate", "resource", "dataplane", "console", "doctor", "plan", "problem"));
+            List.of("translate", "resource", "dataplane", "xds", "console", "doctor", "plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
 
@@ -60,7 +62,7 @@ final class ArchitectureTest {
                     && !seen.getName().equals("java.net.URLDecoder"));
 
     private static final String[] LOOP_PACKAGES = Stream.of(
-                    "http1", "http2", "exchange", "filter", "stream", "route", "upstream", "codec", "message")
+                    "l4", "http1", "http2", "exchange", "filter", "stream", "route", "upstream", "codec", "message")
             .map(p -> ROOT + ".dataplane." + p + "..")
             .toArray(String[]::new);
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.dataplane.DataPlane;
 import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.doctor.lint.Lints;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Listener;
@@ -28,6 +29,7 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -48,8 +50,11 @@ import org.snakeyaml.engine.v2.api.LoadSettings;
  * Requests are asked of the matcher alone and of a live gateway, and both must agree.
  */
 final class CorpusTest {
+    /** The corpus's certificates are good for years after it. */
+    private static final Instant TODAY = Instant.parse("2026-12-01T00:00:00Z");
+
     private static final Path CORPUS = Path.of("..", "corpus");
-    private static final TranslateOptions OPTIONS = new TranslateOptions(8000, Map.of());
+    static final TranslateOptions OPTIONS = new TranslateOptions(8000, Map.of());
 
     @TestFactory
     Stream<DynamicTest> translates() throws IOException {
@@ -61,6 +66,11 @@ final class CorpusTest {
             Golden.check(
                     folder.resolve("problems.txt"),
                     Stream.concat(read.problems().stream(), plan.problems().stream())
+                            .map(p -> p.render() + "\n")
+                            .collect(Collectors.joining()));
+            Golden.check(
+                    folder.resolve("lints.txt"),
+                    Lints.look(read.resources(), plan, TODAY).stream()
                             .map(p -> p.render() + "\n")
                             .collect(Collectors.joining()));
         }));
@@ -115,7 +125,7 @@ final class CorpusTest {
         }
     }
 
-    private static void ask(Asked asked, Map<Integer, Integer> ports) throws IOException {
+    static void ask(Asked asked, Map<Integer, Integer> ports) throws IOException {
         int port = ports.get(asked.port());
         try (Http1Client client = asked.tls()
                 ? Http1Client.tls(port, Optional.of(asked.uri.getHost()), List.of("http/1.1"))
@@ -156,7 +166,7 @@ final class CorpusTest {
     }
 
     /** The same plan on free ports, each cluster a backend of its own that tells its name. */
-    private static Plan onThisMachine(Plan plan, List<TellingBackend> backends, Map<Integer, Integer> ports)
+    static Plan onThisMachine(Plan plan, List<TellingBackend> backends, Map<Integer, Integer> ports)
             throws IOException {
         Map<String, Cluster> clusters = new HashMap<>();
         for (Cluster cluster : plan.clusters().values()) {
@@ -188,15 +198,7 @@ final class CorpusTest {
             if (!ports.containsKey(listener.port())) {
                 ports.put(listener.port(), free());
             }
-            listeners.add(new Listener(
-                    listener.name(),
-                    listener.port(),
-                    ports.get(listener.port()),
-                    listener.hostname(),
-                    listener.tls(),
-                    listener.http(),
-                    listener.virtualHosts(),
-                    listener.origin()));
+            listeners.add(listener.at(ports.get(listener.port())));
         }
         return new Plan(listeners, clusters, List.of());
     }
@@ -237,7 +239,7 @@ final class CorpusTest {
     }
 
     /** One line of requests.yaml. */
-    private record Asked(
+    record Asked(
             String line,
             String method,
             URI uri,
@@ -261,7 +263,7 @@ final class CorpusTest {
         }
     }
 
-    private static List<Asked> requests(Path folder) throws IOException {
+    static List<Asked> requests(Path folder) throws IOException {
         Object tree = new Load(LoadSettings.builder().build())
                 .loadFromString(Files.readString(folder.resolve("requests.yaml")));
         List<Asked> out = new ArrayList<>();
@@ -297,11 +299,11 @@ final class CorpusTest {
         return out;
     }
 
-    private static ReadResult read(Path folder) throws IOException {
+    static ReadResult read(Path folder) throws IOException {
         return ManifestReader.readText("manifests.yaml", Files.readString(folder.resolve("manifests.yaml")));
     }
 
-    private static Stream<Path> cases() throws IOException {
+    static Stream<Path> cases() throws IOException {
         try (Stream<Path> walk = Files.walk(CORPUS, 3)) {
             List<Path> found = walk.filter(p -> Files.exists(p.resolve("manifests.yaml")))
                     .sorted()
@@ -311,7 +313,7 @@ final class CorpusTest {
         }
     }
 
-    private static String name(Path folder) {
+    static String name(Path folder) {
         return CORPUS.relativize(folder).toString();
     }
 }

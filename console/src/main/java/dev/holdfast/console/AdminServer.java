@@ -106,6 +106,7 @@ public final class AdminServer implements AutoCloseable {
             case "/api/plan" -> json(200, views.plan().get());
             case "/api/problems" -> json(200, views.problems().get());
             case "/api/reloads" -> json(200, views.reloads().get());
+            case "/api/envoys" -> json(200, views.envoys().get());
             default -> file(path);
         };
     }

@@ -13,6 +13,7 @@ import java.util.function.Supplier;
  * @param metrics in Prometheus' text format
  * @param problems of the newest manifests, whether or not they were applied
  * @param reloads newest first
+ * @param envoys those that are driven, on the second plane
  */
 public record AdminViews(
         Supplier<Plan> plan,
@@ -20,4 +21,5 @@ public record AdminViews(
         Supplier<String> metrics,
         Supplier<List<Problem>> problems,
         BooleanSupplier ready,
-        Supplier<List<Reload>> reloads) {}
+        Supplier<List<Reload>> reloads,
+        Supplier<List<? extends Record>> envoys) {}

@@ -133,11 +133,31 @@ function actionText(action, clusters) {
   switch (action.type) {
     case 'Forward':
       return action.destinations.map(d => d.failure ? `answers ${d.failure}`
-        : (clusters[d.cluster]?.endpoints ?? []).map(e => e.port < 0 ? e.host : `${e.host}:${e.port}`).join(', ')
-          || 'no endpoint').join(' or ');
+        : endpoints(d.cluster, clusters)).join(' or ');
     case 'Redirect': return `redirect ${action.statusCode}`;
     default: return `answers ${action.statusCode} ${action.reason ?? ''}`;
   }
+}
+
+function endpoints(cluster, clusters) {
+  return (clusters[cluster]?.endpoints ?? []).map(e => e.port < 0 ? e.host : `${e.host}:${e.port}`).join(', ') || 'no endpoint';
+}
+
+const layers = {Tcp: 'TCP', Udp: 'UDP', Passthrough: 'TLS, passed through', Terminate: 'TLS, ends here'};
+
+function l4Listener(listener, clusters) {
+  const box = element('div', undefined, 'listener');
+  box.append(element('h3', `${listener.name} on port ${listener.bindPort}`));
+  box.append(element('p', `${listener.hostname ?? 'every hostname'} · ${layers[listener.layer.type]}`, 'faint'));
+  const list = element('ul');
+  for (const route of listener.routes) {
+    const item = element('li');
+    const to = route.destinations.map(d => d.failure ? `refuses: ${d.failure}` : endpoints(d.cluster, clusters)).join(' or ');
+    item.append(element('span', `${route.hostnames.join(', ')} → ${to}`, 'mono'), element('div', route.route, 'faint'));
+    list.append(item);
+  }
+  box.append(list);
+  return box;
 }
 
 function showPlan(plan) {
@@ -157,7 +177,7 @@ function showPlan(plan) {
     }
     box.append(list);
     return box;
-  }));
+  }), ...plan.l4.map(listener => l4Listener(listener, plan.clusters)));
 }
 
 function showReloads(reloads) {

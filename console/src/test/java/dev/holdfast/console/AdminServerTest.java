@@ -40,7 +40,7 @@ class AdminServerTest {
         };
         server = new AdminServer(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                new AdminViews(() -> Plan.EMPTY, streams, () -> "m 1\n", List::of, ready::get, List::of));
+                new AdminViews(() -> Plan.EMPTY, streams, () -> "m 1\n", List::of, ready::get, List::of, List::of));
         server.start();
     }
 

@@ -45,6 +45,7 @@ final class TestGateway implements AutoCloseable {
     private final int bindPort;
 
     HttpSettings http = HttpSettings.DEFAULT;
+    dev.holdfast.plan.ClientRules client = dev.holdfast.plan.ClientRules.DEFAULT;
     Optional<Tls> tls = Optional.empty();
     Duration requestTimeout = Duration.ZERO;
     Duration backendTimeout = Duration.ZERO;
@@ -187,7 +188,7 @@ final class TestGateway implements AutoCloseable {
                     ORIGIN));
         }
         Listener listener = new Listener(
-                "d/g/http", 80, bindPort, Optional.empty(), tls, http, List.of(new VirtualHost("*", all)), ORIGIN);
+                "d/g/http", 80, bindPort, Optional.empty(), tls, http, client, List.of(new VirtualHost("*", all)), ORIGIN);
         return new Plan(List.of(listener), Map.of(cluster, made), List.of());
     }
 

@@ -51,6 +51,25 @@ public record Cluster(
                 origin);
     }
 
+    /** The same cluster with other TLS. */
+    public Cluster with(UpstreamTls other) {
+        return new Cluster(
+                name,
+                endpoints,
+                protocol,
+                useClientProtocol,
+                Optional.of(other),
+                breaker,
+                maxStreams,
+                streamsInBreaker,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                origin);
+    }
+
     /** What pages are asked for in. An upgrade goes by HTTP/1.1 unless the backend is HTTP/2 only. */
     public enum Protocol {
         HTTP1,
@@ -66,8 +85,32 @@ public record Cluster(
         }
     }
 
-    /** TLS towards the backend; empty CA text means the system's. */
-    public record UpstreamTls(String sni, String caPem, boolean insecureSkipVerify) {}
+    /**
+     * TLS towards the backend.
+     *
+     * @param caPem authorities, empty for the system's
+     * @param names of which the backend's certificate must have one; empty asks for {@code sni}
+     * @param shown what the gateway shows of itself where it is asked
+     */
+    public record UpstreamTls(
+            String sni,
+            String caPem,
+            boolean insecureSkipVerify,
+            List<Tls.Name> names,
+            Optional<Tls.Certificate> shown) {
+        public UpstreamTls {
+            names = List.copyOf(names);
+        }
+
+        /** The backend must be {@code sni}, and is shown nothing. */
+        public UpstreamTls(String sni, String caPem, boolean insecureSkipVerify) {
+            this(sni, caPem, insecureSkipVerify, List.of(), Optional.empty());
+        }
+
+        public UpstreamTls showing(Tls.Certificate certificate) {
+            return new UpstreamTls(sni, caPem, insecureSkipVerify, names, Optional.of(certificate));
+        }
+    }
 
     /** Limits for requests, never for established streams; 0 refuses everything, as in Envoy. */
     public record CircuitBreaker(

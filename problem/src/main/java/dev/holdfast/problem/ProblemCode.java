@@ -34,9 +34,22 @@ public enum ProblemCode {
     POLICY_INVALID("Accepted", "Invalid"),
     DEPRECATED("Warning", "DeprecatedField"),
     NOTHING_TO_SERVE("", ""),
+    UPGRADE_OFF("", ""),
+    ALPN_WITHOUT_HTTP2("", ""),
+    STREAM_TIMERS("", ""),
+    CLIENT_PROTOCOL("", ""),
+    TLS_BACKEND_HTTP2("", ""),
+    SHARED_BREAKER("", ""),
+    UPGRADE_BUFFERED("", ""),
+    UPGRADE_ANSWERED("", ""),
+    POLICY_DROPPED("", ""),
+    IGNORED_FIELD("", ""),
+    CERTIFICATE_EXPIRES("", ""),
+    ROUTE_SHADOWED("", ""),
     PORT_IN_USE("Programmed", "Invalid"),
     UPSTREAM_PROTOCOL("", ""),
-    ENVOY_REFUSED("Programmed", "Invalid");
+    ENVOY_REFUSED("Programmed", "Invalid"),
+    STREAMS_CUT("", "");
 
     private final String conditionType;
     private final String conditionReason;

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /** All resources of one reading, sorted by age, then namespace and name, so that order of input never matters. */
 public final class ResourceSet {
@@ -59,7 +60,8 @@ public final class ResourceSet {
 
     public List<MissingSecret> missingCertificateSecrets() {
         Map<String, MissingSecret> missing = new TreeMap<>();
-        for (Resource gateway : kind("Gateway")) {
+        for (Resource gateway : Stream.concat(kind("Gateway").stream(), kind("ListenerSet").stream())
+                .toList()) {
             for (Field listener : gateway.spec().get("listeners").items()) {
                 for (Field ref : listener.at("tls.certificateRefs").items()) {
                     String namespace = ref.get("namespace").text(gateway.ref().namespace());

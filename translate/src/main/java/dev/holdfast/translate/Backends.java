@@ -3,6 +3,8 @@ package dev.holdfast.translate;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.TcpKeepalive;
+import dev.holdfast.plan.TextMatch;
+import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
@@ -297,7 +299,35 @@ final class Backends {
             pem.append(ca).append('\n');
         }
         return Optional.of(new Cluster.UpstreamTls(
-                sni, pem.toString(), tls.get("insecureSkipVerify").flag(false)));
+                sni,
+                pem.toString(),
+                tls.get("insecureSkipVerify").flag(false),
+                tls.get("subjectAltNames").items().stream()
+                        .map(Backends::name)
+                        .toList(),
+                Optional.empty()));
+    }
+
+    private static Tls.Name name(Field alternative) {
+        boolean uri = alternative.get("type").text("").equals("URI");
+        return new Tls.Name(
+                uri ? Tls.NameType.URI : Tls.NameType.DNS,
+                "",
+                new TextMatch(
+                        TextMatch.Kind.EXACT,
+                        uri ? alternative.get("uri").text("") : alternative.get("hostname").text("")));
+    }
+
+    /** The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends. */
+    Cluster presenting(Cluster cluster, Resource gateway) {
+        Field ref = gateway.spec().at("tls.backend.clientCertificateRef");
+        if (!ref.present() || cluster.tls().isEmpty()) {
+            return cluster;
+        }
+        return new Certificates(set, grants, problems)
+                .one(gateway, ref)
+                .map(c -> cluster.with(cluster.tls().get().showing(c)))
+                .orElse(cluster);
     }
 
     private static Cluster.Protocol protocol(String appProtocol) {

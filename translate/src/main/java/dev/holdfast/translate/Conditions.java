@@ -54,7 +54,9 @@ final class Conditions {
                             known.type(),
                             known.holds(),
                             mixed ? "Warnings" : known.reason(),
-                            known.message() + "\n" + condition.message()));
+                            known.message()
+                                    + (condition.reason().equals("DeprecatedField") ? "; " : "\n")
+                                    + condition.message()));
         }
         return this;
     }

@@ -35,6 +35,8 @@ final class Coverage {
                 paths(
                         "gatewayClassName",
                         "tls.frontend",
+                        "tls.backend",
+                        "allowedListeners",
                         "listeners[]: name hostname port protocol allowedRoutes",
                         "listeners[].tls: mode certificateRefs"));
         // What of it is not carried out is said where it is met, for it makes a route answer 500.
@@ -52,6 +54,19 @@ final class Coverage {
                         "jwt.providers[]: name issuer audiences claimToHeaders extractFrom localJWKS recomputeRoute",
                         "jwt.providers[].remoteJWKS: uri backendRef backendRefs cacheDuration failedRefetchDuration",
                         "oidc"));
+        out.put(
+                "ListenerSet",
+                paths(
+                        "parentRef",
+                        "listeners[]: name hostname port protocol allowedRoutes",
+                        "listeners[].tls: mode certificateRefs"));
+        Set<String> l4 =
+                paths("parentRefs", "rules[].name", "rules[].backendRefs[]: group kind name namespace port weight");
+        out.put("TCPRoute", l4);
+        out.put("UDPRoute", l4);
+        Set<String> tls = new TreeSet<>(l4);
+        tls.add("hostnames");
+        out.put("TLSRoute", tls);
         String filter = "type requestHeaderModifier responseHeaderModifier urlRewrite requestRedirect";
         out.put(
                 "HTTPRoute",
@@ -80,16 +95,24 @@ final class Coverage {
                         "tls: sni caCertificateRefs insecureSkipVerify wellKnownCACertificates"));
         out.put(
                 "BackendTLSPolicy",
-                paths("targetRefs", "validation: hostname caCertificateRefs wellKnownCACertificates"));
+                paths("targetRefs", "validation: hostname subjectAltNames caCertificateRefs wellKnownCACertificates"));
         out.put(
                 "ClientTrafficPolicy",
                 policy(
-                        "tls: alpnProtocols minVersion maxVersion clientValidation",
-                        "timeout.http",
-                        "timeout.tcp.tlsHandshakeTimeout",
+                        "tls: alpnProtocols minVersion maxVersion ciphers ecdhCurves session clientValidation",
+                        "timeout",
                         "tcpKeepalive",
-                        "connection.connectionLimit: value maxConnectionDuration maxRequestsPerConnection maxStreamDuration",
-                        "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"));
+                        "connection: connectionLimit bufferLimit",
+                        "clientIPDetection",
+                        "proxyProtocol",
+                        "enableProxyProtocol",
+                        "healthCheck",
+                        "path",
+                        "headers: withUnderscoresAction earlyRequestHeaders lateResponseHeaders requestID"
+                                + " preserveXRequestID host maxRequestHeaderLimit xForwardedClientCert",
+                        "http1",
+                        "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"
+                                + " connectionKeepalive onInvalidMessage"));
         out.put(
                 "BackendTrafficPolicy",
                 policy(

@@ -50,8 +50,13 @@ final class Outcomes {
         GatewayOutcomes gateways = new GatewayOutcomes(known, listeners, attachments);
         for (Resource gateway : set.kind("Gateway")) {
             if (GatewayClasses.ours(set, gateway)) {
-                out.add(gateways.of(gateway));
+                out.add(gateways.of(gateway, gateway));
             }
+        }
+        for (Resource listenerSet : set.kind("ListenerSet")) {
+            ListenerSets.gateway(set, listenerSet)
+                    .filter(g -> GatewayClasses.ours(set, g))
+                    .ifPresent(gateway -> out.add(gateways.of(gateway, listenerSet)));
         }
         RouteOutcomes routes = new RouteOutcomes(set, known, attachments);
         for (String kind : Attachments.ROUTE_KINDS) {

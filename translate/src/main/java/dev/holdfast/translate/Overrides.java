@@ -55,8 +55,9 @@ final class Overrides {
     }
 
     private void listener(GatewayListener listener) {
-        Optional<Claim> own = policies.at(Target.of(listener.gateway(), listener.section()));
-        Optional<Claim> whole = policies.at(Target.of(listener.gateway(), ""));
+        Optional<Claim> own = policies.at(Target.of(listener.owner(), listener.section()));
+        Optional<Claim> whole = policies.at(Target.of(listener.owner(), ""))
+                .or(() -> policies.at(Target.of(listener.gateway(), "")));
         if (own.isPresent() && whole.isPresent() && differ(own.get(), whole.get())) {
             replaced.computeIfAbsent(whole.get(), w -> new Places()).listeners.add(listener.section());
         }
@@ -80,7 +81,7 @@ final class Overrides {
     }
 
     private void lay(Claim narrow, Claim wide, String route) {
-        if (!differ(narrow, wide)) {
+        if (!differ(narrow, wide) || Policies.L4.contains(narrow.target().kind())) {
             return;
         }
         if (!narrow.policy().spec().get("mergeType").present()) {

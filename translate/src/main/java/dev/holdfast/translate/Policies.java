@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,12 @@ final class Policies {
     /** Lists whose items a StrategicMerge tells apart, and by which of their fields; all others are replaced whole. */
     private static final Map<String, String> MERGE_KEYS =
             Map.of("httpUpgrade", "type", "compression", "type", "compressor", "type", "contextExtensions", "name");
+
+    /** Kinds whose sections are listeners. */
+    private static final Set<String> LISTENERS = Set.of("Gateway", "ListenerSet");
+
+    /** Kinds of routes of connections. */
+    static final Set<String> L4 = Set.of("TLSRoute", "TCPRoute", "UDPRoute");
 
     private final String policyKind;
     private final Map<Target, Claim> byTarget = new LinkedHashMap<>();
@@ -105,7 +112,11 @@ final class Policies {
     }
 
     private static List<String> sections(Resource target, String kind) {
-        return target.spec().get(kind.equals("Gateway") ? "listeners" : "rules").items().stream()
+        return target
+                .spec()
+                .get(LISTENERS.contains(kind) ? "listeners" : "rules")
+                .items()
+                .stream()
                 .map(s -> s.get("name").text(""))
                 .filter(n -> !n.isEmpty())
                 .toList();
@@ -142,7 +153,7 @@ final class Policies {
         }
         String place = target.section().isEmpty()
                 ? target.kind() + " " + target.name()
-                : (target.kind().equals("Gateway") ? "Listener " : "RouteRule ") + target.name() + "/"
+                : (LISTENERS.contains(target.kind()) ? "Listener " : "RouteRule ") + target.name() + "/"
                         + target.section();
         return "Unable to target " + place + ", another " + policyKind + " has already attached to it";
     }
@@ -161,14 +172,14 @@ final class Policies {
         return Optional.ofNullable(byTarget.get(target));
     }
 
-    /** Who holds at a listener: its own section's, else its Gateway's. */
+    /** Who holds at a listener: its own section's, else its ListenerSet's, else its Gateway's. */
     Optional<Claim> wider(GatewayListener listener) {
-        return at(Target.of(listener.gateway(), listener.section())).or(() -> at(Target.of(listener.gateway(), "")));
+        return holder(listener.gateway(), listener.owner(), listener.section());
     }
 
-    private @Nullable Resource holder(Resource gateway, String section) {
-        Resource own = policy(Target.of(gateway, section));
-        return own != null ? own : policy(Target.of(gateway, ""));
+    /** A Gateway's section is never a ListenerSet's; the whole Gateway's policy holds for its ListenerSets too. */
+    private Optional<Claim> holder(Resource gateway, Resource owner, String section) {
+        return at(Target.of(owner, section)).or(() -> at(Target.of(owner, ""))).or(() -> at(Target.of(gateway, "")));
     }
 
     private @Nullable Resource policy(Target target) {
@@ -176,14 +187,14 @@ final class Policies {
         return claim == null ? null : claim.policy();
     }
 
-    /** The policy of a listener: its own section's, else its Gateway's. */
-    Optional<Field> listener(Resource gateway, String section) {
-        return Optional.ofNullable(holder(gateway, section)).map(Resource::spec);
+    /** The policy of a listener: its own section's, else its ListenerSet's, else its Gateway's. */
+    Optional<Field> listener(Resource gateway, Resource owner, String section) {
+        return holder(gateway, owner, section).map(c -> c.policy().spec());
     }
 
     /** The policy of a rule under a listener: rule, route, listener, Gateway; merged where it asks to be. */
     Optional<Field> rule(Resource route, String rule, GatewayListener listener) {
-        Optional<Field> wider = listener(listener.gateway(), listener.section());
+        Optional<Field> wider = listener(listener.gateway(), listener.owner(), listener.section());
         Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
         Resource narrow = own != null ? own : policy(Target.of(route, ""));
         if (narrow == null) {
@@ -192,7 +203,7 @@ final class Policies {
         Field spec = narrow.spec();
         Optional<String> merge = spec.get("mergeType").text();
         if (merge.isEmpty()) {
-            return Optional.of(spec);
+            return Optional.of(L4.contains(route.ref().kind()) ? filled(spec, wider) : spec);
         }
         return Optional.of(wider.map(base -> new Field(
                         spec.resource(),
@@ -200,6 +211,18 @@ final class Policies {
                         merge(base.node(), spec.node(), merge.get().equals("StrategicMerge")),
                         spec.parent()))
                 .orElse(spec));
+    }
+
+    /** For routes of connections a wider policy fills in the fields that the narrower one leaves out, as Envoy Gateway does. */
+    private static Field filled(Field spec, Optional<Field> wider) {
+        if (wider.isPresent()
+                && wider.get().node() instanceof Node.Mapping under
+                && spec.node() instanceof Node.Mapping over) {
+            Map<String, Node> out = new LinkedHashMap<>(under.entries());
+            out.putAll(over.entries());
+            return new Field(spec.resource(), spec.path(), new Node.Mapping(over.position(), out), spec.parent());
+        }
+        return spec;
     }
 
     /** The policies that {@link #rule} is made of, the narrowest first. */

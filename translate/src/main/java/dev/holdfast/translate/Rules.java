@@ -147,7 +147,8 @@ record Rules(
     }
 
     /** Listeners share a cluster where their policies make the same of it; else the later one has its own. */
-    private String keep(Cluster cluster, GatewayListener listener) {
+    String keep(Cluster made, GatewayListener listener) {
+        Cluster cluster = backends.presenting(made, listener.gateway());
         Cluster known = clusters.putIfAbsent(cluster.name(), cluster);
         if (known == null || known.equals(cluster)) {
             return cluster.name();

@@ -1,6 +1,7 @@
 package dev.holdfast.translate;
 
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.VirtualHost;
@@ -41,6 +42,7 @@ public final class Translator {
         List<Overrides.Remark> remarks = policies.stream()
                 .flatMap(p -> Overrides.of(p, listeners, attachments, problems).stream())
                 .toList();
+        Deprecations.check(set, problems);
         RouteKinds.check(set, problems);
         TlsOverlaps.check(listeners, problems);
 
@@ -55,8 +57,15 @@ public final class Translator {
                 clusters,
                 problems);
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
+        Map<GatewayListener, List<Attachment>> connections = new LinkedHashMap<>();
         for (Attachment attachment : attachments) {
             if (!attachment.listener().serves()) {
+                continue;
+            }
+            if (!attachment.listener().protocol().http()) {
+                connections
+                        .computeIfAbsent(attachment.listener(), l -> new ArrayList<>())
+                        .add(attachment);
                 continue;
             }
             List<Rules.Entry> entries = rules.of(attachment);
@@ -65,13 +74,21 @@ public final class Translator {
                 byHost.computeIfAbsent(hostname, h -> new ArrayList<>()).addAll(entries);
             }
         }
-        List<Listener> served = listeners.stream()
-                .filter(GatewayListener::serves)
+        L4Rules l4 = new L4Rules(rules, problems);
+        List<GatewayListener> bound =
+                listeners.stream().filter(GatewayListener::serves).toList();
+        List<Listener> served = bound.stream()
+                .filter(l -> l.protocol().http())
                 .map(l -> l.listener(virtualHosts(hosts.getOrDefault(l, Map.of()))))
+                .toList();
+        List<L4Listener> relayed = bound.stream()
+                .filter(l -> !l.protocol().http())
+                .map(l -> l.l4(l4.of(l, connections.getOrDefault(l, List.of()))))
                 .toList();
         List<Problem> found = problems.stream().distinct().toList();
         return new Plan(
                 served,
+                relayed,
                 clusters,
                 found,
                 Outcomes.of(

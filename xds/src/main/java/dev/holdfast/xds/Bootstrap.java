@@ -43,6 +43,13 @@ public final class Bootstrap {
                       - envoy_grpc: {cluster_name: holdfast_xds}
                   cds_config: {ads: {}, resource_api_version: V3}
                   lds_config: {ads: {}, resource_api_version: V3}
+                cluster_manager:
+                  # How many streams are open, so that a change that would cut them can say how many.
+                  load_stats_config:
+                    api_type: GRPC
+                    transport_api_version: V3
+                    grpc_services:
+                      - envoy_grpc: {cluster_name: holdfast_xds}
                 static_resources:
                   clusters:
                     - name: holdfast_xds

@@ -1,31 +1,25 @@
 package dev.holdfast.xds;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An Envoy on this machine: started, started again when it ends by itself, drained and ended at the end. Its two outputs go
- * to the two sinks line by line.
+ * An Envoy on this machine: started, or taken over from the control plane before this one; started again when it ends by
+ * itself; drained and ended at the end, or left. Its two outputs go to the two sinks line by line.
  */
 public final class EnvoyProcess implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(EnvoyProcess.class);
@@ -33,93 +27,89 @@ public final class EnvoyProcess implements AutoCloseable {
     private static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
     private static final Duration STEADY = Duration.ofSeconds(60);
     private static final Duration CHANGE_DRAIN = Duration.ofMinutes(10);
+    private static final Duration END = Duration.ofSeconds(5);
 
     private final Path binary;
-    private final Path bootstrap;
-    private final int adminPort;
-    private final Consumer<String> access;
-    private final Consumer<String> log;
+    private final EnvoyFolder folder;
+    private final List<Pump> pumps;
     private final Thread supervisor;
+    private final boolean taken;
     private volatile boolean ending;
-    private volatile @Nullable Process process;
+    private volatile ProcessHandle process;
     private volatile int starts;
 
     /** The {@code envoy} of the PATH, if there is one. */
     public static Optional<Path> onPath() {
+        return onPath("envoy");
+    }
+
+    private static Optional<Path> onPath(String name) {
         String path = System.getenv("PATH");
         return path == null
                 ? Optional.empty()
                 : Stream.of(path.split(java.io.File.pathSeparator))
                         .filter(p -> !p.isEmpty())
-                        .map(p -> Path.of(p, "envoy"))
+                        .map(p -> Path.of(p, name))
                         .filter(Files::isExecutable)
                         .findFirst();
     }
 
     /**
-     * Starts {@code binary} against a control plane on this machine.
+     * An Envoy by {@code binary} against a control plane on this machine: the one that an earlier one left, where it was
+     * started the same way.
      *
      * @param access takes the access log, {@code log} Envoy's own
      */
     public EnvoyProcess(
             Path binary, String nodeId, String cluster, int xdsPort, Consumer<String> access, Consumer<String> log)
             throws IOException {
-        this.binary = binary;
-        this.access = access;
-        this.log = log;
-        this.adminPort = freePort();
-        this.bootstrap = Files.createTempFile("holdfast-envoy", ".yaml");
-        Files.writeString(
-                bootstrap, Bootstrap.yaml(nodeId, cluster, "127.0.0.1", xdsPort, Optional.empty(), adminPort));
-        Process first = start();
-        this.supervisor = Thread.ofVirtual().name("envoy").start(() -> supervise(first));
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
+        this.binary = binary.toAbsolutePath().normalize();
+        this.folder = new EnvoyFolder(xdsPort);
+        boolean same = folder.keeps(
+                Bootstrap.yaml(nodeId, cluster, "127.0.0.1", xdsPort, Optional.empty(), folder.adminPort()));
+        this.pumps = List.of(new Pump(folder.access(), access), new Pump(folder.log(), log));
+        Optional<ProcessHandle> left = same ? folder.running(this.binary) : Optional.empty();
+        this.taken = left.isPresent();
+        if (!taken) {
+            folder.noted().ifPresent(ProcessHandle::destroy);
         }
+        this.process = taken ? left.orElseThrow() : start();
+        this.supervisor = Thread.ofVirtual().name("envoy").start(this::supervise);
     }
 
-    private Process start() throws IOException {
+    private ProcessHandle start() throws IOException {
         starts++;
-        Process made = new ProcessBuilder(List.of(
-                        binary.toString(),
-                        "-c",
-                        bootstrap.toString(),
-                        "--disable-hot-restart",
-                        "--drain-time-s",
-                        Long.toString(CHANGE_DRAIN.toSeconds()),
-                        "--drain-strategy",
-                        "gradual",
-                        "--log-level",
-                        "warning"))
-                .start();
+        List<String> line = new ArrayList<>();
+        // A session of its own: Ctrl-C in our terminal is for us, who drain it.
+        onPath("setsid").ifPresent(s -> line.add(s.toString()));
+        line.addAll(List.of(
+                binary.toString(),
+                "-c",
+                folder.bootstrap().toString(),
+                "--disable-hot-restart",
+                "--drain-time-s",
+                Long.toString(CHANGE_DRAIN.toSeconds()),
+                "--drain-strategy",
+                "gradual",
+                "--log-level",
+                "warning"));
+        ProcessHandle made = new ProcessBuilder(line)
+                .redirectInput(new java.io.File("/dev/null"))
+                .redirectOutput(folder.access().toFile())
+                .redirectError(folder.log().toFile())
+                .start()
+                .toHandle();
+        folder.note(made, binary);
         process = made;
-        pump(made.getInputStream(), access);
-        pump(made.getErrorStream(), log);
         return made;
     }
 
-    private static void pump(InputStream from, Consumer<String> to) {
-        Thread.ofVirtual().start(() -> {
-            try (BufferedReader lines = new BufferedReader(new InputStreamReader(from, StandardCharsets.UTF_8))) {
-                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    to.accept(line);
-                }
-            } catch (IOException ended) {
-                // The process has ended, and with it what it had to say.
-            }
-        });
-    }
-
-    private void supervise(Process first) {
-        Process running = first;
+    private void supervise() {
         Duration wait = FIRST_WAIT;
         while (true) {
             try {
                 long began = System.nanoTime();
-                int code = running.waitFor();
+                process.onExit().join();
                 if (ending) {
                     return;
                 }
@@ -127,7 +117,7 @@ public final class EnvoyProcess implements AutoCloseable {
                     wait = FIRST_WAIT;
                 }
                 LOG.atError()
-                        .addKeyValue("exit", code)
+                        .addKeyValue("pid", process.pid())
                         .addKeyValue("again_in_ms", wait.toMillis())
                         .log("Envoy has ended by itself");
                 Thread.sleep(wait);
@@ -136,7 +126,7 @@ public final class EnvoyProcess implements AutoCloseable {
                     if (ending) {
                         return;
                     }
-                    running = start();
+                    start();
                 }
             } catch (InterruptedException stop) {
                 return;
@@ -149,17 +139,26 @@ public final class EnvoyProcess implements AutoCloseable {
 
     /** Envoy's admin address on loopback. */
     public int adminPort() {
-        return adminPort;
+        return folder.adminPort();
     }
 
     public long pid() {
-        Process running = process;
-        return running == null ? -1 : running.pid();
+        return process.pid();
     }
 
-    /** How often it has been started. */
+    /** Whether it ran already, left by an earlier control plane. */
+    public boolean taken() {
+        return taken;
+    }
+
+    /** How often it has been started by this control plane. */
     public int starts() {
         return starts;
+    }
+
+    /** Whether it has its configuration and serves. */
+    public boolean isLive() {
+        return ask("GET", "/ready").strip().equals("LIVE");
     }
 
     /** Takes no new connections, says goodbye to those there are, and ends when all have gone or {@code time} is over. */
@@ -179,10 +178,8 @@ public final class EnvoyProcess implements AutoCloseable {
     }
 
     private boolean isBusy() {
-        Process running = process;
         String open = ask("GET", "/stats?filter=%5Ehttp%5C.port-.*%5C.downstream_rq_active%24");
-        return running != null
-                && running.isAlive()
+        return process.isAlive()
                 && open.lines().map(l -> l.substring(l.lastIndexOf(' ') + 1)).anyMatch(n -> !n.equals("0"));
     }
 
@@ -190,7 +187,7 @@ public final class EnvoyProcess implements AutoCloseable {
         try (HttpClient client =
                 HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build()) {
             return client.send(
-                            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + adminPort + path))
+                            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + adminPort() + path))
                                     .timeout(Duration.ofSeconds(2))
                                     .method(method, HttpRequest.BodyPublishers.noBody())
                                     .build(),
@@ -204,25 +201,53 @@ public final class EnvoyProcess implements AutoCloseable {
         }
     }
 
+    /** Ends it at once. */
+    public void kill() {
+        ending = true;
+        process.destroyForcibly();
+        try {
+            folder.remove();
+        } catch (IOException left) {
+            LOG.atDebug().setCause(left).log("a temporary file stays");
+        }
+    }
+
+    /** Goes away without it; the next start takes it over. */
+    public void leave() {
+        end(false);
+    }
+
     @Override
     public void close() {
-        Process running;
+        end(true);
+    }
+
+    private void end(boolean itToo) {
         synchronized (this) {
+            if (ending && !process.isAlive() && !supervisor.isAlive()) {
+                return;
+            }
             ending = true;
-            running = process;
         }
+        supervisor.interrupt();
         try {
-            if (running != null) {
-                running.destroy();
-                if (!running.waitFor(5, TimeUnit.SECONDS)) {
-                    running.destroyForcibly();
+            if (itToo) {
+                process.destroy();
+                try {
+                    process.onExit().get(END.toMillis(), TimeUnit.MILLISECONDS);
+                } catch (java.util.concurrent.TimeoutException stuck) {
+                    process.destroyForcibly();
                 }
             }
-            supervisor.interrupt();
-            Files.deleteIfExists(bootstrap);
+            for (Pump pump : pumps) {
+                pump.close();
+            }
+            if (itToo) {
+                folder.remove();
+            }
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
-        } catch (IOException left) {
+        } catch (IOException | java.util.concurrent.ExecutionException left) {
             LOG.atDebug().setCause(left).log("a temporary file stays");
         }
     }

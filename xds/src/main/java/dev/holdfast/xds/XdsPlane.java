@@ -73,6 +73,16 @@ public final class XdsPlane implements PlanSink {
         return Replaced.between(snapshot.source(), XdsResources.of(next));
     }
 
+    /** {@link #replacedBy} as warnings, each with how many streams it may end on all Envoys. */
+    public List<Problem> foresee(Plan next) {
+        if (snapshot == Snapshot.EMPTY) {
+            return List.of();
+        }
+        return replacedBy(next).stream()
+                .map(r -> r.problem("Envoy", fleet.openStreams(r.clusters())))
+                .toList();
+    }
+
     /** The port that is bound. */
     public int port() {
         return server.port();

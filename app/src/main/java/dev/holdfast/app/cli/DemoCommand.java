@@ -32,7 +32,7 @@ final class DemoCommand implements Callable<Integer> {
                 return refused.get();
             }
             demo.invite();
-            Signals.awaitEnd();
+            Signals.awaitEnd(pipeline::abandon);
             pipeline.drain();
         }
         return 0;

@@ -28,6 +28,7 @@ public final class Main implements Runnable {
         COMMANDS.put("doctor", DoctorCommand::new);
         COMMANDS.put("translate", TranslateCommand::new);
         COMMANDS.put("streams", StreamsCommand::new);
+        COMMANDS.put("envoy-bootstrap", EnvoyBootstrapCommand::new);
         COMMANDS.put("train", TrainCommand::new);
     }
 
@@ -66,6 +67,6 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "Name a command: demo, run, check, doctor, translate or streams.");
+                spec.commandLine(), "Name a command: demo, run, check, doctor, translate, streams or envoy-bootstrap.");
     }
 }

@@ -58,6 +58,9 @@ final class RunCommand implements Callable<Integer> {
                     "How long streams have to end after SIGTERM, for example 30s or 2m (default: ${DEFAULT-VALUE}).")
     private String drainTimeout = "30s";
 
+    @Mixin
+    private EnvoyOptions envoy = new EnvoyOptions();
+
     @Override
     public Integer call() throws IOException {
         Settings settings = new Settings(
@@ -67,13 +70,14 @@ final class RunCommand implements Callable<Integer> {
                 admin.address(),
                 log(),
                 duration(drainTimeout),
+                envoy.settings(),
                 System.err);
         try (Pipeline pipeline = new Pipeline(settings)) {
             Optional<Integer> refused = pipeline.start();
             if (refused.isPresent()) {
                 return refused.get();
             }
-            Signals.awaitEnd();
+            Signals.awaitEnd(pipeline::abandon);
             pipeline.drain();
         }
         return 0;

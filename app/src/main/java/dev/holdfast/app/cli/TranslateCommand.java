@@ -8,11 +8,13 @@ import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
+import dev.holdfast.xds.resource.XdsResources;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.snakeyaml.engine.v2.api.Dump;
@@ -25,12 +27,12 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code holdfast translate -f PATH --to plan|status}: what the manifests mean, and what became of each. */
+/** {@code holdfast translate -f PATH --to plan|status|xds}: what the manifests mean, and what became of each. */
 @Command(
         name = "translate",
         description =
-                "Prints what manifests mean: listeners, routes and clusters, every value with where it came from; or what"
-                        + " became of each resource, as its status would say.")
+                "Prints what manifests mean: listeners, routes and clusters, every value with where it came from; what"
+                        + " became of each resource, as its status would say; or what Envoys would be told.")
 final class TranslateCommand implements Callable<Integer> {
     @Spec
     private @SuppressWarnings("NullAway.Init") CommandSpec spec;
@@ -41,7 +43,7 @@ final class TranslateCommand implements Callable<Integer> {
     @Option(
             names = "--to",
             required = true,
-            paramLabel = "plan|status",
+            paramLabel = "plan|status|xds",
             description = "What to translate to: ${COMPLETION-CANDIDATES}.")
     private @SuppressWarnings("NullAway.Init") Target to;
 
@@ -54,7 +56,8 @@ final class TranslateCommand implements Callable<Integer> {
 
     enum Target {
         plan,
-        status
+        status,
+        xds
     }
 
     enum Format {
@@ -66,36 +69,53 @@ final class TranslateCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         ReadResult read = ManifestReader.read(manifests.paths);
         Plan plan = Translator.translate(read.resources(), manifests.options());
-        List<Problem> problems = Stream.concat(read.problems().stream(), plan.problems().stream())
+        Optional<XdsResources> resources = to == Target.xds ? Optional.of(XdsResources.of(plan)) : Optional.empty();
+        List<Problem> problems = Stream.of(
+                        read.problems(),
+                        plan.problems(),
+                        resources.map(XdsResources::problems).orElse(List.of()))
+                .flatMap(List::stream)
                 .distinct()
                 .toList();
         problems.forEach(p -> spec.commandLine().getErr().println(p.render()));
         if (read.unreadable()) {
             return 2;
         }
-        Map<String, Object> tree = new LinkedHashMap<>();
-        switch (to) {
-            case plan -> {
-                tree.put("listeners", Tree.of(plan.listeners()));
-                tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
-            }
-            case status -> tree.put("resources", StatusTree.of(plan.outcomes()));
-        }
         PrintWriter out = spec.commandLine().getOut();
-        switch (format) {
+        out.print(resources.isPresent() ? text(resources.orElseThrow()) : text(plan));
+        out.flush();
+        return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
+    }
+
+    private String text(XdsResources resources) {
+        return switch (format) {
+            case yaml -> resources.toYaml();
+            case json -> resources.toJson();
+        };
+    }
+
+    private String text(Plan plan) throws IOException {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        if (to == Target.status) {
+            tree.put("resources", StatusTree.of(plan.outcomes()));
+        } else {
+            tree.put("listeners", Tree.of(plan.listeners()));
+            if (!plan.l4().isEmpty()) {
+                tree.put("l4", Tree.of(plan.l4()));
+            }
+            tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
+        }
+        return switch (format) {
             case yaml ->
-                out.print(new Dump(DumpSettings.builder()
+                new Dump(DumpSettings.builder()
                                 .setDefaultFlowStyle(FlowStyle.BLOCK)
                                 .setWidth(140)
                                 .setIndicatorIndent(2)
                                 .setIndentWithIndicator(true)
                                 .setSchema(new CoreSchema())
                                 .build())
-                        .dumpToString(tree));
-            case json ->
-                out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree));
-        }
-        out.flush();
-        return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
+                        .dumpToString(tree);
+            case json -> new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree) + "\n";
+        };
     }
 }

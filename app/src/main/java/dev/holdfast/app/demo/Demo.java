@@ -64,6 +64,7 @@ public final class Demo implements AutoCloseable {
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), free(19_000) ? 19_000 : 0),
                 accessLog ? Optional.of(System.out) : Optional.empty(),
                 Duration.ofSeconds(3),
+                Optional.empty(),
                 System.err);
         return new Demo(folder, server, new Pipeline(settings), offset, out);
     }

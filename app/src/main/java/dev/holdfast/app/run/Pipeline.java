@@ -3,10 +3,7 @@ package dev.holdfast.app.run;
 import dev.holdfast.console.AdminServer;
 import dev.holdfast.console.AdminViews;
 import dev.holdfast.console.Reload;
-import dev.holdfast.dataplane.DataPlane;
-import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
-import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -39,8 +36,7 @@ public final class Pipeline implements AutoCloseable {
 
     private final Settings settings;
     private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    private final AccessLog log;
-    private final DataPlane plane;
+    private final Plane plane;
     private final AdminServer admin;
     private final Optional<DevTls> devTls;
     private final Deque<Reload> reloads = new ArrayDeque<>();
@@ -54,13 +50,20 @@ public final class Pipeline implements AutoCloseable {
 
     public Pipeline(Settings settings) {
         this.settings = settings;
-        this.log = settings.accessLog().map(AccessLog::to).orElseGet(AccessLog::off);
-        this.plane = new DataPlane(metrics, log);
+        this.plane = settings.envoy().isPresent()
+                ? new EnvoyPlane(settings.envoy().orElseThrow(), metrics, settings.accessLog())
+                : new EmbeddedPlane(metrics, settings.accessLog());
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
         this.admin = new AdminServer(
                 settings.admin(),
                 new AdminViews(
-                        () -> plan, plane, metrics::scrape, () -> problems, () -> ready && !ending, this::reloads));
+                        () -> plan,
+                        plane.streams(),
+                        metrics::scrape,
+                        this::problems,
+                        () -> ready && !ending,
+                        this::reloads,
+                        plane::envoys));
     }
 
     /** Reads, applies and serves; where that fails, the exit status, and nothing is left bound. */
@@ -74,15 +77,19 @@ public final class Pipeline implements AutoCloseable {
                             + " cannot be bound: it is in use. Choose another with --admin.");
             return Optional.of(2);
         }
+        try {
+            plane.start();
+        } catch (IOException e) {
+            settings.messages().println("holdfast: " + e.getMessage());
+            return Optional.of(2);
+        }
         source = new FileSource(settings.paths(), this::changed);
         if (refused != null) {
             return Optional.of(refused);
         }
         ready = true;
         say("ready in " + sinceStart() + " ms");
-        for (Listener listener : plan.listeners()) {
-            say("  " + url(listener) + "  listener " + listener.name());
-        }
+        plane.addresses(plan).forEach(line -> say("  " + line));
         say("  " + adminUrl() + "  console");
         return Optional.empty();
     }
@@ -110,9 +117,10 @@ public final class Pipeline implements AutoCloseable {
         return System.currentTimeMillis() - began;
     }
 
-    private static String url(Listener listener) {
-        return (listener.tls().isPresent() ? "https" : "http") + "://"
-                + listener.hostname().orElse("*") + ":" + listener.bindPort();
+    private List<Problem> problems() {
+        return Stream.concat(problems.stream(), plane.problems().stream())
+                .distinct()
+                .toList();
     }
 
     private synchronized void changed(ReadResult read) {
@@ -130,29 +138,29 @@ public final class Pipeline implements AutoCloseable {
                 .distinct()
                 .toList());
         boolean wrong = found.stream().anyMatch(Problem::isError);
-        if (next.listeners().isEmpty() && !wrong) {
+        if (next.listeners().isEmpty() && next.l4().isEmpty() && !wrong) {
             found.add(nothingToServe());
             wrong = first;
         }
-        problems = List.copyOf(found);
-        tell(found);
         if (wrong) {
+            settle(found);
             refuse(first, read.unreadable() ? 2 : 1, start, found);
             return;
         }
         if (!first && next.equals(plan)) {
+            settle(found);
             return;
         }
+        plane.foresee(next).forEach(p -> settings.messages().println(p.render()));
         Applied applied = plane.apply(next);
+        found.addAll(applied.problems());
+        settle(found);
         if (!applied.accepted()) {
-            found.addAll(applied.problems());
-            problems = List.copyOf(found);
-            tell(applied.problems());
             refuse(first, 2, start, applied.problems());
             return;
         }
         plan = next;
-        String summary = count(next.listeners().size(), "listener") + ", "
+        String summary = count(next.listeners().size() + next.l4().size(), "listener") + ", "
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
         remember(true, applied.drainedStreams(), summary);
@@ -161,13 +169,18 @@ public final class Pipeline implements AutoCloseable {
         }
     }
 
+    private void settle(List<Problem> found) {
+        problems = List.copyOf(found);
+        tell(found);
+    }
+
     private Problem nothingToServe() {
         return Problem.of(
                 ProblemCode.NOTHING_TO_SERVE,
                 Severity.WARNING,
                 Optional.empty(),
                 "the manifests hold no Gateway with a listener that can be bound, so there is nothing to serve",
-                "Add a Gateway with an HTTP or HTTPS listener.");
+                "Add a Gateway with a listener.");
     }
 
     private void refuse(boolean first, int exit, long start, List<Problem> why) {
@@ -226,10 +239,15 @@ public final class Pipeline implements AutoCloseable {
     /** Says goodbye to every stream and waits for them as long as the settings say. */
     public void drain() {
         ending = true;
-        int open = plane.list().size();
+        int open = plane.streams().list().size();
         say("ending: " + count(open, "stream") + " to say goodbye to, at most "
                 + settings.drainTimeout().toSeconds() + " s; a second signal ends at once");
         plane.drain(settings.drainTimeout());
+    }
+
+    /** For a second signal. */
+    public void abandon() {
+        plane.abandon();
     }
 
     @Override
@@ -241,6 +259,5 @@ public final class Pipeline implements AutoCloseable {
         }
         admin.close();
         plane.close();
-        log.close();
     }
 }

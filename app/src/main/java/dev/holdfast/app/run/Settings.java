@@ -12,6 +12,7 @@ import java.util.Optional;
  * What the command line asks for.
  *
  * @param accessLog where access log lines go, empty for nowhere
+ * @param envoy the second plane instead of the embedded one
  * @param messages where people are told what happens
  */
 public record Settings(
@@ -21,6 +22,7 @@ public record Settings(
         InetSocketAddress admin,
         Optional<PrintStream> accessLog,
         Duration drainTimeout,
+        Optional<EnvoySettings> envoy,
         PrintStream messages) {
     public Settings {
         paths = List.copyOf(paths);

@@ -11,11 +11,12 @@ public final class Signals {
 
     private Signals() {}
 
-    /** Returns after the first signal. Nothing else ends a gateway. */
-    public static void awaitEnd() {
+    /** Returns after the first signal, nothing else ends a gateway; a second one does {@code atOnce} and ends. */
+    public static void awaitEnd(Runnable atOnce) {
         for (String name : new String[] {"TERM", "INT"}) {
             Signal.handle(new Signal(name), signal -> {
                 if (COUNT.incrementAndGet() > 1) {
+                    atOnce.run();
                     Runtime.getRuntime().halt(128 + signal.getNumber());
                 }
                 FIRST.countDown();

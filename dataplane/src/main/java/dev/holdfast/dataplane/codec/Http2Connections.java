@@ -1,14 +1,20 @@
 package dev.holdfast.dataplane.codec;
 
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;
+import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2ConnectionDecoder;
 import io.netty.handler.codec.http2.Http2ConnectionEncoder;
 import io.netty.handler.codec.http2.Http2ConnectionHandler;
+import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameListener;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2Stream;
+import java.util.LinkedHashSet;
+import java.util.Set;
 
 /** Makes HTTP/2 connection handlers that keep stream state on the connection: no channel for each stream. */
 public final class Http2Connections {
@@ -16,9 +22,19 @@ public final class Http2Connections {
 
     /** Netty's own limits against rapid reset, CONTINUATION, empty-frame and control-frame floods stay on. */
     public static Handler make(boolean server, Http2FrameListener listener, dev.holdfast.plan.Http2Settings limits) {
+        return make(server, listener, limits, 61_440, false);
+    }
+
+    /** @param invalidEndsConnection whether a malformed message is an error of the connection, not of its stream */
+    public static Handler make(
+            boolean server,
+            Http2FrameListener listener,
+            dev.holdfast.plan.Http2Settings limits,
+            int maxHeaderBytes,
+            boolean invalidEndsConnection) {
         Http2Settings settings = Http2Settings.defaultSettings()
                 .initialWindowSize(limits.initialStreamWindow())
-                .maxHeaderListSize(61_440);
+                .maxHeaderListSize(maxHeaderBytes);
         if (server) {
             settings.maxConcurrentStreams(limits.maxConcurrentStreams());
             // RFC 8441 §3: a WebSocket may be opened by extended CONNECT.
@@ -26,20 +42,88 @@ public final class Http2Connections {
         } else {
             settings.pushEnabled(false);
         }
-        return new Builder(server, listener, settings, limits).build();
+        return new Builder(server, listener, settings, limits, invalidEndsConnection).build();
     }
 
     /** The connection's handler; widens the connection window once the preface is out. */
     public static final class Handler extends Http2ConnectionHandler {
+        /** Frames that were under way when a stream was reset are no error; so many resets back are remembered. */
+        private static final int RESETS_KEPT = 256;
+
         private final int connectionWindow;
+        private final boolean invalidEndsConnection;
+        private final Set<Integer> resets = new LinkedHashSet<>();
+        private final Http2Connection.PropertyKey begun = connection().newKey();
 
         Handler(
                 Http2ConnectionDecoder decoder,
                 Http2ConnectionEncoder encoder,
                 Http2Settings settings,
-                int connectionWindow) {
+                int connectionWindow,
+                boolean invalidEndsConnection) {
             super(decoder, encoder, settings, true);
+            this.invalidEndsConnection = invalidEndsConnection;
             this.connectionWindow = connectionWindow;
+        }
+
+        @Override
+        public ChannelFuture resetStream(
+                ChannelHandlerContext ctx, int streamId, long errorCode, ChannelPromise promise) {
+            remember(streamId);
+            return super.resetStream(ctx, streamId, errorCode, promise);
+        }
+
+        /** The stream's request has come and was sound. */
+        public void begun(Http2Stream stream) {
+            stream.setProperty(begun, Boolean.TRUE);
+        }
+
+        private void remember(int streamId) {
+            resets.add(streamId);
+            if (resets.size() > RESETS_KEPT) {
+                resets.remove(resets.iterator().next());
+            }
+        }
+
+        /**
+         * RFC 9113 §5.1: a frame for a stream that has ended is an error of the connection, unless we have cut that
+         * stream ourselves; one after the peer's END_STREAM is STREAM_CLOSED, whatever else is wrong with it.
+         */
+        @Override
+        protected void onStreamError(
+                ChannelHandlerContext ctx, boolean outbound, Throwable cause, Http2Exception.StreamException error) {
+            int id = error.streamId();
+            Http2Stream stream = connection().stream(id);
+            Http2Exception.StreamException said = error;
+            if (!outbound && connection().isServer()) {
+                if (stream == null && connection().streamMayHaveExisted(id) && !resets.contains(id)) {
+                    onConnectionError(
+                            ctx,
+                            false,
+                            cause,
+                            Http2Exception.connectionError(
+                                    Http2Error.STREAM_CLOSED, "a frame for stream %d, which has ended", id));
+                    return;
+                }
+                if (stream != null
+                        && error.error() == Http2Error.PROTOCOL_ERROR
+                        && stream.state() == Http2Stream.State.HALF_CLOSED_REMOTE
+                        && stream.getProperty(begun) != null) {
+                    said = (Http2Exception.StreamException)
+                            Http2Exception.streamError(id, Http2Error.STREAM_CLOSED, "a frame after the stream's end");
+                }
+            }
+            if (invalidEndsConnection && !outbound && said.error() == Http2Error.PROTOCOL_ERROR) {
+                onConnectionError(
+                        ctx,
+                        false,
+                        cause,
+                        Http2Exception.connectionError(
+                                Http2Error.PROTOCOL_ERROR, "a malformed message on stream %d", id));
+                return;
+            }
+            remember(id);
+            super.onStreamError(ctx, outbound, cause, said);
         }
 
         /** Gives the connection its whole window (RFC 9113 §6.9.2: SETTINGS cannot). */
@@ -55,12 +139,15 @@ public final class Http2Connections {
 
     private static final class Builder extends AbstractHttp2ConnectionHandlerBuilder<Handler, Builder> {
         private final int window;
+        private final boolean invalidEndsConnection;
 
         Builder(
                 boolean server,
                 Http2FrameListener listener,
                 Http2Settings settings,
-                dev.holdfast.plan.Http2Settings limits) {
+                dev.holdfast.plan.Http2Settings limits,
+                boolean invalidEndsConnection) {
+            this.invalidEndsConnection = invalidEndsConnection;
             this.window = limits.initialConnectionWindow();
             server(server);
             frameListener(listener);
@@ -77,7 +164,7 @@ public final class Http2Connections {
         @Override
         protected Handler build(
                 Http2ConnectionDecoder decoder, Http2ConnectionEncoder encoder, Http2Settings settings) {
-            return new Handler(decoder, encoder, settings, window);
+            return new Handler(decoder, encoder, settings, window, invalidEndsConnection);
         }
     }
 }

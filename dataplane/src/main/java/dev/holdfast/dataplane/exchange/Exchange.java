@@ -19,6 +19,7 @@ import dev.holdfast.dataplane.stream.Tunnel;
 import dev.holdfast.dataplane.stream.WebSocketStream;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.StreamRules;
@@ -47,7 +48,9 @@ import org.jspecify.annotations.Nullable;
 public final class Exchange implements Upstream.Events, LongStream.Owner {
     private final Gateway gateway;
     private final Downstream downstream;
-    private final RequestHead original;
+    private RequestHead original;
+    private Downstream.Connection whose;
+    private ClientRules clients = ClientRules.DEFAULT;
     private final long startedNanos = System.nanoTime();
     private final long startedMillis = System.currentTimeMillis();
     /** What came of the request before there was an upstream; made when there is any. */
@@ -95,9 +98,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         this.gateway = gateway;
         this.downstream = downstream;
         this.original = head;
+        this.whose = downstream.connection();
         this.forwarded = head;
     }
 
+    @Override
     public EventLoop loop() {
         return downstream.loop();
     }
@@ -127,7 +132,21 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             fail(ProxyFailure.BAD_REQUEST);
             return;
         }
-        String target = Paths.normalise(original.target());
+        clients = listener.client();
+        switch (Entrance.of(clients, original, connection, gateway.shuttingDown())) {
+            case Entrance.Verdict.Refuse(ProxyFailure failure) -> fail(failure);
+            case Entrance.Verdict.Answer(LocalReply reply) -> answer(reply);
+            case Entrance.Verdict.Enter(RequestHead head, String target, Downstream.Connection of) -> {
+                original = head;
+                whose = of;
+                route(snapshot, table, host, target, end);
+            }
+        }
+    }
+
+    private void route(
+            Snapshot snapshot, Snapshot.ListenerTable table, String host, String target, boolean end) {
+        Listener listener = table.listener();
         Route route = table.routes().match(host, view(target));
         if (route == null) {
             fail(ProxyFailure.NO_ROUTE);
@@ -234,7 +253,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         requestSlot = true;
         HttpHeaders headers = original.headers();
         HeaderRules.stripHopByHop(headers);
-        HeaderRules.forwarded(headers, downstream.connection());
+        HeaderRules.forwarded(headers, clients, downstream.connection(), whose);
         String authority = original.authority();
         String path = target;
         for (List<Route.Filter> list : List.of(route.filters(), destination.filters())) {
@@ -628,6 +647,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 responsePipe = through.responsePipe(head, new ClientSink());
             }
         }
+        HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(head, end);
         if (end) {
             responseEnded = true;
@@ -647,7 +667,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         Budgets.Taken taken = gateway.streams()
                 .budgets()
-                .take(rules, listenerName, routeName, downstream.connection().remoteIp());
+                .take(rules, listenerName, routeName, whose.remoteIp());
         String full = taken.refusedBy();
         if (full != null) {
             refuse("client".equals(full) ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
@@ -689,7 +709,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         LongStream made = switch (kind) {
             case "websocket" -> new WebSocketStream(this, terms);
             case "sse" -> new EventStream(this, terms, plainEvents);
-            case "grpc" -> new GrpcStream(this, terms);
+            case "grpc" -> new GrpcStream(this, downstream, terms);
             default -> new Tunnel(this, terms);
         };
         stream = made;
@@ -832,6 +852,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             headers.set(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
         }
         boolean empty = bodiless || bytes.length == 0 || original.method().equals("HEAD");
+        HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(new ResponseHead(status, headers), empty);
         if (!empty) {
             downstream.data(Unpooled.wrappedBuffer(bytes), true);
@@ -904,7 +925,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             line.put("stream", streamId);
             line.put("kind", kindName());
         }
-        line.put("client", downstream.connection().remoteIp());
+        line.put("client", whose.remoteIp());
         line.put("method", original.method());
         line.put("host", original.authority());
         int question = original.target().indexOf('?');
@@ -934,6 +955,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     @Override
     public Downstream downstream() {
         return downstream;
+    }
+
+    /** Whose the request is, as far as the listener's rules tell. */
+    Downstream.Connection whose() {
+        return whose;
     }
 
     RequestHead original() {
@@ -986,7 +1012,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         return new StreamView(
                 streamId,
                 kindName(),
-                client(downstream.connection()),
+                client(whose),
                 original.authority(),
                 question < 0 ? original.target() : original.target().substring(0, question),
                 listenerName,

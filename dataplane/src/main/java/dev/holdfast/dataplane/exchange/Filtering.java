@@ -227,7 +227,7 @@ final class Filtering implements FilterRequest {
 
     @Override
     public Downstream.Connection connection() {
-        return exchange.downstream().connection();
+        return exchange.whose();
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.stream.LiveStreams;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.dataplane.upstream.Dialer;
 import dev.holdfast.dataplane.upstream.Upstream;
 import io.netty.channel.EventLoop;
 
@@ -21,6 +22,9 @@ public interface Gateway {
     LiveStreams streams();
 
     boolean shuttingDown();
+
+    /** What opens connections to backends on {@code loop}, for what is relayed and never pooled. */
+    Dialer dialer(EventLoop loop);
 
     /** Asks for a connection on {@code loop}; answers through {@code events}, now or later, on the loop. */
     void connect(EventLoop loop, ClusterState cluster, RequestHead head, boolean fresh, Upstream.Events events);

@@ -8,10 +8,10 @@ final class Paths {
     private Paths() {}
 
     /**
-     * Dot segments resolved, slashes merged, what need not be escaped unescaped; escaped slashes stay as they came. Cheap
+     * Dot segments resolved, slashes merged where asked for, what need not be escaped unescaped; escaped slashes stay as they came. Cheap
      * where there is nothing to do.
      */
-    static String normalise(String target) {
+    static String normalise(String target, boolean merge) {
         int question = target.indexOf('?');
         String path = question < 0 ? target : target.substring(0, question);
         if (plain(path)) {
@@ -25,7 +25,11 @@ final class Paths {
             String segment = segments[i];
             boolean last = i == segments.length - 1;
             switch (segment) {
-                case "" -> {}
+                case "" -> {
+                    if (!merge && i > 0 && !last) {
+                        out.addLast("");
+                    }
+                }
                 case "." -> {}
                 case ".." -> out.pollLast();
                 default -> out.addLast(segment);
@@ -35,6 +39,33 @@ final class Paths {
             }
         }
         return "/" + String.join("/", out) + query;
+    }
+
+    /** Whether there is a {@code %2F} or {@code %5C} in the path. */
+    static boolean hasEscapedSlash(String target) {
+        int end = target.indexOf('?');
+        for (int at = target.indexOf('%'); at >= 0 && (end < 0 || at < end); at = target.indexOf('%', at + 1)) {
+            if (target.regionMatches(true, at, "%2f", 0, 3) || target.regionMatches(true, at, "%5c", 0, 3)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    static String unescapeSlashes(String target) {
+        int question = target.indexOf('?');
+        String path = question < 0 ? target : target.substring(0, question);
+        String query = question < 0 ? "" : target.substring(question);
+        return path.replaceAll("(?i)%2f", "/").replaceAll("(?i)%5c", "\\\\") + query;
+    }
+
+    /** {@code host.:8080} becomes {@code host:8080}. */
+    static String withoutDot(String authority) {
+        int colon = authority.lastIndexOf(':');
+        int end = colon > authority.lastIndexOf(']') ? colon : authority.length();
+        return end > 0 && authority.charAt(end - 1) == '.'
+                ? authority.substring(0, end - 1) + authority.substring(end)
+                : authority;
     }
 
     /** No doubled slash, no dot that begins a segment, no escaped dot. */

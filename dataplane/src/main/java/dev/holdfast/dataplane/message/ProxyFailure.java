@@ -10,6 +10,7 @@ public enum ProxyFailure {
     UPGRADE_MALFORMED(400, "upgrade_malformed"),
     UPGRADE_VERSION(426, "upgrade_version"),
     ORIGIN_NOT_ALLOWED(403, "origin_not_allowed"),
+    CLIENT_ADDRESS_UNKNOWN(403, "client_address_unknown"),
     UPGRADE_REFUSED(502, "upgrade_refused"),
     NO_ENDPOINTS(503, "no_endpoints"),
     OVERLOADED(503, "overloaded"),

@@ -82,6 +82,14 @@ public final class Metrics {
                 .increment();
     }
 
+    public void droppedDatagram(String reason) {
+        Counter.builder("holdfast.datagrams.dropped")
+                .description("Datagrams that were not passed on, by reason")
+                .tag("reason", reason)
+                .register(registry)
+                .increment();
+    }
+
     public void failedHandshake() {
         Counter.builder("holdfast.tls.handshakes.failed")
                 .description("TLS handshakes with clients that failed")

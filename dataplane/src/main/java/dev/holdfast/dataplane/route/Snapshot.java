@@ -3,6 +3,8 @@ package dev.holdfast.dataplane.route;
 import dev.holdfast.dataplane.filter.FilterFactory;
 import dev.holdfast.dataplane.filter.FilterSet;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.plan.L4Listener;
+import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
@@ -23,6 +25,8 @@ public final class Snapshot {
 
     private final Plan plan;
     private final Map<Integer, List<ListenerTable>> ports = new HashMap<>();
+    private final Map<Integer, List<L4Table>> l4 = new HashMap<>();
+    private final Map<Integer, L4Table> udp = new HashMap<>();
     private final Map<String, ClusterState> clusters;
     private final FilterSet filters;
     private final Set<String> attachments = new HashSet<>();
@@ -47,6 +51,23 @@ public final class Snapshot {
                 }
             }
         }
+        plan.l4().forEach(this::add);
+    }
+
+    private void add(L4Listener listener) {
+        L4Table table = new L4Table(listener);
+        if (listener.layer() instanceof L4Listener.Layer.Udp) {
+            udp.put(listener.bindPort(), table);
+        } else {
+            l4.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(table);
+        }
+        for (L4Route route : listener.routes()) {
+            attachments.add(listener.name() + " " + route.route());
+            routes.add(route.route());
+            if (!route.streams().equals(StreamRules.DEFAULT)) {
+                streams.put(listener.name() + " " + route.id(), route.streams());
+            }
+        }
     }
 
     public Plan plan() {
@@ -59,6 +80,15 @@ public final class Snapshot {
 
     public Map<Integer, List<ListenerTable>> ports() {
         return ports;
+    }
+
+    /** The listeners of TCP and TLS at a port whose connections are relayed. */
+    public List<L4Table> l4(int bindPort) {
+        return l4.getOrDefault(bindPort, List.of());
+    }
+
+    public @Nullable L4Table udp(int bindPort) {
+        return udp.get(bindPort);
     }
 
     /** In the order in which they see a request. */
@@ -96,21 +126,24 @@ public final class Snapshot {
         ListenerTable best = null;
         int bestScore = -1;
         for (ListenerTable table : tables) {
-            String name = table.listener().hostname().orElse("");
-            int score;
-            if (name.isEmpty()) {
-                score = 0;
-            } else if (name.startsWith("*.")) {
-                score = host.endsWith(name.substring(1)) && host.length() >= name.length() ? name.length() : -1;
-            } else {
-                score = name.equals(host) ? Integer.MAX_VALUE : -1;
-            }
+            int score = score(table.listener().hostname().orElse(""), host);
             if (score > bestScore) {
                 best = table;
                 bestScore = score;
             }
         }
         return best;
+    }
+
+    /** How well a listener's or route's name, empty for all, fits a host: more is better, below zero not at all. */
+    public static int score(String name, String host) {
+        if (name.isEmpty()) {
+            return 0;
+        }
+        if (name.startsWith("*.")) {
+            return host.endsWith(name.substring(1)) && host.length() >= name.length() ? name.length() : -1;
+        }
+        return name.equals(host) ? Integer.MAX_VALUE : -1;
     }
 
     /** A listener and its compiled routes. */

@@ -1,6 +1,6 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.dataplane.message.ByteEnd;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
@@ -27,7 +27,7 @@ public final class EventStream extends LongStream {
 
     @Override
     void relayToBackend(ByteBuf data, boolean end) {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to == null) {
             data.release();
         } else {
@@ -72,7 +72,7 @@ public final class EventStream extends LongStream {
         }
         owner.downstream().data(last, true);
         owner.downstream().flush();
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to != null) {
             to.abort();
         }

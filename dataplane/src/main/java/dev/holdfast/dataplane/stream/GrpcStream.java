@@ -1,19 +1,23 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.dataplane.message.ByteEnd;
+import dev.holdfast.dataplane.message.Downstream;
 import io.netty.buffer.ByteBuf;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaders;
 
 /** A gRPC call whose response goes on; its goodbye is a status, which clients take for "try again elsewhere". */
 public final class GrpcStream extends LongStream {
-    public GrpcStream(Owner owner, Terms terms) {
+    private final Downstream client;
+
+    public GrpcStream(Owner owner, Downstream client, Terms terms) {
         super(owner, terms);
+        this.client = client;
     }
 
     @Override
     void relayToBackend(ByteBuf data, boolean end) {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to == null) {
             data.release();
         } else {
@@ -38,7 +42,7 @@ public final class GrpcStream extends LongStream {
         }
         HttpHeaders trailers = new DefaultHttpHeaders();
         trailers.set("grpc-status", "14").set("grpc-message", "the gateway is going away");
-        owner.downstream().trailers(trailers);
+        client.trailers(trailers);
         owner.downstream().flush();
     }
 }

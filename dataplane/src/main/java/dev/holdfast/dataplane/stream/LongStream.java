@@ -1,7 +1,6 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.message.Downstream;
-import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.dataplane.message.ByteEnd;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.StreamView;
 import io.netty.buffer.ByteBuf;
@@ -17,17 +16,20 @@ import org.jspecify.annotations.Nullable;
  * An established stream: what an exchange has become. All on its loop, but for {@link #view}. It holds no plan, only
  * names and the rules that it opened with, so that a thousand reloads pin nothing.
  */
-public abstract sealed class LongStream permits WebSocketStream, EventStream, GrpcStream, Tunnel {
+public abstract sealed class LongStream permits WebSocketStream, EventStream, GrpcStream, Tunnel, Relay {
     private static final Duration GRACE = Duration.ofSeconds(5);
     private static final long NEVER = Long.MAX_VALUE;
 
-    /** The exchange that has become this stream. */
+    /** The exchange or connection that has become this stream. */
     public interface Owner {
-        Downstream downstream();
+        EventLoop loop();
+
+        /** The client's end. */
+        ByteEnd downstream();
 
         /** The backend's end, null once it is gone. */
         @Nullable
-        Upstream upstream();
+        ByteEnd upstream();
 
         /** The stream is over; both ends have been told. */
         void ended(String reason);
@@ -92,7 +94,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         this.owner = owner;
         this.terms = terms;
         this.rules = terms.rules();
-        this.loop = owner.downstream().loop();
+        this.loop = owner.loop();
         this.idleNanos = terms.idleTimeout().toNanos();
         this.endsNanos = terms.maxLifetime().isZero()
                 ? NEVER
@@ -148,7 +150,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
                 tooFast(pause);
             }
         }
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to != null && !finished && (clientThrottled || !to.writable())) {
             owner.downstream().reading(false);
         }
@@ -185,14 +187,14 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
             backendEnded();
             return;
         }
-        Upstream from = owner.upstream();
+        ByteEnd from = owner.upstream();
         if (from != null && !owner.downstream().writable()) {
             from.reading(false);
         }
     }
 
     public final void upstreamWritable() {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (!finished && !clientThrottled && to != null && to.writable()) {
             owner.downstream().reading(true);
         }
@@ -289,7 +291,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     /** Ends both sides at once. */
     public final void cut(String why) {
         if (!finished) {
-            Upstream to = owner.upstream();
+            ByteEnd to = owner.upstream();
             if (to != null) {
                 to.abort();
             }
@@ -305,7 +307,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     final void endBoth() {
         owner.downstream().data(Unpooled.EMPTY_BUFFER, true);
         owner.downstream().flush();
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to != null) {
             to.flush();
             to.data(Unpooled.EMPTY_BUFFER, true);

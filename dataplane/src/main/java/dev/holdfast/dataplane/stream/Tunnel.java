@@ -1,6 +1,6 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.dataplane.message.ByteEnd;
 import io.netty.buffer.ByteBuf;
 
 /** Any other upgrade: bytes both ways, of which nothing is known, so its goodbye is its end. */
@@ -11,7 +11,7 @@ public final class Tunnel extends LongStream {
 
     @Override
     void relayToBackend(ByteBuf data, boolean end) {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to == null) {
             data.release();
         } else {

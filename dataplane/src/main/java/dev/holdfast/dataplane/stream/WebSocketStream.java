@@ -1,6 +1,6 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.dataplane.message.ByteEnd;
 import dev.holdfast.plan.StreamRules;
 import io.netty.buffer.ByteBuf;
 import java.time.Duration;
@@ -34,7 +34,7 @@ public final class WebSocketStream extends LongStream {
     }
 
     private void toBackend(ByteBuf data, boolean end) {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to == null) {
             data.release();
         } else {
@@ -91,7 +91,7 @@ public final class WebSocketStream extends LongStream {
     }
 
     private void flushBackend() {
-        Upstream to = owner.upstream();
+        ByteEnd to = owner.upstream();
         if (to != null) {
             to.flush();
         }

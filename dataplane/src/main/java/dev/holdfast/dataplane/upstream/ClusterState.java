@@ -3,17 +3,10 @@ package dev.holdfast.dataplane.upstream;
 import dev.holdfast.plan.Cluster;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.netty.handler.codec.http2.Http2SecurityUtil;
-import io.netty.handler.ssl.ApplicationProtocolConfig;
-import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslContext;
-import io.netty.handler.ssl.SslContextBuilder;
-import io.netty.handler.ssl.SslProvider;
-import io.netty.handler.ssl.SupportedCipherSuiteFilter;
-import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
-import java.io.ByteArrayInputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLException;
@@ -31,8 +24,9 @@ public final class ClusterState {
     private final MeterRegistry registry;
     private final List<Gauge> gauges;
     private volatile Cluster config;
-    private volatile @Nullable SslContext h1Tls;
-    private volatile @Nullable SslContext h2Tls;
+    /** By what is offered; made anew where TLS changed. */
+    private volatile Map<Dialer.Offer, SslContext> contexts = new ConcurrentHashMap<>();
+
     final AtomicInteger connections = new AtomicInteger();
     final AtomicInteger pending = new AtomicInteger();
     private final AtomicInteger requests = new AtomicInteger();
@@ -81,8 +75,7 @@ public final class ClusterState {
     /** Takes the next plan's configuration; TLS contexts are made anew where TLS changed. */
     public void configure(Cluster next) {
         if (!next.tls().equals(config.tls())) {
-            h1Tls = null;
-            h2Tls = null;
+            contexts = new ConcurrentHashMap<>();
         }
         if (!next.endpoints().equals(config.endpoints())
                 || next.protocol() != config.protocol()
@@ -91,6 +84,19 @@ public final class ClusterState {
             warnedOfHttp1.set(false);
         }
         config = next;
+    }
+
+    /** Takes a connection's slot of the circuit breaker; false where it is full. */
+    public boolean tryConnection() {
+        if (connections.incrementAndGet() > config.breaker().maxConnections()) {
+            connections.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    public void releaseConnection() {
+        connections.decrementAndGet();
     }
 
     /** Takes a request slot; false where the circuit breaker is full. */
@@ -144,37 +150,13 @@ public final class ClusterState {
         return warnedOfHttp1.compareAndSet(false, true);
     }
 
-    SslContext tls(boolean offerHttp2) throws SSLException {
-        SslContext known = offerHttp2 ? h2Tls : h1Tls;
-        if (known != null) {
-            return known;
+    SslContext tls(Dialer.Offer offer) throws SSLException {
+        Map<Dialer.Offer, SslContext> of = contexts;
+        SslContext known = of.get(offer);
+        if (known == null) {
+            known = UpstreamTlsContexts.make(config.tls().orElseThrow(), offer);
+            of.put(offer, known);
         }
-        Cluster.UpstreamTls tls = config.tls().orElseThrow();
-        SslContextBuilder builder = SslContextBuilder.forClient()
-                .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
-                .ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE);
-        if (tls.insecureSkipVerify()) {
-            builder.trustManager(InsecureTrustManagerFactory.INSTANCE);
-        } else {
-            if (!tls.caPem().isEmpty()) {
-                builder.trustManager(new ByteArrayInputStream(tls.caPem().getBytes(StandardCharsets.UTF_8)));
-            }
-            builder.endpointIdentificationAlgorithm("HTTPS");
-        }
-        if (tls.insecureSkipVerify()) {
-            builder.endpointIdentificationAlgorithm(null);
-        }
-        builder.applicationProtocolConfig(new ApplicationProtocolConfig(
-                ApplicationProtocolConfig.Protocol.ALPN,
-                ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
-                ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
-                offerHttp2 ? List.of("h2", "http/1.1") : List.of("http/1.1")));
-        SslContext made = builder.build();
-        if (offerHttp2) {
-            h2Tls = made;
-        } else {
-            h1Tls = made;
-        }
-        return made;
+        return known;
     }
 }

@@ -235,7 +235,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                 }
                 tunnel = true;
                 channel.attr(LEFT_POOL).set(Boolean.TRUE);
-                pool.cluster.connections.decrementAndGet();
+                pool.cluster.releaseConnection();
                 pool.next();
                 to.responseHead(new ResponseHead(101, response.headers()), false);
                 to.responseFlush();

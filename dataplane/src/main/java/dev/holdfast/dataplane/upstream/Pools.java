@@ -127,6 +127,11 @@ public final class Pools {
         }
     }
 
+    /** What opens connections on this loop without pooling them. */
+    public Dialer dialer() {
+        return dialer;
+    }
+
     /** After a new plan: the pools of clusters that have gone are let go, and what is idle in them ends. */
     public void sweep() {
         assert loop.inEventLoop();
@@ -189,7 +194,7 @@ public final class Pools {
                 }
             }
         }
-        if (!slot(pool.cluster)) {
+        if (!pool.cluster.tryConnection()) {
             pool.queue(() -> connect(pool.cluster, head, fresh, events), events);
             return;
         }
@@ -219,7 +224,7 @@ public final class Pools {
             http1(pool, endpoint, head, false, events);
             return;
         }
-        if (!slot(pool.cluster)) {
+        if (!pool.cluster.tryConnection()) {
             pool.queue(() -> connect(pool.cluster, head, false, events), events);
             return;
         }
@@ -262,21 +267,13 @@ public final class Pools {
         http1(pool, endpoint, waiter.head(), false, waiter.events());
     }
 
-    private static boolean slot(ClusterState cluster) {
-        if (cluster.connections.incrementAndGet() > cluster.config().breaker().maxConnections()) {
-            cluster.connections.decrementAndGet();
-            return false;
-        }
-        return true;
-    }
-
     private interface Opened {
         void accept(Channel channel);
     }
 
     /** Opens a connection in a slot that has been taken; the slot is given back when it ends or does not come about. */
     private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Upstream.Events events, Opened opened) {
-        dialer.dial(pool.cluster, endpoint, offerHttp2, new Dialer.Done() {
+        dialer.dial(pool.cluster, endpoint, offerHttp2 ? Dialer.Offer.HTTP2 : Dialer.Offer.HTTP1, new Dialer.Done() {
             @Override
             public void connected(Channel channel) {
                 channel.closeFuture().addListener(f -> {
@@ -300,7 +297,7 @@ public final class Pools {
             }
 
             private void giveBack() {
-                pool.cluster.connections.decrementAndGet();
+                pool.cluster.releaseConnection();
                 pool.next();
             }
         });

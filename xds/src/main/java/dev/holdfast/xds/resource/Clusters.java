@@ -38,10 +38,11 @@ import java.util.regex.Pattern;
  * A cluster of the plan as two of Envoy's: one for pages under its name, one for streams beside it, with their own circuit
  * breaker and HTTP/1.1 wherever the backend is not HTTP/2 only. Both have their endpoints from one EDS resource.
  */
-final class Clusters {
+public final class Clusters {
     /** Debian's, Ubuntu's and Alpine's place; Envoy's own images have it too. */
     static final String SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt";
 
+    private static final String STREAMS = "/streams";
     private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
     private static final int BUFFER = 32_768;
     private static final Pattern IPV4 = Pattern.compile("\\d{1,3}(\\.\\d{1,3}){3}");
@@ -50,7 +51,17 @@ final class Clusters {
 
     /** The name of a cluster's other half, the one for streams. */
     static String streams(String cluster) {
-        return cluster + "/streams";
+        return cluster + STREAMS;
+    }
+
+    /** Whether Envoy's cluster of this name is one for streams. */
+    public static boolean isForStreams(String name) {
+        return name.endsWith(STREAMS);
+    }
+
+    /** The plan's name of one of Envoy's clusters. */
+    public static String ofPlan(String name) {
+        return isForStreams(name) ? name.substring(0, name.length() - STREAMS.length()) : name;
     }
 
     static void addTo(
@@ -113,7 +124,7 @@ final class Clusters {
 
     private static CircuitBreakers.Thresholds thresholds(Cluster cluster, boolean streams) {
         CircuitBreakers.Thresholds.Builder out = CircuitBreakers.Thresholds.newBuilder();
-        if (streams) {
+        if (streams && !cluster.streamsInBreaker()) {
             UInt32Value most = Proto.count(cluster.maxStreams() == 0 ? Integer.MAX_VALUE : cluster.maxStreams());
             return out.setMaxConnections(most)
                     .setMaxPendingRequests(most)

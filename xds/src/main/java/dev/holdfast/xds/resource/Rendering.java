@@ -10,21 +10,6 @@ import com.google.gson.JsonPrimitive;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
-import io.envoyproxy.envoy.extensions.access_loggers.file.v3.FileAccessLog;
-import io.envoyproxy.envoy.extensions.compression.gzip.compressor.v3.Gzip;
-import io.envoyproxy.envoy.extensions.filters.http.compressor.v3.Compressor;
-import io.envoyproxy.envoy.extensions.filters.http.cors.v3.Cors;
-import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
-import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
-import io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC;
-import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
-import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
-import io.envoyproxy.envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit;
-import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
-import io.envoyproxy.envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery;
-import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
-import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
-import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 import java.util.Map;
 
 /** Resources as text, in the field order of their definitions. */
@@ -33,21 +18,7 @@ final class Rendering {
             .preservingProtoFieldNames()
             .sortingMapKeys()
             .usingTypeRegistry(JsonFormat.TypeRegistry.newBuilder()
-                    .add(HttpConnectionManager.getDescriptor())
-                    .add(ConnectionLimit.getDescriptor())
-                    .add(TlsInspector.getDescriptor())
-                    .add(DownstreamTlsContext.getDescriptor())
-                    .add(UpstreamTlsContext.getDescriptor())
-                    .add(HttpProtocolOptions.getDescriptor())
-                    .add(FileAccessLog.getDescriptor())
-                    .add(ReqWithoutQuery.getDescriptor())
-                    .add(Router.getDescriptor())
-                    .add(HTTPFault.getDescriptor())
-                    .add(Cors.getDescriptor())
-                    .add(RBAC.getDescriptor())
-                    .add(LocalRateLimit.getDescriptor())
-                    .add(Compressor.getDescriptor())
-                    .add(Gzip.getDescriptor())
+                    .add(Kinds.ALL.stream().map(Message::getDescriptorForType).toList())
                     .build());
     private static final Gson PRETTY =
             new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
@@ -62,6 +33,11 @@ final class Rendering {
         StringBuilder out = new StringBuilder();
         object(tree(resources), 0, out);
         return out.toString();
+    }
+
+    /** One message on one line. */
+    static String compact(Message message) {
+        return element(message).toString();
     }
 
     private static JsonObject tree(Map<ResourceType, Map<String, Message>> resources) {

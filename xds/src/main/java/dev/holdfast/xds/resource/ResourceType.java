@@ -6,7 +6,12 @@ public enum ResourceType {
     ENDPOINT("endpoints", "envoy.config.endpoint.v3.ClusterLoadAssignment"),
     SECRET("secrets", "envoy.extensions.transport_sockets.tls.v3.Secret"),
     LISTENER("listeners", "envoy.config.listener.v3.Listener"),
-    ROUTE("routes", "envoy.config.route.v3.RouteConfiguration");
+    ROUTE("routes", "envoy.config.route.v3.RouteConfiguration"),
+    /**
+     * Of a route table, named {@code TABLE/HOST}: to delta clients a table goes out host by host (VHDS), so that a change
+     * of one route does not send the others again.
+     */
+    VIRTUAL_HOST("virtual hosts", "envoy.config.route.v3.VirtualHost");
 
     private final String plural;
     private final String typeUrl;
@@ -27,6 +32,6 @@ public enum ResourceType {
 
     /** Whether a subscriber takes all there are, rather than those it names. */
     public boolean isWildcard() {
-        return this == CLUSTER || this == LISTENER;
+        return this == CLUSTER || this == LISTENER || this == VIRTUAL_HOST;
     }
 }

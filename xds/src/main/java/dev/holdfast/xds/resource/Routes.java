@@ -5,7 +5,6 @@ import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
-import dev.holdfast.plan.SecurityFilter;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
 import io.envoyproxy.envoy.config.route.v3.DirectResponseAction;
@@ -52,8 +51,7 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route) {
-        if (route.httpFilters().stream().anyMatch(SecurityFilter.class::isInstance)) {
-            // Nothing passes that a filter we do not tell Envoy of would stop.
+        if (RouteFilters.isUnguarded(route)) {
             return List.of(respond(
                     named(route, "").setMatch(match(route.match())), 500, "not_carried_out", "not_carried_out\n"));
         }
@@ -87,7 +85,9 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     private static io.envoyproxy.envoy.config.route.v3.Route.Builder named(Route route, String suffix) {
-        return io.envoyproxy.envoy.config.route.v3.Route.newBuilder().setName(route.id() + suffix);
+        return io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
+                .setName(route.id() + suffix)
+                .putAllTypedPerFilterConfig(RouteFilters.configs(route));
     }
 
     private static RedirectAction redirect(Route.Action.Redirect redirect) {
@@ -211,7 +211,10 @@ record Routes(Plan plan, HttpSettings listener) {
                 match.setGrpc(RouteMatch.GrpcRouteMatchOptions.getDefaultInstance());
                 untilHeaders(route, action);
             }
-            case PAGE -> action.setTimeout(Proto.duration(route.requestTimeout()));
+            case PAGE -> {
+                action.setTimeout(Proto.duration(route.requestTimeout()));
+                oneTry(route.backendRequestTimeout(), action);
+            }
         }
         if (kind != Kind.UPGRADE) {
             action.addUpgradeConfigs(RouteAction.UpgradeConfig.newBuilder()
@@ -242,13 +245,21 @@ record Routes(Plan plan, HttpSettings listener) {
                 .build();
     }
 
-    /** The time of one try ends with the response's head, so the stream that follows has no limit by it. */
+    /** What follows the response's head is a stream, which has no limit by the request's timeouts. */
     private static void untilHeaders(Route route, RouteAction.Builder action) {
         action.setTimeout(Proto.duration(Duration.ZERO));
-        if (!route.requestTimeout().isZero()) {
+        Duration request = route.requestTimeout();
+        Duration backend = route.backendRequestTimeout();
+        boolean shorter = !backend.isZero() && (request.isZero() || backend.compareTo(request) < 0);
+        oneTry(shorter ? backend : request, action);
+    }
+
+    /** The time of one try ends with the response's head. */
+    private static void oneTry(Duration time, RouteAction.Builder action) {
+        if (!time.isZero()) {
             action.setRetryPolicy(RetryPolicy.newBuilder()
                     .setNumRetries(UInt32Value.of(0))
-                    .setPerTryTimeout(Proto.duration(route.requestTimeout())));
+                    .setPerTryTimeout(Proto.duration(time)));
         }
     }
 

@@ -1,11 +1,12 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
-import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -15,6 +16,7 @@ import dev.holdfast.problem.Severity;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
+import io.envoyproxy.envoy.config.route.v3.Vhds;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 import java.util.ArrayList;
@@ -51,7 +53,9 @@ public final class XdsResources {
         Map<String, Secret> secrets = new TreeMap<>();
         Map<Integer, List<Listener>> ports = new TreeMap<>();
         for (Listener listener : plan.listeners()) {
-            ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
+            if (!asksForCertificates(listener)) {
+                ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
+            }
         }
         ports.forEach((port, of) -> {
             listeners.put(Listeners.name(port), Listeners.of(port, of));
@@ -68,12 +72,34 @@ public final class XdsResources {
         all.put(ResourceType.SECRET, Collections.unmodifiableMap(new LinkedHashMap<>(secrets)));
         all.put(ResourceType.LISTENER, Collections.unmodifiableMap(new LinkedHashMap<>(listeners)));
         all.put(ResourceType.ROUTE, Collections.unmodifiableMap(new LinkedHashMap<>(routes)));
+        Map<String, Message> hosts = new LinkedHashMap<>();
+        routes.forEach((name, table) ->
+                table.getVirtualHostsList().forEach(host -> hosts.put(name + "/" + host.getName(), host)));
+        all.put(ResourceType.VIRTUAL_HOST, Collections.unmodifiableMap(hosts));
         return new XdsResources(plan, all, notCarriedOut(plan));
+    }
+
+    Plan plan() {
+        return plan;
     }
 
     /** The resources of one kind by name. */
     public Map<String, Message> of(ResourceType type) {
         return resources.getOrDefault(type, Map.of());
+    }
+
+    /** Of {@link ResourceType#ROUTE}, tables that have their hosts sent apart. */
+    public Map<String, Message> tables() {
+        Map<String, Message> out = new LinkedHashMap<>();
+        of(ResourceType.ROUTE)
+                .forEach((name, table) -> out.put(
+                        name,
+                        ((RouteConfiguration) table)
+                                .toBuilder()
+                                        .clearVirtualHosts()
+                                        .setVhds(Vhds.newBuilder().setConfigSource(Proto.ADS))
+                                        .build()));
+        return out;
     }
 
     /** What the plan asks and Envoy cannot do. */
@@ -91,7 +117,7 @@ public final class XdsResources {
         return Rendering.json(redacted());
     }
 
-    private Map<ResourceType, Map<String, Message>> redacted() {
+    Map<ResourceType, Map<String, Message>> redacted() {
         Map<ResourceType, Map<String, Message>> out = new EnumMap<>(resources);
         Map<String, Message> secrets = new LinkedHashMap<>();
         of(ResourceType.SECRET).forEach((name, message) -> {
@@ -116,8 +142,9 @@ public final class XdsResources {
      */
     public Optional<Origin> origin(ResourceType type, Collection<String> names, String text, XdsResources before) {
         Refused refused = new Refused(text);
+        boolean ofRoutes = type == ResourceType.ROUTE || type == ResourceType.VIRTUAL_HOST;
         switch (type) {
-            case LISTENER, ROUTE, SECRET -> {
+            case LISTENER, ROUTE, VIRTUAL_HOST, SECRET -> {
                 Set<Listener> known = Set.copyOf(before.plan.listeners());
                 Set<Route> routes = before.routes().collect(Collectors.toSet());
                 for (Listener listener : plan.listeners()) {
@@ -128,11 +155,11 @@ public final class XdsResources {
                             .ifPresent(
                                     tls -> tls.certificates().forEach(c -> refused.offer(c.name(), listener.origin())));
                     refused.suspect(
-                            names.size() == 1 && (names.contains(port) || names.contains(listener.name()))
-                                    || (type != ResourceType.ROUTE && !known.contains(listener)),
+                            names.size() == 1 && isOf(names.iterator().next(), port, listener.name())
+                                    || (!ofRoutes && !known.contains(listener)),
                             listener.origin());
                 }
-                if (type == ResourceType.ROUTE) {
+                if (ofRoutes) {
                     routes().forEach(route -> {
                         offer(refused, route);
                         if (!routes.contains(route)) {
@@ -151,6 +178,11 @@ public final class XdsResources {
                 });
         }
         return refused.origin();
+    }
+
+    /** A listener, a table or a host of a table. */
+    private static boolean isOf(String name, String port, String listener) {
+        return List.of(port, listener).stream().anyMatch(n -> name.equals(n) || name.startsWith(n + "/"));
     }
 
     private Stream<Route> routes() {
@@ -190,7 +222,27 @@ public final class XdsResources {
                                 "Give the sockets a Backend of their own."));
             }
         }
+        for (Cluster cluster : plan.clusters().values()) {
+            cluster.tls()
+                    .filter(t -> !t.names().isEmpty() || t.shown().isPresent())
+                    .ifPresent(t -> out.putIfAbsent(
+                            cluster.name(),
+                            warning(
+                                    cluster.origin(),
+                                    "Envoy asks the backend for the policy's hostname and not for its subjectAltNames, and"
+                                            + " shows it no certificate yet",
+                                    "Run it on the embedded plane.")));
+        }
+        for (L4Listener listener : plan.l4()) {
+            out.put(
+                    listener.name(),
+                    warning(
+                            listener.origin(),
+                            "listeners of protocol TLS, TCP and UDP are not carried out on Envoy yet; this one is left out",
+                            "Run it on the embedded plane."));
+        }
         for (Listener listener : plan.listeners()) {
+            clients(listener).ifPresent(p -> out.put(listener.name(), p));
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
                     check(route).ifPresent(p -> out.putIfAbsent(route.id(), p));
@@ -200,17 +252,37 @@ public final class XdsResources {
         return List.copyOf(out.values());
     }
 
+    private static boolean asksForCertificates(Listener listener) {
+        return listener.tls().flatMap(Tls::clientValidation).isPresent();
+    }
+
+    private static Optional<Problem> clients(Listener listener) {
+        if (asksForCertificates(listener)) {
+            return Optional.of(warning(
+                    listener.origin(),
+                    "client certificates are not checked on Envoy yet, so this listener is left out rather than let"
+                            + " everyone in",
+                    "Run it on the embedded plane."));
+        }
+        boolean plain = listener.client().equals(ClientRules.DEFAULT)
+                && listener.tls().map(t -> t.crypto().equals(Tls.Crypto.DEFAULT)).orElse(true);
+        return plain
+                ? Optional.empty()
+                : Optional.of(warning(
+                        listener.origin(),
+                        "of the ClientTrafficPolicy Envoy carries out TLS versions and ALPN, timeouts, keepalive, connection"
+                                + " limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1"
+                                + " or PROXY headers",
+                        "Run it on the embedded plane, or live without these."));
+    }
+
     private static Optional<Problem> check(Route route) {
-        if (!route.httpFilters().isEmpty()) {
-            boolean guarded = route.httpFilters().stream().anyMatch(SecurityFilter.class::isInstance);
+        List<String> missing = RouteFilters.missing(route);
+        if (!missing.isEmpty()) {
             return Optional.of(warning(
                     route.origin(),
-                    "the route's HTTP filters are not carried out on Envoy yet: "
-                            + route.httpFilters().stream()
-                                    .map(f -> f.getClass().getSimpleName())
-                                    .distinct()
-                                    .toList()
-                            + (guarded ? "; it answers 500 rather than let anything through unguarded" : ""),
+                    "filters of the route are not carried out on Envoy: " + String.join(", ", missing)
+                            + (RouteFilters.isUnguarded(route) ? "; it answers 500, for they guard it" : ""),
                     "Run these routes on the embedded plane."));
         }
         if (!route.streams().policy().isEmpty()) {

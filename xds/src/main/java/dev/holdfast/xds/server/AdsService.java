@@ -77,6 +77,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     public String protocol() {
                         return "delta";
                     }
+
+                    @Override
+                    public boolean wholeTables() {
+                        return false;
+                    }
                 },
                 Peer.ADDRESS.get());
         return open(stream, out, request -> delta(stream, request));
@@ -111,6 +116,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     @Override
                     public String protocol() {
                         return "state-of-the-world";
+                    }
+
+                    @Override
+                    public boolean wholeTables() {
+                        return true;
                     }
                 },
                 Peer.ADDRESS.get());
@@ -168,10 +178,13 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             stream.answered(
                     type, request.getResponseNonce(), error(request.hasErrorDetail(), request.getErrorDetail()));
         }
-        subscription.known.putAll(request.getInitialResourceVersionsMap());
+        if (request.getInitialResourceVersionsCount() > 0) {
+            subscription.known.putAll(request.getInitialResourceVersionsMap());
+            subscription.asksAnew();
+        }
         if (first && type.isWildcard() && request.getResourceNamesSubscribeCount() == 0) {
             subscription.wildcard = true;
-            subscription.dirty = true;
+            subscription.asksAnew();
         }
         for (String name : request.getResourceNamesSubscribeList()) {
             if (name.equals("*")) {
@@ -181,9 +194,12 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 // Asking again for what one has means that one has it no more.
                 if (!request.containsInitialResourceVersions(name)) {
                     subscription.known.remove(name);
+                    if (type == ResourceType.ROUTE) {
+                        stream.forgetHosts(name);
+                    }
                 }
             }
-            subscription.dirty = true;
+            subscription.asksAnew();
         }
         for (String name : request.getResourceNamesUnsubscribeList()) {
             if (name.equals("*")) {
@@ -192,7 +208,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 subscription.names.remove(name);
                 subscription.known.remove(name);
             }
-            subscription.dirty = true;
+            subscription.asksAnew();
         }
     }
 
@@ -220,7 +236,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             if (!wildcard) {
                 subscription.known.keySet().retainAll(names);
             }
-            subscription.dirty = true;
+            subscription.asksAnew();
         }
         // A client that comes back names the version it has; if that is the one in force there is nothing to tell.
         Map<String, Versioned> wanted = stream.wanted(type);

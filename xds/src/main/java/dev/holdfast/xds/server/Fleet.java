@@ -4,6 +4,8 @@ import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
+import dev.holdfast.xds.resource.Chain;
+import dev.holdfast.xds.resource.Clusters;
 import dev.holdfast.xds.resource.ResourceType;
 import dev.holdfast.xds.snapshot.Snapshot;
 import dev.holdfast.xds.snapshot.Versioned;
@@ -21,6 +23,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,7 +46,11 @@ public final class Fleet implements AutoCloseable {
             return size() > NODES_REMEMBERED;
         }
     };
+    private volatile long offered;
     private Snapshot current = Snapshot.EMPTY;
+    /** By the stream that it came by: what an Envoy last reported. */
+    private final Map<Object, Load> loads = new ConcurrentHashMap<>();
+
     private volatile List<Problem> problems = List.of();
 
     /** Of a node by its id, over reconnects: what it last held whole, and what it refused since. */
@@ -51,6 +58,8 @@ public final class Fleet implements AutoCloseable {
         private Snapshot good = Snapshot.EMPTY;
         private final Map<ResourceType, Refusal> refusals = new EnumMap<>(ResourceType.class);
     }
+
+    private record Load(String node, Map<String, Long> open) {}
 
     private record Refusal(long plan, String error, Optional<Origin> origin) {}
 
@@ -64,6 +73,7 @@ public final class Fleet implements AutoCloseable {
 
     /** Everyone goes towards this from now on. */
     public void publish(Snapshot snapshot) {
+        offered = snapshot.number();
         execute(() -> {
             Snapshot before = current;
             current = snapshot;
@@ -87,10 +97,53 @@ public final class Fleet implements AutoCloseable {
 
     public List<EnvoyNode> nodes() {
         return streams.stream()
-                .map(NodeStream::view)
-                .filter(v -> !v.id().isEmpty())
+                .filter(s -> !s.view().id().isEmpty())
+                .map(s -> s.view()
+                        .with(offered, openStreams(s.view().id(), c -> true), chains(s)))
                 .sorted(java.util.Comparator.comparing(EnvoyNode::id))
                 .toList();
+    }
+
+    private List<Chain> chains(NodeStream stream) {
+        String id = stream.view().id();
+        return stream.held().chains().entrySet().stream()
+                .map(e -> new Chain(
+                        e.getKey().listener(),
+                        e.getKey().filterChain(),
+                        e.getKey().digest(),
+                        openStreams(id, e.getValue()::contains)))
+                .toList();
+    }
+
+    private long openStreams(String node, Predicate<String> cluster) {
+        return loads.values().stream()
+                .filter(l -> node.isEmpty() || l.node.equals(node))
+                .flatMap(l -> l.open.entrySet().stream())
+                .filter(e -> Clusters.isForStreams(e.getKey()) && cluster.test(Clusters.ofPlan(e.getKey())))
+                .mapToLong(Map.Entry::getValue)
+                .sum();
+    }
+
+    /** The streams that are open to clusters of the plan, on all Envoys; a few seconds old. */
+    public long openStreams(Set<String> clusters) {
+        return openStreams("", clusters::contains);
+    }
+
+    /** False where there are too many. */
+    boolean reportsBegin(Object key) {
+        if (loads.size() >= STREAMS_AT_MOST) {
+            return false;
+        }
+        loads.put(key, new Load("", Map.of()));
+        return true;
+    }
+
+    void reported(Object key, String node, Map<String, Long> open) {
+        loads.computeIfPresent(key, (k, before) -> new Load(node, open));
+    }
+
+    void reportsEnd(Object key) {
+        loads.remove(key);
     }
 
     /** What Envoys refused of the plan in force; the same refusal of several is one problem. */
@@ -153,7 +206,8 @@ public final class Fleet implements AutoCloseable {
         }
     }
 
-    void refused(NodeStream stream, ResourceType type, Subscription.Change change, String error) {
+    /** The manifest line behind it. */
+    Optional<Origin> refused(NodeStream stream, ResourceType type, Subscription.Change change, String error) {
         Memory memory = memories.computeIfAbsent(stream.id(), i -> new Memory());
         Optional<Origin> origin =
                 stream.target().source().origin(type, change.versions().keySet(), error, memory.good.source());
@@ -166,6 +220,7 @@ public final class Fleet implements AutoCloseable {
                 .addKeyValue("error", error)
                 .log("an Envoy has refused a change and keeps what it had");
         tell();
+        return origin;
     }
 
     void holds(NodeStream stream) {

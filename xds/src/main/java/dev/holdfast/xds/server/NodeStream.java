@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -23,6 +24,7 @@ import java.util.Set;
 final class NodeStream {
     private static final List<ResourceType> KEPT_TO_THE_END =
             List.of(ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.SECRET);
+    private static final int NAMES_SHOWN = 100;
     private static final long ENDPOINTS_WAIT_MILLIS = 1000;
 
     /** How a change is put on the wire. */
@@ -30,6 +32,9 @@ final class NodeStream {
         void send(ResourceType type, Subscription to, Subscription.Change change, Map<String, Versioned> wanted);
 
         String protocol();
+
+        /** Whether route tables go out in one piece. */
+        boolean wholeTables();
     }
 
     private final Fleet fleet;
@@ -46,13 +51,15 @@ final class NodeStream {
     private String version = "";
     private long clustersAcceptedAt;
     private long nonces;
+    private long whole;
+    private volatile Snapshot held = Snapshot.EMPTY;
     private volatile EnvoyNode view;
 
     NodeStream(Fleet fleet, Wire wire, String address) {
         this.fleet = fleet;
         this.wire = wire;
         this.address = address;
-        this.view = new EnvoyNode("", "", "", address, wire.protocol(), connectedAt, List.of());
+        this.view = new EnvoyNode("", "", "", address, wire.protocol(), connectedAt, 0, 0, 0, List.of(), List.of());
     }
 
     EnvoyNode view() {
@@ -61,6 +68,11 @@ final class NodeStream {
 
     String id() {
         return id;
+    }
+
+    /** What it has taken whole. */
+    Snapshot held() {
+        return held;
     }
 
     Snapshot target() {
@@ -109,6 +121,12 @@ final class NodeStream {
     }
 
     Map<String, Versioned> wanted(ResourceType type) {
+        if (type == ResourceType.ROUTE && wire.wholeTables()) {
+            return target.wholeTables();
+        }
+        if (type == ResourceType.VIRTUAL_HOST) {
+            return hosts();
+        }
         Map<String, Versioned> extra = retained.getOrDefault(type, Map.of());
         if (extra.isEmpty()) {
             return target.of(type);
@@ -116,6 +134,35 @@ final class NodeStream {
         Map<String, Versioned> out = new LinkedHashMap<>(target.of(type));
         out.putAll(extra);
         return out;
+    }
+
+    /** Of the tables that it has: it throws away hosts of a table it does not know, and would never ask for them again. */
+    private Map<String, Versioned> hosts() {
+        Subscription tables = subscription(ResourceType.ROUTE);
+        Map<String, Versioned> all = target.of(ResourceType.VIRTUAL_HOST);
+        Set<String> known = new HashSet<>();
+        tables.known.forEach((name, v) -> {
+            if (!v.equals(Subscription.NONE)) {
+                known.add(name);
+            }
+        });
+        if (known.containsAll(target.of(ResourceType.ROUTE).keySet())) {
+            return all;
+        }
+        Map<String, Versioned> out = new LinkedHashMap<>();
+        all.forEach((name, host) -> {
+            if (known.contains(name.substring(0, name.lastIndexOf('/')))) {
+                out.put(name, host);
+            }
+        });
+        return out;
+    }
+
+    /** It has asked for a table again, so it has none of its hosts. */
+    void forgetHosts(String table) {
+        Subscription hosts = subscription(ResourceType.VIRTUAL_HOST);
+        hosts.known.keySet().removeIf(name -> name.lastIndexOf('/') == table.length() && name.startsWith(table));
+        hosts.asksAnew();
     }
 
     /** The answer to the pending response, if {@code nonce} is its. */
@@ -132,7 +179,10 @@ final class NodeStream {
             subscription.accepted = true;
             subscription.acceptedPlan = pending.plan();
             subscription.error = "";
+            subscription.refusedNames = List.of();
+            subscription.refusedAt = Optional.empty();
             subscription.refused = -1;
+            subscription.synced = subscription.asksAnew ? null : pending.wanted();
             pending.versions().forEach((name, v) -> {
                 if (v.equals(Subscription.NONE) && !subscription.names.contains(name)) {
                     subscription.known.remove(name);
@@ -143,13 +193,19 @@ final class NodeStream {
             if (type == ResourceType.CLUSTER) {
                 clustersAcceptedAt = System.currentTimeMillis();
             }
+            if (type == ResourceType.ROUTE) {
+                subscription(ResourceType.VIRTUAL_HOST).dirty = true;
+            }
             fleet.accepted(this, type);
         } else {
             subscription.refused = pending.plan();
             subscription.error = error;
+            subscription.synced = null;
             // Whatever of it was taken in is not known: it goes out again with the next plan.
             pending.versions().keySet().forEach(subscription.known::remove);
-            fleet.refused(this, type, pending, error);
+            subscription.refusedNames =
+                    pending.versions().keySet().stream().sorted().limit(NAMES_SHOWN).toList();
+            subscription.refusedAt = fleet.refused(this, type, pending, error);
         }
     }
 
@@ -163,15 +219,35 @@ final class NodeStream {
         }
         if (!retained.values().stream().allMatch(Map::isEmpty)
                 && done(ResourceType.LISTENER)
-                && done(ResourceType.ROUTE)) {
+                && done(ResourceType.ROUTE)
+                && done(ResourceType.VIRTUAL_HOST)) {
             retained.clear();
             KEPT_TO_THE_END.forEach(t -> subscription(t).dirty = true);
             KEPT_TO_THE_END.forEach(this::send);
         }
         if (isDone()) {
             fleet.holds(this);
+            if (hasAll()) {
+                whole = target.number();
+                held = target;
+            }
         }
         view = describe();
+    }
+
+    /** An Envoy asks for route tables and endpoints only after it has taken in what names them. */
+    private boolean hasAll() {
+        for (ResourceType type : ResourceType.values()) {
+            if (type == ResourceType.VIRTUAL_HOST && wire.wholeTables()) {
+                continue;
+            }
+            Subscription subscription = subscriptions.get(type);
+            int known = subscription == null ? 0 : subscription.known.size();
+            if (known < target.of(type).size() || (subscription != null && subscription.refused >= 0)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     boolean isDone() {
@@ -185,7 +261,9 @@ final class NodeStream {
 
     private boolean done(ResourceType type) {
         Subscription subscription = subscriptions.get(type);
-        return subscription == null || (subscription.pending == null && !subscription.dirty);
+        return subscription == null
+                || (subscription.pending == null && !subscription.dirty)
+                || (!subscription.wildcard && subscription.names.isEmpty());
     }
 
     private void send(ResourceType type) {
@@ -200,12 +278,19 @@ final class NodeStream {
             return;
         }
         Map<String, Versioned> wanted = wanted(type);
-        Subscription.Change change = to.toward(wanted, target.number(), nextNonce());
+        Subscription.Change change = to.toward(
+                wanted,
+                wanted == target.of(type) ? target.step(type) : Optional.empty(),
+                target.number(),
+                nextNonce());
         if (change.isEmpty() && to.answered) {
+            to.synced = wanted;
             to.dirty = false;
             return;
         }
-        boolean follows = type == ResourceType.LISTENER || type == ResourceType.ROUTE;
+        boolean follows = type == ResourceType.LISTENER
+                || type == ResourceType.ROUTE
+                || type == ResourceType.VIRTUAL_HOST;
         if (follows && to.answered && !clustersReady()) {
             return;
         }
@@ -213,6 +298,7 @@ final class NodeStream {
         to.lastNonce = change.nonce();
         to.answered = true;
         to.dirty = false;
+        to.asksAnew = false;
         fleet.sent(type, wire.protocol());
         wire.send(type, to, change, wanted);
     }
@@ -256,15 +342,10 @@ final class NodeStream {
                 s.refused >= 0 ? "refused" : s.pending != null || !s.accepted ? "waiting" : "accepted",
                 s.size(),
                 s.acceptedPlan,
+                s.refusedNames,
                 s.error,
+                s.refusedAt,
                 s.answeredAtMillis)));
-        return new EnvoyNode(id, cluster, version, address, wire.protocol(), connectedAt, kinds);
-    }
-
-    /** What it holds of each kind, for tests. */
-    Map<ResourceType, Map<String, String>> held() {
-        Map<ResourceType, Map<String, String>> out = new EnumMap<>(ResourceType.class);
-        subscriptions.forEach((type, s) -> out.put(type, new HashMap<>(s.known)));
-        return out;
+        return new EnvoyNode(id, cluster, version, address, wire.protocol(), connectedAt, whole, 0, 0, List.of(), kinds);
     }
 }

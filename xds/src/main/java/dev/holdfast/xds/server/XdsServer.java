@@ -41,6 +41,7 @@ public final class XdsServer implements AutoCloseable {
         this.server = NettyServerBuilder.forAddress(listen, credentials)
                 .directExecutor()
                 .addService(new AdsService(fleet))
+                .addService(new LoadReports(fleet))
                 .intercept(new Peers())
                 .maxInboundMessageSize(LARGEST_MESSAGE)
                 .maxInboundMetadataSize(LARGEST_METADATA)

@@ -2,9 +2,7 @@ package dev.holdfast.xds.resource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.Message;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
@@ -13,38 +11,16 @@ import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.testkit.golden.Golden;
 import dev.holdfast.xds.Plans;
 import dev.holdfast.xds.snapshot.Snapshot;
-import io.envoyproxy.envoy.config.listener.v3.Filter;
-import io.envoyproxy.envoy.config.listener.v3.FilterChain;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
-import io.envoyproxy.envoy.config.route.v3.RouteAction;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
-import io.envoyproxy.envoy.config.route.v3.WeightedCluster;
-import io.envoyproxy.envoy.extensions.access_loggers.file.v3.FileAccessLog;
-import io.envoyproxy.envoy.extensions.compression.gzip.compressor.v3.Gzip;
-import io.envoyproxy.envoy.extensions.filters.http.compressor.v3.Compressor;
-import io.envoyproxy.envoy.extensions.filters.http.cors.v3.Cors;
-import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
-import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
-import io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC;
-import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
-import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
-import io.envoyproxy.envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit;
-import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
-import io.envoyproxy.envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery;
-import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
-import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
-import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
-import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
@@ -68,60 +44,13 @@ final class XdsResourcesTest {
     @Test
     void everyReferenceResolvesAndEveryRuleHolds() throws InvalidProtocolBufferException {
         for (Plan plan : List.of(new Plans().plan(), Plans.rich(new Plans()), Plan.EMPTY)) {
-            XdsResources all = XdsResources.of(plan);
-            Map<ResourceType, Set<String>> asked = new EnumMap<>(ResourceType.class);
-            for (ResourceType type : ResourceType.values()) {
-                asked.put(type, new TreeSet<>());
-            }
-            for (Message message : all.of(ResourceType.LISTENER).values()) {
-                for (FilterChain chain : ((Listener) message).getFilterChainsList()) {
-                    references(chain, asked);
-                }
-            }
-            for (Message message : all.of(ResourceType.ROUTE).values()) {
-                ((RouteConfiguration) message)
-                        .getVirtualHostsList()
-                        .forEach(h -> h.getRoutesList().forEach(r -> {
-                            if (r.hasRoute()) {
-                                asked.get(ResourceType.CLUSTER).addAll(clusters(r.getRoute()));
-                            }
-                        }));
-            }
-            for (Message message : all.of(ResourceType.CLUSTER).values()) {
-                var cluster = (io.envoyproxy.envoy.config.cluster.v3.Cluster) message;
-                if (cluster.hasEdsClusterConfig()) {
-                    asked.get(ResourceType.ENDPOINT)
-                            .add(cluster.getEdsClusterConfig().getServiceName());
-                }
-                if (cluster.hasTransportSocket()) {
-                    var tls = cluster.getTransportSocket().getTypedConfig().unpack(UpstreamTlsContext.class);
-                    if (tls.getCommonTlsContext().hasCombinedValidationContext()) {
-                        asked.get(ResourceType.SECRET)
-                                .add(tls.getCommonTlsContext()
-                                        .getCombinedValidationContext()
-                                        .getValidationContextSdsSecretConfig()
-                                        .getName());
-                    }
-                }
-            }
-            assertThat(asked.get(ResourceType.ROUTE))
-                    .isEqualTo(all.of(ResourceType.ROUTE).keySet());
-            assertThat(asked.get(ResourceType.SECRET))
-                    .isEqualTo(all.of(ResourceType.SECRET).keySet());
-            assertThat(asked.get(ResourceType.ENDPOINT))
-                    .isEqualTo(all.of(ResourceType.ENDPOINT).keySet());
-            assertThat(all.of(ResourceType.CLUSTER).keySet()).containsAll(asked.get(ResourceType.CLUSTER));
-            for (ResourceType type : ResourceType.values()) {
-                for (Message message : all.of(type).values()) {
-                    assertThat(ProtoRules.broken(message, KINDS)).isEmpty();
-                }
-            }
+            Sound.check(XdsResources.of(plan));
         }
     }
 
     @Test
     void aBrokenRuleIsNoticed() throws InvalidProtocolBufferException {
-        assertThat(ProtoRules.broken(io.envoyproxy.envoy.config.route.v3.VirtualHost.getDefaultInstance(), KINDS))
+        assertThat(ProtoRules.broken(io.envoyproxy.envoy.config.route.v3.VirtualHost.getDefaultInstance(), Sound.KINDS))
                 .anyMatch(b -> b.contains("domains"))
                 .anyMatch(b -> b.contains("name"));
     }
@@ -129,16 +58,18 @@ final class XdsResourcesTest {
     @Test
     void aChangeReachesOnlyTheResourcesItConcerns() {
         assertThat(changed(p -> p.requestTimeout = Duration.ofSeconds(45)))
-                .containsExactly("routes home-automation/envoy/https", "routes port-80");
+                .containsExactly(
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p -> p.chain = "another")).containsExactly("secrets home-automation/home-assistant-tls");
         assertThat(changed(p -> p.endpoints = List.of(new Cluster.Endpoint("10.0.0.21", 8123))))
                 .containsExactly("endpoints " + Plans.CLUSTER);
         assertThat(changed(p -> p.maxConnections = 7)).containsExactly("clusters " + Plans.CLUSTER);
         assertThat(changed(p -> p.settings = idle(Duration.ofMinutes(9))))
-                .containsExactly("routes home-automation/envoy/https", "routes port-80");
+                .containsExactly(
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p ->
                         p.moreListeners.add(p.listener("more", 81, 81, Optional.empty(), Optional.empty(), List.of()))))
-                .containsExactly("listeners port-81", "routes port-81");
+                .containsExactly("listeners port-81", "routes port-81", "virtual hosts port-81/*");
         assertThat(changed(p -> p.alpn = List.of("h2"))).containsExactly("listeners port-443");
     }
 
@@ -151,11 +82,21 @@ final class XdsResourcesTest {
         XdsResources after = XdsResources.of(with.plan());
         assertThat(Replaced.between(before, after)).isEmpty();
         assertThat(Replaced.between(after, before))
-                .containsExactly(new Replaced("port-443", "home-automation/envoy/also", true));
+                .containsExactly(new Replaced(
+                        "port-443", "home-automation/envoy/also", true, Set.of(), Optional.of(after(with).origin())));
         Plans other = new Plans();
         other.alpn = List.of("h2");
         assertThat(Replaced.between(before, XdsResources.of(other.plan())))
-                .containsExactly(new Replaced("port-443", "home-automation/envoy/https", false));
+                .containsExactly(new Replaced(
+                        "port-443",
+                        "home-automation/envoy/https",
+                        false,
+                        Set.of(Plans.CLUSTER),
+                        Optional.of(new Plans().plan().listeners().getFirst().origin())));
+    }
+
+    private static dev.holdfast.plan.Listener after(Plans plans) {
+        return plans.moreListeners.getFirst();
     }
 
     @Test
@@ -206,6 +147,32 @@ final class XdsResourcesTest {
     }
 
     @Test
+    void theBackendsTimeIsThatOfOneTryAndTheBreakerIsTheStreamsTooWhereTheyCountInIt() {
+        Plan rich = Plans.rich(new Plans());
+        var table = (RouteConfiguration) XdsResources.of(rich).of(ResourceType.ROUTE).get("port-80");
+        var page = table.getVirtualHostsList().stream()
+                .flatMap(h -> h.getRoutesList().stream())
+                .filter(r -> r.getName().equals("a/all/0/0"))
+                .findFirst()
+                .orElseThrow()
+                .getRoute();
+        assertThat(page.getTimeout().getSeconds()).isEqualTo(1);
+        assertThat(page.getRetryPolicy().getPerTryTimeout().getNanos()).isEqualTo(500_000_000);
+        assertThat(page.getRetryPolicy().getNumRetries().getValue()).isZero();
+        assertThat(mostStreams(rich, "counted")).isEqualTo(1024);
+        assertThat(mostStreams(rich, "h2")).isEqualTo(100_000);
+    }
+
+    private static int mostStreams(Plan plan, String cluster) {
+        return ((io.envoyproxy.envoy.config.cluster.v3.Cluster)
+                        XdsResources.of(plan).of(ResourceType.CLUSTER).get(cluster + "/streams"))
+                .getCircuitBreakers()
+                .getThresholds(0)
+                .getMaxRequests()
+                .getValue();
+    }
+
+    @Test
     void whatEnvoyCannotDoIsTold() {
         Plans plans = new Plans();
         plans.endpoints = List.of(new Cluster.Endpoint("/run/app.sock", -1), new Cluster.Endpoint("app.test", 80));
@@ -248,7 +215,7 @@ final class XdsResourcesTest {
             assertThat(r.hasRoute()).isFalse();
             assertThat(r.getDirectResponse().getStatus()).isEqualTo(500);
         });
-        assertThat(all.problems().toString()).contains("Authorization", "answers 500 rather than");
+        assertThat(all.problems().toString()).contains("Authorization", "it answers 500");
     }
 
     private static String rewritten(String prefix, String replacement, String path) {
@@ -299,60 +266,5 @@ final class XdsResourcesTest {
                 s.maxRequestsPerConnection(),
                 s.tcpKeepalive(),
                 s.http2());
-    }
-
-    private static List<String> clusters(RouteAction action) {
-        return action.hasCluster()
-                ? List.of(action.getCluster())
-                : action.getWeightedClusters().getClustersList().stream()
-                        .map(WeightedCluster.ClusterWeight::getName)
-                        .toList();
-    }
-
-    private static void references(FilterChain chain, Map<ResourceType, Set<String>> asked)
-            throws InvalidProtocolBufferException {
-        for (Filter filter : chain.getFiltersList()) {
-            if (filter.getTypedConfig().is(HttpConnectionManager.class)) {
-                asked.get(ResourceType.ROUTE)
-                        .add(filter.getTypedConfig()
-                                .unpack(HttpConnectionManager.class)
-                                .getRds()
-                                .getRouteConfigName());
-            }
-        }
-        if (chain.hasTransportSocket()) {
-            chain
-                    .getTransportSocket()
-                    .getTypedConfig()
-                    .unpack(DownstreamTlsContext.class)
-                    .getCommonTlsContext()
-                    .getTlsCertificateSdsSecretConfigsList()
-                    .stream()
-                    .map(SdsSecretConfig::getName)
-                    .forEach(asked.get(ResourceType.SECRET)::add);
-        }
-    }
-
-    private static final Map<String, Message> KINDS = new HashMap<>();
-
-    static {
-        for (Message kind : List.of(
-                HttpConnectionManager.getDefaultInstance(),
-                ConnectionLimit.getDefaultInstance(),
-                TlsInspector.getDefaultInstance(),
-                DownstreamTlsContext.getDefaultInstance(),
-                UpstreamTlsContext.getDefaultInstance(),
-                HttpProtocolOptions.getDefaultInstance(),
-                FileAccessLog.getDefaultInstance(),
-                ReqWithoutQuery.getDefaultInstance(),
-                Router.getDefaultInstance(),
-                HTTPFault.getDefaultInstance(),
-                Cors.getDefaultInstance(),
-                RBAC.getDefaultInstance(),
-                LocalRateLimit.getDefaultInstance(),
-                Compressor.getDefaultInstance(),
-                Gzip.getDefaultInstance())) {
-            KINDS.put(Any.pack(kind).getTypeUrl().substring("type.googleapis.com/".length()), kind);
-        }
     }
 }

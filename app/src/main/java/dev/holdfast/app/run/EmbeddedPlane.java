@@ -1,0 +1,83 @@
+package dev.holdfast.app.run;
+
+import dev.holdfast.dataplane.DataPlane;
+import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.plan.Applied;
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Streams;
+import dev.holdfast.problem.Problem;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
+import java.util.Optional;
+
+/** Netty in this process. */
+final class EmbeddedPlane implements Plane {
+    private final AccessLog log;
+    private final DataPlane plane;
+
+    EmbeddedPlane(MeterRegistry metrics, Optional<PrintStream> accessLog) {
+        this.log = accessLog.map(AccessLog::to).orElseGet(AccessLog::off);
+        this.plane = new DataPlane(metrics, log);
+    }
+
+    @Override
+    public void start() {}
+
+    @Override
+    public Applied apply(Plan plan) {
+        return plane.apply(plan);
+    }
+
+    @Override
+    public List<Problem> foresee(Plan next) {
+        return List.of();
+    }
+
+    @Override
+    public List<Problem> problems() {
+        return List.of();
+    }
+
+    @Override
+    public Streams streams() {
+        return plane;
+    }
+
+    @Override
+    public List<? extends Record> envoys() {
+        return List.of();
+    }
+
+    @Override
+    public List<String> addresses(Plan plan) {
+        return Stream.concat(
+                        plan.listeners().stream().map(l -> url(l) + "  listener " + l.name()),
+                        plan.l4().stream()
+                                .map(l -> l.kind() + "://" + l.hostname().orElse("*") + ":" + l.bindPort()
+                                        + "  listener " + l.name()))
+                .toList();
+    }
+
+    private static String url(Listener listener) {
+        return (listener.tls().isPresent() ? "https" : "http") + "://"
+                + listener.hostname().orElse("*") + ":" + listener.bindPort();
+    }
+
+    @Override
+    public void abandon() {}
+
+    @Override
+    public void drain(Duration time) {
+        plane.drain(time);
+    }
+
+    @Override
+    public void close() {
+        plane.close();
+        log.close();
+    }
+}
