@@ -72,6 +72,10 @@ final class TestGateway implements AutoCloseable {
     String cluster = "c";
     List<String> routes = List.of("d/app");
     List<HttpFilter> httpFilters = List.of();
+    Optional<HeaderRoute> headerRoute = Optional.empty();
+
+    /** A route of the same backend for requests with a header, before the others. */
+    record HeaderRoute(Route.ValueMatch header, List<HttpFilter> filters) {}
 
     /** One connection of the backend's: reads heads, answers bytes. */
     interface Script {
@@ -170,6 +174,20 @@ final class TestGateway implements AutoCloseable {
                 clusterTraffic,
                 ORIGIN);
         List<Route> all = new ArrayList<>();
+        headerRoute.ifPresent(h -> all.add(new Route(
+                "d/header/0/0",
+                "d/header",
+                new Route.Match(new Route.PathMatch.Prefix("/"), "", List.of(h.header), List.of()),
+                new Route.Action.Forward(List.of(new Route.Destination(cluster, 1, 0, List.of()))),
+                List.of(),
+                requestTimeout,
+                backendTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                Set.of("websocket"),
+                StreamRules.DEFAULT,
+                h.filters,
+                ORIGIN)));
         for (String route : routes) {
             all.add(new Route(
                     route + "/0/0",

@@ -97,6 +97,11 @@ public final class Field {
                 : List.of();
     }
 
+    /** The names of what is below, in the order of the manifest. */
+    public List<String> names() {
+        return node instanceof Node.Mapping map ? List.copyOf(map.entries().keySet()) : List.of();
+    }
+
     public Map<String, String> texts() {
         java.util.LinkedHashMap<String, String> out = new java.util.LinkedHashMap<>();
         if (node instanceof Node.Mapping map) {

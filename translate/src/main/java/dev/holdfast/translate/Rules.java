@@ -21,7 +21,7 @@ import java.util.Set;
 record Rules(
         Backends backends,
         Policies traffic,
-        Policies security,
+        SecurityPolicies security,
         Policies streams,
         Ports ports,
         RouteFilters further,
@@ -80,8 +80,8 @@ record Rules(
         String ruleName = rule.get("name").text("");
         Optional<Field> policy = traffic.rule(resource, ruleName, attachment.listener());
         Optional<Field> streamPolicy = streams.rule(resource, ruleName, attachment.listener());
-        boolean refused = attachment.listener().refuses()
-                || security.rule(resource, ruleName, attachment.listener()).isPresent();
+        SecurityPolicies.Guard guard = security.of(resource, rule, attachment.listener());
+        boolean refused = attachment.listener().refuses() || guard.refuses();
         String name = resource.ref().namespace() + "/" + resource.ref().name();
         String id = name + "/" + (ruleName.isEmpty() ? Integer.toString(index) : ruleName);
         Provenances.Layers layers = new Provenances.Layers(
@@ -100,7 +100,7 @@ record Rules(
             int at = m;
             Route.Match match = matches.get(m).get();
             Filters filters = Filters.of(resource, rule.get("filters"), match.path(), ports, further);
-            Optional<List<HttpFilter>> http = httpFilters.of(policy, filters.httpFilters(), id);
+            Optional<List<HttpFilter>> http = httpFilters.of(policy, filters.httpFilters(), id, guard);
             Route.Action action;
             if (refused || http.isEmpty()) {
                 action = Filters.REFUSE;

@@ -51,10 +51,11 @@ public final class Translator {
         Provenances provenances = new Provenances();
         listeners.forEach(l -> provenances.listener(l, client.listener(l.gateway(), l.owner(), l.section())));
         Map<String, Cluster> clusters = new TreeMap<>();
+        Backends backends = new Backends(set, grants, options, problems);
         Function<Map<String, Cluster>, Rules> into = made -> new Rules(
-                new Backends(set, grants, options, problems),
+                backends,
                 backend,
-                security,
+                new SecurityPolicies(set, grants, security, new SideClusters(backends, made), problems),
                 streams,
                 Ports.of(listeners, options),
                 new RouteFilters(set, grants, problems),

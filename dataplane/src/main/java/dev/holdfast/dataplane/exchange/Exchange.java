@@ -155,13 +155,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             fail(ProxyFailure.NO_ROUTE);
             return;
         }
-        routeName = route.route();
-        routeId = route.id();
-        filters = route.filters();
-        idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
-        maxDuration =
-                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
-        rules = route.streams();
+        take(listener, route);
         if (!end) {
             receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
         }
@@ -170,9 +164,36 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             act(snapshot, route, target);
             return;
         }
+        // Before the filters: what a client calls hop-by-hop must not take off what a filter puts on.
+        HeaderRules.stripHopByHop(original.headers());
         Filtering made = new Filtering(this, chain, snapshot, route, target);
         filtering = made;
         made.run();
+    }
+
+    private void take(Listener listener, Route route) {
+        routeName = route.route();
+        routeId = route.id();
+        filters = route.filters();
+        idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
+        maxDuration =
+                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
+        rules = route.streams();
+    }
+
+    /** The route that the request matches with its headers as they are now; answers and gives null where none does. */
+    @Nullable
+    Route reroute(Snapshot snapshot, String target) {
+        String host = Paths.hostOf(original.authority());
+        Snapshot.ListenerTable table =
+                Snapshot.choose(snapshot.port(downstream.connection().bindPort()), host);
+        Route route = table == null ? null : table.routes().match(host, view(target));
+        if (table == null || route == null) {
+            fail(ProxyFailure.NO_ROUTE);
+            return null;
+        }
+        take(table.listener(), route);
+        return route;
     }
 
     /** Does what the route says, once its filters have let the request pass. */
