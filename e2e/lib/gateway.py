@@ -68,7 +68,7 @@ class Gateway:
         for line in stream:
             lines.append(line.rstrip("\n"))
 
-    def ready(self, seconds=60):
+    def ready(self, seconds=120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:

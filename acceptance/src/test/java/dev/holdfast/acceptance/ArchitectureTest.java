@@ -50,8 +50,10 @@ final class ArchitectureTest {
             List.of("resource", "plan", "problem"),
             "doctor",
             List.of("resource", "plan", "problem"),
+            "kubernetes",
+            List.of("resource", "plan", "problem"),
             "app",
-            List.of("translate", "resource", "dataplane", "xds", "console", "doctor", "plan", "problem"));
+            List.of("translate", "resource", "dataplane", "xds", "console", "doctor", "kubernetes", "plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
 
@@ -62,7 +64,7 @@ final class ArchitectureTest {
                     && !seen.getName().equals("java.net.URLDecoder"));
 
     private static final String[] LOOP_PACKAGES = Stream.of(
-                    "http1", "http2", "exchange", "filter", "stream", "route", "upstream", "codec", "message")
+                    "l4", "http1", "http2", "exchange", "filter", "stream", "route", "upstream", "codec", "message")
             .map(p -> ROOT + ".dataplane." + p + "..")
             .toArray(String[]::new);
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.dataplane.DataPlane;
 import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.doctor.lint.Lints;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Listener;
@@ -28,6 +29,7 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -48,6 +50,9 @@ import org.snakeyaml.engine.v2.api.LoadSettings;
  * Requests are asked of the matcher alone and of a live gateway, and both must agree.
  */
 final class CorpusTest {
+    /** The corpus's certificates are good for years after it. */
+    private static final Instant TODAY = Instant.parse("2026-12-01T00:00:00Z");
+
     private static final Path CORPUS = Path.of("..", "corpus");
     static final TranslateOptions OPTIONS = new TranslateOptions(8000, Map.of());
 
@@ -61,6 +66,11 @@ final class CorpusTest {
             Golden.check(
                     folder.resolve("problems.txt"),
                     Stream.concat(read.problems().stream(), plan.problems().stream())
+                            .map(p -> p.render() + "\n")
+                            .collect(Collectors.joining()));
+            Golden.check(
+                    folder.resolve("lints.txt"),
+                    Lints.look(read.resources(), plan, TODAY).stream()
                             .map(p -> p.render() + "\n")
                             .collect(Collectors.joining()));
         }));
@@ -181,6 +191,7 @@ final class CorpusTest {
                             cluster.idleTimeout(),
                             cluster.maxConnectionDuration(),
                             cluster.http2(),
+                            cluster.traffic(),
                             cluster.origin()));
         }
         List<Listener> listeners = new ArrayList<>();
@@ -188,15 +199,7 @@ final class CorpusTest {
             if (!ports.containsKey(listener.port())) {
                 ports.put(listener.port(), free());
             }
-            listeners.add(new Listener(
-                    listener.name(),
-                    listener.port(),
-                    ports.get(listener.port()),
-                    listener.hostname(),
-                    listener.tls(),
-                    listener.http(),
-                    listener.virtualHosts(),
-                    listener.origin()));
+            listeners.add(listener.at(ports.get(listener.port())));
         }
         return new Plan(listeners, clusters, List.of());
     }

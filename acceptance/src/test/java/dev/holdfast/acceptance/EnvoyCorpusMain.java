@@ -62,8 +62,7 @@ final class EnvoyCorpusMain {
     }
 
     private static boolean settled(XdsPlane plane) {
-        return !plane.nodes().isEmpty()
-                && plane.nodes().stream().allMatch(n -> n.plan() == n.offered());
+        return !plane.nodes().isEmpty() && plane.nodes().stream().allMatch(n -> n.plan() == n.offered());
     }
 
     /** Empty where it is as the case says. Until {@code end} a worker of Envoy's may not have the change yet. */

@@ -190,6 +190,6 @@ final class ProvenanceTest {
                         .ofRule("app/gw/http", "app/web/0", "requestTimeout")
                         .orElseThrow()
                         .toString())
-                .isEqualTo("HTTPRoute app/web spec.rules[0].timeouts.request (m.yaml:15:29)");
+                .isEqualTo("HTTPRoute app/web spec.rules[0].timeouts.request (m.yaml:15:27)");
     }
 }

@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param name unique in the plan, stable over changes that do not concern it
  * @param useClientProtocol speak upstream what the client spoke, where the backend can
  * @param streamsInBreaker whether a stream counts as a request for as long as it is open, as in Envoy
+ * @param traffic which endpoint takes a request, and which is left out
  * @param maxStreams budget of established streams, apart from {@code breaker}; 0 is unlimited
  */
 public record Cluster(
@@ -27,9 +28,44 @@ public record Cluster(
         Duration idleTimeout,
         Duration maxConnectionDuration,
         Http2Settings http2,
+        ClusterTraffic traffic,
         Origin origin) {
     public Cluster {
         endpoints = List.copyOf(endpoints);
+    }
+
+    /** With all endpoints alike, each in turn. */
+    public Cluster(
+            String name,
+            List<Endpoint> endpoints,
+            Protocol protocol,
+            boolean useClientProtocol,
+            Optional<UpstreamTls> tls,
+            CircuitBreaker breaker,
+            int maxStreams,
+            boolean streamsInBreaker,
+            Optional<TcpKeepalive> tcpKeepalive,
+            Duration connectTimeout,
+            Duration idleTimeout,
+            Duration maxConnectionDuration,
+            Http2Settings http2,
+            Origin origin) {
+        this(
+                name,
+                endpoints,
+                protocol,
+                useClientProtocol,
+                tls,
+                breaker,
+                maxStreams,
+                streamsInBreaker,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                ClusterTraffic.NONE,
+                origin);
     }
 
     /** The same cluster under another name. */
@@ -40,6 +76,46 @@ public record Cluster(
                 protocol,
                 useClientProtocol,
                 tls,
+                breaker,
+                maxStreams,
+                streamsInBreaker,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                traffic,
+                origin);
+    }
+
+    /** The same cluster with other endpoints. */
+    public Cluster at(List<Endpoint> others) {
+        return new Cluster(
+                name,
+                others,
+                protocol,
+                useClientProtocol,
+                tls,
+                breaker,
+                maxStreams,
+                streamsInBreaker,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                traffic,
+                origin);
+    }
+
+    /** The same cluster with other TLS. */
+    public Cluster with(UpstreamTls other) {
+        return new Cluster(
+                name,
+                endpoints,
+                protocol,
+                useClientProtocol,
+                Optional.of(other),
                 breaker,
                 maxStreams,
                 streamsInBreaker,
@@ -66,8 +142,32 @@ public record Cluster(
         }
     }
 
-    /** TLS towards the backend; empty CA text means the system's. */
-    public record UpstreamTls(String sni, String caPem, boolean insecureSkipVerify) {}
+    /**
+     * TLS towards the backend.
+     *
+     * @param caPem authorities, empty for the system's
+     * @param names of which the backend's certificate must have one; empty asks for {@code sni}
+     * @param shown what the gateway shows of itself where it is asked
+     */
+    public record UpstreamTls(
+            String sni,
+            String caPem,
+            boolean insecureSkipVerify,
+            List<Tls.Name> names,
+            Optional<Tls.Certificate> shown) {
+        public UpstreamTls {
+            names = List.copyOf(names);
+        }
+
+        /** The backend must be {@code sni}, and is shown nothing. */
+        public UpstreamTls(String sni, String caPem, boolean insecureSkipVerify) {
+            this(sni, caPem, insecureSkipVerify, List.of(), Optional.empty());
+        }
+
+        public UpstreamTls showing(Tls.Certificate certificate) {
+            return new UpstreamTls(sni, caPem, insecureSkipVerify, names, Optional.of(certificate));
+        }
+    }
 
     /** Limits for requests, never for established streams; 0 refuses everything, as in Envoy. */
     public record CircuitBreaker(

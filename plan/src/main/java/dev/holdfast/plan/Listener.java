@@ -19,9 +19,28 @@ public record Listener(
         Optional<String> hostname,
         Optional<Tls> tls,
         HttpSettings http,
+        ClientRules client,
         List<VirtualHost> virtualHosts,
         Origin origin) {
     public Listener {
         virtualHosts = List.copyOf(virtualHosts);
+    }
+
+    /** Where nothing is said of clients. */
+    public Listener(
+            String name,
+            int port,
+            int bindPort,
+            Optional<String> hostname,
+            Optional<Tls> tls,
+            HttpSettings http,
+            List<VirtualHost> virtualHosts,
+            Origin origin) {
+        this(name, port, bindPort, hostname, tls, http, ClientRules.DEFAULT, virtualHosts, origin);
+    }
+
+    /** The same listener bound elsewhere. */
+    public Listener at(int otherPort) {
+        return new Listener(name, port, otherPort, hostname, tls, http, client, virtualHosts, origin);
     }
 }

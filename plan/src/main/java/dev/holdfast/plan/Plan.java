@@ -8,13 +8,15 @@ import java.util.TreeMap;
 /**
  * The whole truth: what to serve, and the problems found on the way. Defaults are resolved, so planes meet none.
  *
- * @param listeners by name
+ * @param listeners of HTTP
+ * @param l4 listeners whose connections are relayed
  * @param clusters cluster name to cluster
  * @param outcomes what became of each resource of ours, by kind, namespace and name
  * @param provenance where the values came from
  */
 public record Plan(
         List<Listener> listeners,
+        List<L4Listener> l4,
         Map<String, Cluster> clusters,
         List<Problem> problems,
         List<Outcome> outcomes,
@@ -23,13 +25,29 @@ public record Plan(
 
     public Plan {
         listeners = List.copyOf(listeners);
+        l4 = List.copyOf(l4);
         clusters = java.util.Collections.unmodifiableMap(new TreeMap<>(clusters));
         problems = List.copyOf(problems);
         outcomes = List.copyOf(outcomes);
     }
 
-    /** A plan of which nothing is to be told. */
+    /** The same with fewer listeners. */
+    public Plan serving(List<Listener> kept) {
+        return new Plan(kept, l4, clusters, problems, outcomes, provenance);
+    }
+
+    /** A plan whose values came from nowhere in particular. */
+    public Plan(
+            List<Listener> listeners,
+            List<L4Listener> l4,
+            Map<String, Cluster> clusters,
+            List<Problem> problems,
+            List<Outcome> outcomes) {
+        this(listeners, l4, clusters, problems, outcomes, Provenance.NONE);
+    }
+
+    /** A plan of HTTP alone, of which nothing is to be told. */
     public Plan(List<Listener> listeners, Map<String, Cluster> clusters, List<Problem> problems) {
-        this(listeners, clusters, problems, List.of(), Provenance.NONE);
+        this(listeners, List.of(), clusters, problems, List.of());
     }
 }

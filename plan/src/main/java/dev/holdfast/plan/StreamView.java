@@ -3,7 +3,8 @@ package dev.holdfast.plan;
 /**
  * An established stream as people see it; times in milliseconds since 1970, bytes and messages since it opened.
  *
- * @param kind {@code websocket}, {@code sse}, {@code grpc} or another upgrade type
+ * @param kind {@code websocket}, {@code sse}, {@code grpc} or another upgrade type; of a relay {@code tcp}, {@code tls} or
+ *     {@code udp}, whose host is the name in its ClientHello and whose path is empty
  * @param downstreamProtocol {@code http/1.1} or {@code h2}; likewise {@code upstreamProtocol}
  * @param roundTripMicros of the last Ping of ours to the client and its Pong, 0 where there was none
  * @param closesBy the next timer that would close it ({@code idle}, {@code lifetime}, {@code drain}), empty for none

@@ -1,11 +1,14 @@
 package dev.holdfast.problem;
 
+import java.util.List;
 import java.util.Optional;
 
 /**
  * A user's mistake as a value: what is there, what was expected, and one imperative sentence that mends it.
  *
  * @param fixYaml the lines to add or put in place, empty where none help
+ * @param changes what mends it, in order; empty where only a person can say
+ * @param safe whether the changes may be made without asking: they give the manifest the one meaning it can have
  */
 public record Problem(
         ProblemCode code,
@@ -15,7 +18,25 @@ public record Problem(
         Optional<SourcePosition> position,
         String message,
         String fix,
-        String fixYaml) {
+        String fixYaml,
+        List<Change> changes,
+        boolean safe) {
+    public Problem {
+        changes = List.copyOf(changes);
+    }
+
+    /** A problem that only a person can mend. */
+    public Problem(
+            ProblemCode code,
+            Severity severity,
+            Optional<ResourceRef> resource,
+            String fieldPath,
+            Optional<SourcePosition> position,
+            String message,
+            String fix,
+            String fixYaml) {
+        this(code, severity, resource, fieldPath, position, message, fix, fixYaml, List.of(), false);
+    }
 
     /** A problem at the place {@code origin} names. */
     public static Problem at(Origin origin, ProblemCode code, Severity severity, String message, String fix) {
@@ -37,11 +58,21 @@ public record Problem(
     }
 
     public Problem withFix(String sentence) {
-        return new Problem(code, severity, resource, fieldPath, position, message, sentence, fixYaml);
+        return new Problem(code, severity, resource, fieldPath, position, message, sentence, fixYaml, changes, safe);
     }
 
     public Problem withFixYaml(String yaml) {
-        return new Problem(code, severity, resource, fieldPath, position, message, fix, yaml);
+        return new Problem(code, severity, resource, fieldPath, position, message, fix, yaml, changes, safe);
+    }
+
+    /** The same, with changes that mend it but are for a person to choose. */
+    public Problem withChoice(Change... made) {
+        return new Problem(code, severity, resource, fieldPath, position, message, fix, fixYaml, List.of(made), false);
+    }
+
+    /** The same, with changes that may be made without asking. */
+    public Problem withMending(Change... made) {
+        return new Problem(code, severity, resource, fieldPath, position, message, fix, fixYaml, List.of(made), true);
     }
 
     public boolean isError() {

@@ -12,13 +12,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /** All resources of one reading, sorted by age, then namespace and name, so that order of input never matters. */
 public final class ResourceSet {
-    private static final Comparator<Resource> AGE = Comparator.comparing(Resource::creationTimestamp)
-            .thenComparing(r -> r.ref().namespace())
-            .thenComparing(r -> r.ref().name())
-            .thenComparing(r -> r.ref().kind());
+    private static final Comparator<Aged> AGE = Comparator.comparing(Aged::created)
+            .thenComparing(a -> a.resource.ref().namespace())
+            .thenComparing(a -> a.resource.ref().name())
+            .thenComparing(a -> a.resource.ref().kind());
+
+    /** A resource and when it was made, looked up once. */
+    private record Aged(Resource resource, String created) {}
 
     private final List<Resource> resources;
     private final List<Problem> problems;
@@ -28,7 +32,11 @@ public final class ResourceSet {
     private record Key(String kind, String namespace, String name) {}
 
     public ResourceSet(List<Resource> resources, List<Problem> problems) {
-        this.resources = resources.stream().sorted(AGE).toList();
+        this.resources = resources.stream()
+                .map(r -> new Aged(r, r.creationTimestamp()))
+                .sorted(AGE)
+                .map(Aged::resource)
+                .toList();
         this.problems = List.copyOf(problems);
         for (Resource resource : this.resources) {
             ResourceRef ref = resource.ref();
@@ -59,7 +67,8 @@ public final class ResourceSet {
 
     public List<MissingSecret> missingCertificateSecrets() {
         Map<String, MissingSecret> missing = new TreeMap<>();
-        for (Resource gateway : kind("Gateway")) {
+        for (Resource gateway : Stream.concat(kind("Gateway").stream(), kind("ListenerSet").stream())
+                .toList()) {
             for (Field listener : gateway.spec().get("listeners").items()) {
                 for (Field ref : listener.at("tls.certificateRefs").items()) {
                     String namespace = ref.get("namespace").text(gateway.ref().namespace());

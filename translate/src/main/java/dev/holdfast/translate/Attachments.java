@@ -16,16 +16,18 @@ import java.util.Set;
 
 /** Which listeners take which routes: parentRefs, allowedRoutes, host names. */
 final class Attachments {
-    static final List<String> ROUTE_KINDS = List.of("HTTPRoute", "GRPCRoute");
+    static final List<String> ROUTE_KINDS = List.of("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute");
 
     private final ResourceSet set;
     private final List<GatewayListener> listeners;
     private final List<Problem> problems;
+    private final Namespaces namespaces;
 
     private Attachments(ResourceSet set, List<GatewayListener> listeners, List<Problem> problems) {
         this.set = set;
         this.listeners = listeners;
         this.problems = problems;
+        this.namespaces = new Namespaces(set);
     }
 
     static List<Attachment> of(ResourceSet set, List<GatewayListener> listeners, List<Problem> problems) {
@@ -59,30 +61,31 @@ final class Attachments {
         String kind = parent.get("kind").text("Gateway");
         String namespace = parent.get("namespace").text(route.ref().namespace());
         String name = parent.get("name").text("");
-        if (!kind.equals("Gateway")) {
+        if (!kind.equals("Gateway") && !kind.equals("ListenerSet")) {
             warn(
                     parent,
                     ProblemCode.NOT_CARRIED_OUT,
                     "a parent of kind " + kind + " is not carried out on this plane",
-                    "Attach the route to a Gateway.");
+                    "Attach the route to a Gateway or ListenerSet.");
             return List.of();
         }
-        if (set.find("Gateway", namespace, name).isEmpty()) {
+        if (set.find(kind, namespace, name).isEmpty()) {
             warn(
                     parent,
                     ProblemCode.NO_PARENT,
-                    "there is no Gateway " + namespace + "/" + name + ", so no listener matches this parent ref",
-                    "Name a Gateway that exists; across namespaces add parentRefs[].namespace.");
+                    "there is no " + kind + " " + namespace + "/" + name + ", so no listener matches this parent ref",
+                    "Name a " + kind + " that exists; across namespaces add parentRefs[].namespace.");
             return List.of();
         }
-        List<GatewayListener> ofGateway = listeners.stream()
-                .filter(l -> l.gateway().ref().namespace().equals(namespace)
-                        && l.gateway().ref().name().equals(name))
+        List<GatewayListener> ofParent = listeners.stream()
+                .filter(l -> l.owner().ref().kind().equals(kind)
+                        && l.owner().ref().namespace().equals(namespace)
+                        && l.owner().ref().name().equals(name))
                 .toList();
-        if (ofGateway.isEmpty()) {
+        if (ofParent.isEmpty()) {
             return List.of();
         }
-        List<GatewayListener> named = ofGateway.stream()
+        List<GatewayListener> named = ofParent.stream()
                 .filter(l -> parent.get("sectionName").text(l.section()).equals(l.section()))
                 .filter(l -> parent.get("port").number(l.port()) == l.port())
                 .toList();
@@ -91,8 +94,8 @@ final class Attachments {
                     parent,
                     ProblemCode.NO_PARENT,
                     "No listeners match this parent ref",
-                    "Mend sectionName or port: Gateway " + namespace + "/" + name + " has the listeners "
-                            + ofGateway.stream().map(GatewayListener::section).toList() + ".");
+                    "Mend sectionName or port: " + kind + " " + namespace + "/" + name + " has the listeners "
+                            + ofParent.stream().map(GatewayListener::section).toList() + ".");
             return List.of();
         }
         List<GatewayListener> allowing =
@@ -102,8 +105,9 @@ final class Attachments {
                     parent,
                     ProblemCode.NOT_ALLOWED,
                     "No listeners included by this parent ref allowed this attachment.",
-                    "Write allowedRoutes.namespaces.from: All at a listener of Gateway " + namespace + "/" + name
-                            + ", whose allowedRoutes admit other namespaces or kinds, or move the route there.");
+                    "Write allowedRoutes.namespaces.from: All at a listener of " + kind + " " + namespace + "/" + name
+                            + ", whose protocol or allowedRoutes admit other kinds or namespaces, or move the route"
+                            + " there.");
             return List.of();
         }
         List<Attachment> out = new ArrayList<>();
@@ -137,23 +141,8 @@ final class Attachments {
                                 k -> k.get("kind").text("").equals(route.ref().kind()))) {
             return false;
         }
-        return switch (allowed.at("namespaces.from").text("Same")) {
-            case "All" -> true;
-            case "Selector" ->
-                Selectors.matches(
-                        allowed.at("namespaces.selector"),
-                        namespaceLabels(route.ref().namespace()));
-            case "None" -> false;
-            default -> route.ref().namespace().equals(listener.gateway().ref().namespace());
-        };
-    }
-
-    /** A namespace that no manifest describes has the one label that every namespace has. */
-    private Map<String, String> namespaceLabels(String namespace) {
-        Map<String, String> labels = new LinkedHashMap<>();
-        set.find("Namespace", "", namespace).ifPresent(n -> labels.putAll(n.labels()));
-        labels.put("kubernetes.io/metadata.name", namespace);
-        return labels;
+        return listener.takes(route.ref().kind())
+                && namespaces.admits(allowed.get("namespaces"), "Same", listener.owner(), route);
     }
 
     private static List<String> hostnames(GatewayListener listener, Resource route) {

@@ -3,6 +3,8 @@ package dev.holdfast.translate;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.TcpKeepalive;
+import dev.holdfast.plan.TextMatch;
+import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
@@ -96,6 +98,7 @@ final class Backends {
                 Durations.of(http.get("connectionIdleTimeout"), Duration.ofHours(1)),
                 Durations.of(http.get("maxConnectionDuration"), Duration.ZERO),
                 ClientTraffic.http2(policy.get("http2"), Http2Settings.DEFAULT),
+                ClusterTraffics.of(policy),
                 ref.origin());
     }
 
@@ -282,6 +285,15 @@ final class Backends {
         for (Field ref : tls.get("caCertificateRefs").items()) {
             String kind = ref.get("kind").text("ConfigMap");
             String name = ref.get("name").text("");
+            if (!ref.get("group").text("").isEmpty() || !(kind.equals("ConfigMap") || kind.equals("Secret"))) {
+                problems.add(Problem.at(
+                        ref.origin(),
+                        ProblemCode.INVALID_KIND,
+                        Severity.ERROR,
+                        "CA certificates lie in a ConfigMap or Secret, not in a " + kind,
+                        "Name a ConfigMap with the key ca.crt."));
+                return Optional.empty();
+            }
             Optional<Resource> found = set.find(kind, namespace, name);
             String ca = found.map(f -> Certificates.value(f, "ca.crt")).orElse("");
             if (!ca.contains("-----BEGIN CERTIFICATE-----")) {
@@ -297,7 +309,35 @@ final class Backends {
             pem.append(ca).append('\n');
         }
         return Optional.of(new Cluster.UpstreamTls(
-                sni, pem.toString(), tls.get("insecureSkipVerify").flag(false)));
+                sni,
+                pem.toString(),
+                tls.get("insecureSkipVerify").flag(false),
+                tls.get("subjectAltNames").items().stream().map(Backends::name).toList(),
+                Optional.empty()));
+    }
+
+    private static Tls.Name name(Field alternative) {
+        boolean uri = alternative.get("type").text("").equals("URI");
+        return new Tls.Name(
+                uri ? Tls.NameType.URI : Tls.NameType.DNS,
+                "",
+                new TextMatch(
+                        TextMatch.Kind.EXACT,
+                        uri
+                                ? alternative.get("uri").text("")
+                                : alternative.get("hostname").text("")));
+    }
+
+    /** The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends. */
+    Cluster presenting(Cluster cluster, Resource gateway) {
+        Field ref = gateway.spec().at("tls.backend.clientCertificateRef");
+        if (!ref.present() || cluster.tls().isEmpty()) {
+            return cluster;
+        }
+        return new Certificates(set, grants, problems)
+                .one(gateway, ref)
+                .map(c -> cluster.with(cluster.tls().get().showing(c)))
+                .orElse(cluster);
     }
 
     private static Cluster.Protocol protocol(String appProtocol) {

@@ -29,20 +29,31 @@ import java.util.Optional;
 
 /** A listener's certificateRefs into certificates; what cannot be used is a problem at the reference. */
 record Certificates(ResourceSet set, Grants grants, List<Problem> problems) {
-    List<Tls.Certificate> of(Resource gateway, Field listener) {
+    /** {@code owner} is the Gateway or ListenerSet that the listener is written in. */
+    List<Tls.Certificate> of(Resource owner, Field listener) {
         List<Tls.Certificate> out = new ArrayList<>();
         for (Field ref : listener.at("tls.certificateRefs").items()) {
-            one(gateway, ref).ifPresent(out::add);
+            one(owner, ref).ifPresent(out::add);
         }
         return out;
     }
 
-    private Optional<Tls.Certificate> one(Resource gateway, Field ref) {
-        String namespace = ref.get("namespace").text(gateway.ref().namespace());
+    /** The pair that a reference of {@code owner} names. */
+    Optional<Tls.Certificate> one(Resource owner, Field ref) {
+        String namespace = ref.get("namespace").text(owner.ref().namespace());
         String name = ref.get("name").text("");
         String secret = "Secret " + namespace + "/" + name;
+        String kind = ref.get("kind").text("Secret");
+        String group = ref.get("group").text("");
+        if (!kind.equals("Secret") || !group.isEmpty()) {
+            return problem(
+                    ref,
+                    ProblemCode.CERTIFICATE_REF,
+                    "a certificate is a Secret, not a " + kind + (group.isEmpty() ? "" : " of " + group),
+                    "Name a Secret of type kubernetes.io/tls.");
+        }
         if (!grants.permits(
-                gateway.ref().group(), "Gateway", gateway.ref().namespace(), "", "Secret", namespace, name)) {
+                owner.ref().group(), owner.ref().kind(), owner.ref().namespace(), "", "Secret", namespace, name)) {
             return problem(
                     ref,
                     ProblemCode.REF_NOT_PERMITTED,

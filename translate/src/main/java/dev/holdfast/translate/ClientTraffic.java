@@ -1,5 +1,6 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Tls;
@@ -9,10 +10,39 @@ import dev.holdfast.resource.Field;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** What a ClientTrafficPolicy makes of a listener. */
 final class ClientTraffic {
+    private static final Field NOWHERE =
+            Field.absent(new Origin(new ResourceRef("", "", "", ""), "", Optional.empty()));
+    static final List<String> HTTP_ALPN = List.of("h2", "http/1.1");
+    private static final Duration UDP_IDLE = Duration.ofMinutes(1);
+
     private ClientTraffic() {}
+
+    /** Of what is relayed; {@code timeout.tcp.idleTimeout} says nothing of UDP. */
+    static ConnectionSettings connection(Optional<Field> policy, GatewayListener.Protocol protocol) {
+        ConnectionSettings base = ConnectionSettings.DEFAULT;
+        boolean udp = protocol == GatewayListener.Protocol.UDP;
+        if (policy.isEmpty() && !udp) {
+            return base;
+        }
+        Field spec = policy.orElse(NOWHERE);
+        Field tcp = spec.at("timeout.tcp");
+        Field limit = spec.at("connection.connectionLimit");
+        return new ConnectionSettings(
+                udp ? UDP_IDLE : Durations.of(tcp.get("idleTimeout"), base.idleTimeout()),
+                Durations.of(tcp.get("connectionInspectionTimeout"), base.inspectionTimeout()),
+                Durations.of(tcp.get("tlsHandshakeTimeout"), base.tlsHandshakeTimeout()),
+                Durations.of(limit.get("maxConnectionDuration"), base.maxDuration()),
+                limit.get("value").number(base.maxConnections()),
+                Durations.of(limit.get("closeDelay"), base.closeDelay()),
+                (int) Math.clamp(
+                        quantity(spec.at("connection.bufferLimit"), base.bufferBytes()), 1024, Integer.MAX_VALUE),
+                proxyProtocol(spec),
+                Backends.keepalive(spec.get("tcpKeepalive")));
+    }
 
     static HttpSettings http(Optional<Field> policy) {
         if (policy.isEmpty()) {
@@ -34,6 +64,18 @@ final class ClientTraffic {
                 (int) limit.get("maxRequestsPerConnection").number(0),
                 Backends.keepalive(spec.get("tcpKeepalive")),
                 http2(spec.get("http2"), Http2Settings.DEFAULT));
+    }
+
+    private static ConnectionSettings.ProxyProtocol proxyProtocol(Field spec) {
+        Field asked = spec.get("proxyProtocol");
+        if (asked.present()) {
+            return asked.get("optional").flag(false)
+                    ? ConnectionSettings.ProxyProtocol.OPTIONAL
+                    : ConnectionSettings.ProxyProtocol.REQUIRED;
+        }
+        return spec.get("enableProxyProtocol").flag(false)
+                ? ConnectionSettings.ProxyProtocol.REQUIRED
+                : ConnectionSettings.ProxyProtocol.NONE;
     }
 
     static Http2Settings http2(Field field, Http2Settings base) {
@@ -62,20 +104,40 @@ final class ClientTraffic {
             case "Gi" -> n << 30;
             case "k" -> n * 1_000;
             case "M" -> n * 1_000_000;
+            case "G" -> n * 1_000_000_000;
             default -> n;
         };
     }
 
-    /** ALPN unset is {@code h2, http/1.1}; a list is taken as it stands, an empty one turns ALPN off. */
-    static Tls tls(Optional<Field> policy, List<Tls.Certificate> certificates) {
-        Field spec = policy.map(p -> p.get("tls"))
-                .orElse(Field.absent(new Origin(new ResourceRef("", "", "", ""), "", Optional.empty())));
+    /** ALPN unset is {@code usual}; a list is taken as it stands, an empty one turns ALPN off. */
+    static Tls tls(
+            Optional<Field> policy,
+            List<Tls.Certificate> certificates,
+            List<String> usual,
+            Optional<Tls.ClientValidation> clients) {
+        Field spec = policy.map(p -> p.get("tls")).orElse(NOWHERE);
         Field alpn = spec.get("alpnProtocols");
         return new Tls(
                 certificates,
-                alpn.present() ? alpn.items().stream().map(i -> i.text("")).toList() : List.of("h2", "http/1.1"),
+                alpn.present() ? alpn.items().stream().map(i -> i.text("")).toList() : usual,
                 version(spec.get("minVersion"), "TLSv1.2"),
-                version(spec.get("maxVersion"), "TLSv1.3"));
+                version(spec.get("maxVersion"), "TLSv1.3"),
+                crypto(spec),
+                clients);
+    }
+
+    /** Equal preference, {@code [A|B]}, has no counterpart: such ciphers are tried in the order they stand in. */
+    private static Tls.Crypto crypto(Field spec) {
+        Field resumption = spec.at("session.resumption");
+        return new Tls.Crypto(
+                spec.get("ciphers").items().stream()
+                        .flatMap(c ->
+                                Stream.of(c.text("").replaceAll("[\\[\\]]", "").split("\\|")))
+                        .filter(c -> !c.isEmpty())
+                        .toList(),
+                spec.get("ecdhCurves").items().stream().map(c -> c.text("")).toList(),
+                resumption.get("stateless").present(),
+                !spec.get("session").present() || resumption.get("stateful").present());
     }
 
     private static String version(Field field, String otherwise) {

@@ -1,6 +1,10 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.L4Listener;
+import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
@@ -12,33 +16,106 @@ import java.util.Optional;
 /**
  * A listener of a Gateway of ours, on its way into the plan.
  *
+ * @param owner the resource it is written in: the Gateway itself, or a ListenerSet that is attached to it
+ * @param tls where TLS ends here
  * @param serves false where something about it is wrong: routes attach to it, but it is not bound
  * @param refuses true where something that guards it is not carried out: its routes answer 500, none is let through
  */
 record GatewayListener(
         Resource gateway,
+        Resource owner,
         Field field,
+        Protocol protocol,
         int port,
         int bindPort,
         Optional<String> hostname,
         Optional<Tls> tls,
         HttpSettings http,
+        ClientRules client,
+        ConnectionSettings connection,
         boolean serves,
         boolean refuses) {
+    /** The protocols of the Gateway API, with the kinds of routes they take. */
+    enum Protocol {
+        HTTP(List.of("HTTPRoute", "GRPCRoute")),
+        HTTPS(List.of("HTTPRoute", "GRPCRoute")),
+        TLS(List.of("TLSRoute", "TCPRoute")),
+        TCP(List.of("TCPRoute")),
+        UDP(List.of("UDPRoute"));
+
+        private final List<String> kinds;
+
+        Protocol(List<String> kinds) {
+            this.kinds = kinds;
+        }
+
+        static Optional<Protocol> of(String name) {
+            return List.of(values()).stream().filter(p -> p.name().equals(name)).findFirst();
+        }
+
+        List<String> kinds() {
+            return kinds;
+        }
+
+        boolean http() {
+            return this == HTTP || this == HTTPS;
+        }
+
+        /** Told apart by SNI, so that several may share a port. */
+        boolean byName() {
+            return this == HTTPS || this == TLS;
+        }
+    }
+
     String section() {
         return field.get("name").text("");
     }
 
-    /** {@code namespace/gateway/section}. */
+    /** {@code namespace/gateway/section}; of a ListenerSet {@code namespace/gateway/namespace/set/section}. */
     String name() {
-        return gateway.ref().namespace() + "/" + gateway.ref().name() + "/" + section();
+        return name(gateway, owner, section());
+    }
+
+    static String name(Resource gateway, Resource owner, String section) {
+        String of = gateway.ref().namespace() + "/" + gateway.ref().name();
+        String set = owner.ref().namespace() + "/" + owner.ref().name();
+        return (owner.ref().equals(gateway.ref()) ? of : of + "/" + set) + "/" + section;
+    }
+
+    /** TLSRoutes fit both modes of TLS, TCPRoutes only where TLS ends here; a connection that does not cannot be read. */
+    boolean takes(String routeKind) {
+        return protocol.kinds().contains(routeKind)
+                && !(protocol == Protocol.TLS && routeKind.equals("TCPRoute") && tls.isEmpty());
     }
 
     Listener listener(List<VirtualHost> hosts) {
-        return new Listener(name(), port, bindPort, hostname, tls, http, hosts, field.origin());
+        return new Listener(name(), port, bindPort, hostname, tls, http, client, hosts, field.origin());
+    }
+
+    L4Listener l4(List<L4Route> routes) {
+        L4Listener.Layer layer = switch (protocol) {
+            case UDP -> new L4Listener.Layer.Udp();
+            case TLS ->
+                tls.<L4Listener.Layer>map(L4Listener.Layer.Terminate::new).orElseGet(L4Listener.Layer.Passthrough::new);
+            case TCP, HTTP, HTTPS -> new L4Listener.Layer.Tcp();
+        };
+        return new L4Listener(name(), port, bindPort, layer, hostname, connection, routes, field.origin());
     }
 
     GatewayListener broken() {
-        return new GatewayListener(gateway, field, port, bindPort, hostname, tls, http, false, refuses);
+        return new GatewayListener(
+                gateway,
+                owner,
+                field,
+                protocol,
+                port,
+                bindPort,
+                hostname,
+                tls,
+                http,
+                client,
+                connection,
+                false,
+                refuses);
     }
 }

@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/** What became of a Gateway and of each of its listeners. */
+/** What became of a Gateway or ListenerSet and of each of its listeners. */
 final class GatewayOutcomes {
     private final Outcomes known;
     private final Map<String, GatewayListener> listeners;
@@ -27,12 +27,12 @@ final class GatewayOutcomes {
                 attachments.stream().collect(Collectors.toMap(a -> a.listener().name(), a -> 1, Integer::sum));
     }
 
-    Outcome of(Resource gateway) {
+    Outcome of(Resource gateway, Resource owner) {
         List<Outcome.OfListener> out = new ArrayList<>();
         List<String> invalid = new ArrayList<>();
         boolean serves = false;
-        for (Field field : gateway.spec().get("listeners").items()) {
-            Outcome.OfListener listener = listener(gateway, field);
+        for (Field field : owner.spec().get("listeners").items()) {
+            Outcome.OfListener listener = listener(gateway, owner, field);
             out.add(listener);
             serves |= says(listener, "Programmed");
             if (!says(listener, "Accepted") || !says(listener, "ResolvedRefs")) {
@@ -40,8 +40,9 @@ final class GatewayOutcomes {
             }
         }
         Conditions conditions = new Conditions();
-        for (Problem problem : known.problems(gateway)) {
-            if (problem.isError() && !problem.fieldPath().startsWith("spec.listeners[")) {
+        for (Problem problem : known.problems(owner)) {
+            boolean refused = problem.fieldPath().equals("spec.parentRef");
+            if ((problem.isError() || refused) && !problem.fieldPath().startsWith("spec.listeners[")) {
                 conditions.addAll(List.of(problem));
             }
         }
@@ -49,7 +50,8 @@ final class GatewayOutcomes {
             conditions.otherwise(
                     "Accepted", serves, "ListenersNotValid", "Listeners not valid: " + String.join(", ", invalid));
         }
-        conditions.otherwise("Accepted", true, "Accepted", "The Gateway has been scheduled by Holdfast");
+        conditions.otherwise(
+                "Accepted", true, "Accepted", "The " + owner.ref().kind() + " has been scheduled by Holdfast");
         conditions.otherwise(
                 "Programmed",
                 serves,
@@ -57,19 +59,19 @@ final class GatewayOutcomes {
                 serves
                         ? "Sending translated configuration to the data plane"
                         : "No listener is valid, see their conditions for details.");
-        return new Outcome.OfGateway(gateway.ref(), conditions.list(), out);
+        return new Outcome.OfGateway(owner.ref(), conditions.list(), out);
     }
 
     private static boolean says(Outcome.OfListener listener, String type) {
         return listener.conditions().stream().anyMatch(c -> c.type().equals(type) && c.holds());
     }
 
-    private Outcome.OfListener listener(Resource gateway, Field field) {
+    private Outcome.OfListener listener(Resource gateway, Resource owner, Field field) {
         String section = field.get("name").text("");
-        String name = gateway.ref().namespace() + "/" + gateway.ref().name() + "/" + section;
+        String name = GatewayListener.name(gateway, owner, section);
         Optional<GatewayListener> made = Optional.ofNullable(listeners.get(name));
         Conditions conditions = new Conditions();
-        for (Problem problem : known.below(gateway, field.path())) {
+        for (Problem problem : known.below(owner, field.path())) {
             // A policy's conflict is told at the policy.
             if (!Outcomes.isHint(problem) && problem.code() != ProblemCode.CONFLICTED) {
                 conditions.add(problem, problem.code().conditionReason(), text(problem, made));

@@ -1,6 +1,5 @@
 package dev.holdfast.translate;
 
-import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -8,61 +7,54 @@ import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
+import dev.holdfast.translate.GatewayListener.Protocol;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeMap;
+import java.util.OptionalInt;
 
 /** Which Gateways are ours, and their listeners with TLS and client settings. All Gateways share one machine's ports. */
 final class Gateways {
-    private static final Set<String> HTTP_PROTOCOLS = Set.of("HTTP", "HTTPS");
 
     private final Certificates certificates;
     private final Policies client;
-    private final TranslateOptions options;
+    private final Exposure exposure;
     private final List<Problem> problems;
-    private final Map<Integer, List<GatewayListener>> byBindPort = new TreeMap<>();
+    private final PortClaims ports;
+    private final Clients clients;
+    private final ClientCertificates clientCertificates;
 
-    private Gateways(Certificates certificates, Policies client, TranslateOptions options, List<Problem> problems) {
-        this.certificates = certificates;
+    private Gateways(
+            ResourceSet set, Grants grants, Policies client, TranslateOptions options, List<Problem> problems) {
+        this.certificates = new Certificates(set, grants, problems);
+        this.clients = new Clients(problems);
+        this.clientCertificates = new ClientCertificates(set, grants, clients, problems);
         this.client = client;
-        this.options = options;
+        this.exposure = new Exposure(set, options);
         this.problems = problems;
+        this.ports = new PortClaims(problems);
     }
 
+    /** The Gateways' own listeners come first, then those of ListenerSets, so that a set never takes a Gateway's place. */
     static List<GatewayListener> listeners(
             ResourceSet set, Grants grants, Policies client, TranslateOptions options, List<Problem> problems) {
-        Gateways pass = new Gateways(new Certificates(set, grants, problems), client, options, problems);
+        Gateways pass = new Gateways(set, grants, client, options, problems);
+        List<Resource> gateways =
+                set.kind("Gateway").stream().filter(g -> pass.ours(set, g)).toList();
         List<GatewayListener> out = new ArrayList<>();
-        for (Resource gateway : set.kind("Gateway")) {
-            if (pass.ours(set, gateway)) {
-                for (Field listener : gateway.spec().get("listeners").items()) {
-                    pass.listener(gateway, listener).ifPresent(out::add);
-                }
-            }
+        for (Resource gateway : gateways) {
+            pass.listeners(gateway, gateway, out);
         }
-        pass.sharedPorts();
+        for (ListenerSets.Taken taken : new ListenerSets(set, new Namespaces(set), problems).of(gateways)) {
+            pass.listeners(taken.gateway(), taken.listenerSet(), out);
+        }
+        pass.ports.sharedPorts();
         return List.copyOf(out);
     }
 
-    /** Connections of a plain port are one listener's as much as another's, so one policy has to do for all. */
-    private void sharedPorts() {
-        for (List<GatewayListener> port : byBindPort.values()) {
-            GatewayListener first = port.getFirst();
-            for (GatewayListener other : port) {
-                if (other.tls().isEmpty() && !other.http().equals(first.http())) {
-                    problems.add(Problem.at(
-                            other.field().origin(),
-                            ProblemCode.CONFLICTED,
-                            Severity.WARNING,
-                            "ClientTrafficPolicy gives this listener other settings than " + first.name()
-                                    + ", with which it shares port " + other.port()
-                                    + " without TLS; what concerns connections is taken from " + first.name(),
-                            "Target the whole Gateway with one policy, or give the listener a port of its own."));
-                }
-            }
+    private void listeners(Resource gateway, Resource owner, List<GatewayListener> out) {
+        for (Field listener : owner.spec().get("listeners").items()) {
+            listener(gateway, owner, listener).ifPresent(out::add);
         }
     }
 
@@ -82,90 +74,54 @@ final class Gateways {
         return false;
     }
 
-    private Optional<GatewayListener> listener(Resource gateway, Field field) {
-        String protocol = field.get("protocol").text("");
-        if (!HTTP_PROTOCOLS.contains(protocol)) {
+    private Optional<GatewayListener> listener(Resource gateway, Resource owner, Field field) {
+        String named = field.get("protocol").text("");
+        Optional<Protocol> known = Protocol.of(named);
+        if (known.isEmpty()) {
             problems.add(Problem.at(
                     field.get("protocol").origin(),
                     ProblemCode.UNSUPPORTED_PROTOCOL,
                     Severity.WARNING,
-                    "listeners of protocol " + protocol + " are not carried out on this plane; this one is not bound",
-                    "Use HTTP or HTTPS."));
+                    "there are no listeners of protocol " + named + "; this one is not bound",
+                    "Use HTTP, HTTPS, TLS, TCP or UDP."));
             return Optional.empty();
         }
+        Protocol protocol = known.get();
         int port = (int) field.get("port").number(0);
-        int bindPort = options.bindPort(port);
-        Optional<String> hostname = field.get("hostname").text().map(String::toLowerCase);
-        Optional<Field> policy = client.listener(gateway, field.get("name").text(""));
-        HttpSettings http = ClientTraffic.http(policy);
+        Optional<String> hostname = protocol == Protocol.TCP || protocol == Protocol.UDP
+                ? Optional.empty()
+                : field.get("hostname").text().map(String::toLowerCase);
+        Optional<Field> policy =
+                client.listener(gateway, owner, field.get("name").text(""));
         boolean serves = true;
         Optional<Tls> tls = Optional.empty();
-        if (protocol.equals("HTTPS")) {
-            List<Tls.Certificate> certs = certificates.of(gateway, field);
+        ClientCertificates.Asked asked = ClientCertificates.Asked.NOTHING;
+        boolean passthrough = field.at("tls.mode").text("Terminate").equals("Passthrough");
+        if (protocol == Protocol.HTTPS || (protocol == Protocol.TLS && !passthrough)) {
+            List<Tls.Certificate> certs = certificates.of(owner, field);
             serves = !certs.isEmpty();
-            tls = Optional.of(ClientTraffic.tls(policy, certs));
+            asked = clientCertificates.of(gateway, port, policy);
+            tls = Optional.of(ClientTraffic.tls(
+                    policy,
+                    certs,
+                    protocol == Protocol.HTTPS ? ClientTraffic.HTTP_ALPN : List.of(),
+                    asked.validation()));
         }
+        OptionalInt bindPort = exposure.bindPort(gateway, port);
         GatewayListener made = new GatewayListener(
-                gateway, field, port, bindPort, hostname, tls, http, serves, guarded(gateway, field, policy));
-        Optional<GatewayListener> clash = byBindPort.getOrDefault(bindPort, List.of()).stream()
-                .filter(other -> clash(other, made))
-                .findFirst();
-        if (clash.isPresent()) {
-            problems.add(conflict(clash.get(), made));
-            return Optional.of(made.broken());
-        }
-        byBindPort.computeIfAbsent(bindPort, p -> new ArrayList<>()).add(made);
-        return Optional.of(made);
-    }
-
-    private static boolean clash(GatewayListener a, GatewayListener b) {
-        return a.port() != b.port()
-                || a.tls().isPresent() != b.tls().isPresent()
-                || a.hostname().equals(b.hostname());
-    }
-
-    private static Problem conflict(GatewayListener first, GatewayListener second) {
-        ProblemCode code = ProblemCode.LISTENER_CONFLICT;
-        String other = first.name()
-                + first.field().origin().position().map(p -> " at " + p).orElse("");
-        String message;
-        String fix;
-        if (first.port() != second.port()) {
-            message = "port " + second.port() + " would be bound as " + second.bindPort()
-                    + ", which is also the port of listener " + other;
-            fix = "Choose another --port-offset, or another port.";
-        } else if (first.tls().isPresent() != second.tls().isPresent()) {
-            code = ProblemCode.PROTOCOL_CONFLICT;
-            message = "All listeners for a given port must use a compatible protocol, conflicting listeners: " + other;
-            fix = "Move one of the two to a port of its own.";
-        } else {
-            message = "All listeners for a given port must use a unique hostname, conflicting listeners: " + other;
-            fix = "Give each its own hostname, or remove one.";
-        }
-        return Problem.at(second.field().origin(), code, Severity.ERROR, message, fix);
-    }
-
-    /** Client certificates that are asked for but not checked would be a door left open. */
-    private boolean guarded(Resource gateway, Field listener, Optional<Field> policy) {
-        if (!listener.get("protocol").text("").equals("HTTPS")) {
-            return false;
-        }
-        Field byPolicy = policy.map(p -> p.at("tls.clientValidation")).orElse(Field.absent(gateway.origin()));
-        Field byGateway = gateway.spec().at("tls.frontend");
-        for (Field guard : List.of(byPolicy, byGateway)) {
-            if (guard.present()) {
-                problems.add(Problem.at(
-                        guard.origin(),
-                        ProblemCode.NOT_CARRIED_OUT,
-                        Severity.WARNING,
-                        "client certificates are not checked on this plane yet, so every request to listener "
-                                + gateway.ref().namespace() + "/"
-                                + gateway.ref().name() + "/"
-                                + listener.get("name").text("") + " is answered with 500 rather than let through",
-                        "Remove it, or run these manifests on Envoy."));
-                return true;
-            }
-        }
-        return false;
+                gateway,
+                owner,
+                field,
+                protocol,
+                port,
+                bindPort.orElse(0),
+                hostname,
+                tls,
+                ClientTraffic.http(policy),
+                clients.of(policy, protocol, hostname),
+                ClientTraffic.connection(policy, protocol),
+                serves,
+                asked.refused());
+        return Optional.of(bindPort.isEmpty() ? made.broken() : ports.claim(made));
     }
 }

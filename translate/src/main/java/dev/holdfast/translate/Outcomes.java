@@ -50,8 +50,13 @@ final class Outcomes {
         GatewayOutcomes gateways = new GatewayOutcomes(known, listeners, attachments);
         for (Resource gateway : set.kind("Gateway")) {
             if (GatewayClasses.ours(set, gateway)) {
-                out.add(gateways.of(gateway));
+                out.add(gateways.of(gateway, gateway));
             }
+        }
+        for (Resource listenerSet : set.kind("ListenerSet")) {
+            ListenerSets.gateway(set, listenerSet)
+                    .filter(g -> GatewayClasses.ours(set, g))
+                    .ifPresent(gateway -> out.add(gateways.of(gateway, listenerSet)));
         }
         RouteOutcomes routes = new RouteOutcomes(set, known, attachments);
         for (String kind : Attachments.ROUTE_KINDS) {
@@ -59,8 +64,10 @@ final class Outcomes {
         }
         PolicyOutcomes ancestors = new PolicyOutcomes(set, known, routes, remarks);
         policies.forEach(p -> out.addAll(ancestors.of(p)));
-        BackendTlsOutcomes tls = new BackendTlsOutcomes(known, attachments);
-        set.kind("BackendTLSPolicy").forEach(policy -> out.add(tls.of(policy)));
+        if (!set.kind("BackendTLSPolicy").isEmpty()) {
+            BackendTlsOutcomes tls = new BackendTlsOutcomes(known, attachments);
+            set.kind("BackendTLSPolicy").forEach(policy -> out.add(tls.of(policy)));
+        }
         return out.stream().sorted(Comparator.comparing(Outcome::resource)).toList();
     }
 

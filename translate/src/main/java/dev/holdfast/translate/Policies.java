@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +21,16 @@ import org.jspecify.annotations.Nullable;
  * asks with {@code mergeType} to be laid over the next wider one.
  */
 final class Policies {
+    /** Lists whose items a StrategicMerge tells apart, and by which of their fields; all others are replaced whole. */
+    private static final Map<String, String> MERGE_KEYS =
+            Map.of("httpUpgrade", "type", "compression", "type", "compressor", "type", "contextExtensions", "name");
+
+    /** Kinds whose sections are listeners. */
+    private static final Set<String> LISTENERS = Set.of("Gateway", "ListenerSet");
+
+    /** Kinds of routes of connections. */
+    static final Set<String> L4 = Set.of("TLSRoute", "TCPRoute", "UDPRoute");
+
     private final String policyKind;
     private final Map<Target, Claim> byTarget = new LinkedHashMap<>();
     private final List<Claim> claims = new ArrayList<>();
@@ -102,7 +113,7 @@ final class Policies {
     }
 
     private static List<String> sections(Resource target, String kind) {
-        return target.spec().get(kind.equals("Gateway") ? "listeners" : "rules").items().stream()
+        return target.spec().get(LISTENERS.contains(kind) ? "listeners" : "rules").items().stream()
                 .map(s -> s.get("name").text(""))
                 .filter(n -> !n.isEmpty())
                 .toList();
@@ -139,7 +150,7 @@ final class Policies {
         }
         String place = target.section().isEmpty()
                 ? target.kind() + " " + target.name()
-                : (target.kind().equals("Gateway") ? "Listener " : "RouteRule ") + target.name() + "/"
+                : (LISTENERS.contains(target.kind()) ? "Listener " : "RouteRule ") + target.name() + "/"
                         + target.section();
         return "Unable to target " + place + ", another " + policyKind + " has already attached to it";
     }
@@ -158,14 +169,14 @@ final class Policies {
         return Optional.ofNullable(byTarget.get(target));
     }
 
-    /** Who holds at a listener: its own section's, else its Gateway's. */
+    /** Who holds at a listener: its own section's, else its ListenerSet's, else its Gateway's. */
     Optional<Claim> wider(GatewayListener listener) {
-        return at(Target.of(listener.gateway(), listener.section())).or(() -> at(Target.of(listener.gateway(), "")));
+        return holder(listener.gateway(), listener.owner(), listener.section());
     }
 
-    private @Nullable Resource holder(Resource gateway, String section) {
-        Resource own = policy(Target.of(gateway, section));
-        return own != null ? own : policy(Target.of(gateway, ""));
+    /** A Gateway's section is never a ListenerSet's; the whole Gateway's policy holds for its ListenerSets too. */
+    private Optional<Claim> holder(Resource gateway, Resource owner, String section) {
+        return at(Target.of(owner, section)).or(() -> at(Target.of(owner, ""))).or(() -> at(Target.of(gateway, "")));
     }
 
     private @Nullable Resource policy(Target target) {
@@ -173,14 +184,14 @@ final class Policies {
         return claim == null ? null : claim.policy();
     }
 
-    /** The policy of a listener: its own section's, else its Gateway's. */
-    Optional<Field> listener(Resource gateway, String section) {
-        return Optional.ofNullable(holder(gateway, section)).map(Resource::spec);
+    /** The policy of a listener: its own section's, else its ListenerSet's, else its Gateway's. */
+    Optional<Field> listener(Resource gateway, Resource owner, String section) {
+        return holder(gateway, owner, section).map(c -> c.policy().spec());
     }
 
     /** The policy of a rule under a listener: rule, route, listener, Gateway; merged where it asks to be. */
     Optional<Field> rule(Resource route, String rule, GatewayListener listener) {
-        Optional<Field> wider = listener(listener.gateway(), listener.section());
+        Optional<Field> wider = listener(listener.gateway(), listener.owner(), listener.section());
         Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
         Resource narrow = own != null ? own : policy(Target.of(route, ""));
         if (narrow == null) {
@@ -189,14 +200,23 @@ final class Policies {
         Field spec = narrow.spec();
         Optional<String> merge = spec.get("mergeType").text();
         if (merge.isEmpty()) {
-            return Optional.of(spec);
+            return Optional.of(L4.contains(route.ref().kind()) ? filled(spec, wider) : spec);
         }
-        return Optional.of(wider.map(base -> new Field(
-                        spec.resource(),
-                        spec.path(),
-                        merge(base.node(), spec.node(), merge.get().equals("StrategicMerge")),
-                        spec.parent()))
+        return Optional.of(wider.map(base ->
+                        spec.with(merge(base.node(), spec.node(), merge.get().equals("StrategicMerge"))))
                 .orElse(spec));
+    }
+
+    /** For routes of connections a wider policy fills in the fields that the narrower one leaves out, as Envoy Gateway does. */
+    private static Field filled(Field spec, Optional<Field> wider) {
+        if (wider.isPresent()
+                && wider.get().node() instanceof Node.Mapping under
+                && spec.node() instanceof Node.Mapping over) {
+            Map<String, Node> out = new LinkedHashMap<>(under.entries());
+            out.putAll(over.entries());
+            return spec.with(new Node.Mapping(over.position(), out));
+        }
+        return spec;
     }
 
     /**
@@ -204,7 +224,7 @@ final class Policies {
      * over. Where a value came from is the first that has it.
      */
     List<Field> layers(Resource route, String rule, GatewayListener listener) {
-        Optional<Field> wider = listener(listener.gateway(), listener.section());
+        Optional<Field> wider = listener(listener.gateway(), listener.owner(), listener.section());
         Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
         Resource narrow = own != null ? own : policy(Target.of(route, ""));
         if (narrow == null) {
@@ -215,19 +235,36 @@ final class Policies {
                 : List.of(narrow.spec());
     }
 
-    /** RFC 7396, and for StrategicMerge lists of mappings with a {@code type} are joined by it. */
+    /** The policies that {@link #rule} is made of, the narrowest first. */
+    List<Resource> policies(Resource route, String rule, GatewayListener listener) {
+        Optional<Resource> wider = wider(listener).map(Claim::policy);
+        Optional<Resource> narrow = (rule.isEmpty() ? Optional.<Claim>empty() : at(Target.of(route, rule)))
+                .or(() -> at(Target.of(route, "")))
+                .map(Claim::policy);
+        boolean merges = narrow.map(n -> n.spec().get("mergeType").present()).orElse(true);
+        return java.util.stream.Stream.concat(
+                        narrow.stream(), merges ? wider.stream() : java.util.stream.Stream.empty())
+                .toList();
+    }
+
+    /** RFC 7396, and for StrategicMerge the lists of {@link #MERGE_KEYS} are joined by what tells their items apart. */
     static Node merge(@Nullable Node base, @Nullable Node patch, boolean strategic) {
+        return merge(base, patch, strategic, "");
+    }
+
+    private static Node merge(@Nullable Node base, @Nullable Node patch, boolean strategic, String name) {
         if (base instanceof Node.Mapping under && patch instanceof Node.Mapping over) {
             Map<String, Node> out = new LinkedHashMap<>(under.entries());
-            over.entries().forEach((k, v) -> out.put(k, out.containsKey(k) ? merge(out.get(k), v, strategic) : v));
+            over.entries().forEach((k, v) -> out.put(k, out.containsKey(k) ? merge(out.get(k), v, strategic, k) : v));
             return new Node.Mapping(over.position(), out);
         }
-        if (strategic && base instanceof Node.Sequence under && patch instanceof Node.Sequence over) {
+        String key = MERGE_KEYS.get(name);
+        if (strategic && key != null && base instanceof Node.Sequence under && patch instanceof Node.Sequence over) {
             Map<String, Node> byType = new LinkedHashMap<>();
             boolean typed = true;
             for (Node item : java.util.stream.Stream.concat(under.items().stream(), over.items().stream())
                     .toList()) {
-                if (item instanceof Node.Mapping m && m.entries().get("type") instanceof Node.Scalar type) {
+                if (item instanceof Node.Mapping m && m.entries().get(key) instanceof Node.Scalar type) {
                     byType.put(type.text(), item);
                 } else {
                     typed = false;

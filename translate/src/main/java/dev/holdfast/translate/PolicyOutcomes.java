@@ -52,11 +52,13 @@ record PolicyOutcomes(ResourceSet set, Outcomes known, RouteOutcomes routes, Lis
         if (target.isEmpty()) {
             return List.of();
         }
-        if (!target.get().ref().kind().equals("Gateway")) {
+        if (!List.of("Gateway", "ListenerSet").contains(target.get().ref().kind())) {
             return routes.parents(target.get());
         }
         String section = claim.target().section();
-        return GatewayClasses.ours(set, target.get())
+        return ListenerSets.gateway(set, target.get())
+                        .filter(g -> GatewayClasses.ours(set, g))
+                        .isPresent()
                 ? List.of(new Outcome.Parent(
                         target.get().ref(),
                         section.isEmpty() ? Optional.empty() : Optional.of(section),

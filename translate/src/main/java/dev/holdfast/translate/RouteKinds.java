@@ -8,6 +8,7 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Which kinds of route a listener takes: those of its protocol, narrowed by {@code allowedRoutes.kinds}. */
 final class RouteKinds {
@@ -30,8 +31,11 @@ final class RouteKinds {
 
     /** Names each of {@code allowedRoutes.kinds} that the listener's protocol cannot take. */
     static void check(ResourceSet set, List<Problem> problems) {
-        for (Resource gateway : set.kind("Gateway")) {
-            if (!GatewayClasses.ours(set, gateway)) {
+        for (Resource gateway : Stream.concat(set.kind("Gateway").stream(), set.kind("ListenerSet").stream())
+                .toList()) {
+            if (!ListenerSets.gateway(set, gateway)
+                    .filter(g -> GatewayClasses.ours(set, g))
+                    .isPresent()) {
                 continue;
             }
             for (Field listener : gateway.spec().get("listeners").items()) {
@@ -59,12 +63,11 @@ final class RouteKinds {
     }
 
     private static List<String> byProtocol(Field listener) {
-        return switch (listener.get("protocol").text("")) {
-            case "HTTP", "HTTPS" -> List.of("HTTPRoute", "GRPCRoute");
-            case "TLS" -> List.of("TLSRoute");
-            case "TCP" -> List.of("TCPRoute");
-            case "UDP" -> List.of("UDPRoute");
-            default -> List.of();
-        };
+        boolean passthrough = listener.at("tls.mode").text("").equals("Passthrough");
+        return GatewayListener.Protocol.of(listener.get("protocol").text(""))
+                .map(protocol -> protocol.kinds().stream()
+                        .filter(k -> !(passthrough && k.equals("TCPRoute")))
+                        .toList())
+                .orElse(List.of());
     }
 }

@@ -52,8 +52,10 @@ final class RouteOutcomes {
                         parent.get("kind").text("Gateway"),
                         parent.get("namespace").text(route.ref().namespace()),
                         parent.get("name").text(""))
-                .filter(g -> g.ref().kind().equals("Gateway"))
-                .filter(g -> GatewayClasses.ours(set, g));
+                .filter(p -> List.of("Gateway", "ListenerSet").contains(p.ref().kind()))
+                .filter(p -> ListenerSets.gateway(set, p)
+                        .filter(g -> GatewayClasses.ours(set, g))
+                        .isPresent());
     }
 
     private static Outcome.Parent parent(Resource gateway, Field field) {
@@ -66,7 +68,7 @@ final class RouteOutcomes {
     private boolean accepted(Resource route, Field parent, Resource gateway) {
         return attachments.getOrDefault(route, List.of()).stream()
                 .map(Attachment::listener)
-                .anyMatch(l -> l.gateway().ref().equals(gateway.ref())
+                .anyMatch(l -> l.owner().ref().equals(gateway.ref())
                         && parent.get("sectionName").text(l.section()).equals(l.section())
                         && parent.get("port").number(l.port()) == l.port());
     }

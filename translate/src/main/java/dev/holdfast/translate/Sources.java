@@ -1,143 +1,107 @@
 package dev.holdfast.translate;
 
-import dev.holdfast.plan.Provenance;
 import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Node;
+import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.ResourceSet;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * Notes where the values that people ask about came from: for each value of the plan, the fields that may set it, the
- * first that is there having done so. A value is only noted here; the passes read it themselves.
+ * Which policy set which value of a route or listener, and at which line, after precedence and merging. Made only for
+ * those who ask, since a plan does not need it.
  */
-final class Sources {
-    private final Map<String, Map<String, Origin>> listeners = new TreeMap<>();
-    private final Map<String, Map<String, Origin>> rules = new TreeMap<>();
-    private final Map<String, Map<String, Origin>> clusters = new TreeMap<>();
+public final class Sources {
+    private static final List<String> NOT_SETTINGS = List.of("targetRef", "targetRefs", "targetSelectors", "mergeType");
+    private static final List<String> OF_ROUTES = List.of("BackendTrafficPolicy", "SecurityPolicy", "StreamPolicy");
 
-    /** Whose field may set a value. */
-    enum From {
-        LISTENER,
-        CLIENT,
-        RULE,
-        TRAFFIC,
-        STREAM
+    private final Map<String, List<Value>> values = new TreeMap<>();
+    private final Map<Node, ResourceRef> owners = new IdentityHashMap<>();
+
+    /** A value as a policy has it; {@code path} is within the policy's spec. */
+    public record Value(String path, String text, Origin origin) {}
+
+    private Sources() {}
+
+    /** Listener name, or listener name, a space and the rule's {@code namespace/route/rule}, to the values that hold there. */
+    public static Map<String, List<Value>> of(ResourceSet set, TranslateOptions options) {
+        List<Problem> unheard = new ArrayList<>();
+        Sources pass = new Sources();
+        Policies client = pass.policies(set, "ClientTrafficPolicy", unheard);
+        List<GatewayListener> listeners = Gateways.listeners(set, new Grants(set), client, options, unheard);
+        for (GatewayListener listener : listeners) {
+            pass.add(listener.name(), client.listener(listener.gateway(), listener.owner(), listener.section()));
+        }
+        for (String kind : OF_ROUTES) {
+            Policies policies = pass.policies(set, kind, unheard);
+            for (Attachment attachment : Attachments.of(set, listeners, unheard)) {
+                pass.route(attachment, policies);
+            }
+        }
+        return pass.values;
     }
 
-    /** {@code value} of the plan, set by the field at {@code path}; of several lines for a value the first wins. */
-    record Line(String value, From from, String path) {}
+    private Policies policies(ResourceSet set, String kind, List<Problem> unheard) {
+        for (Resource policy : set.kind(kind)) {
+            own(policy.root(), policy.ref());
+        }
+        return new Policies(set, kind, unheard);
+    }
 
-    private static final String HTTP = "timeout.http.";
-    private static final String LIMIT = "connection.connectionLimit.";
-
-    static final List<Line> OF_LISTENER = List.of(
-            new Line("hostname", From.LISTENER, "hostname"),
-            new Line("port", From.LISTENER, "port"),
-            new Line("tls.certificates", From.LISTENER, "tls.certificateRefs"),
-            new Line("tls.alpn", From.CLIENT, "tls.alpnProtocols"),
-            new Line("tls.minVersion", From.CLIENT, "tls.minVersion"),
-            new Line("tls.maxVersion", From.CLIENT, "tls.maxVersion"),
-            new Line("http.idleTimeout", From.CLIENT, HTTP + "idleTimeout"),
-            new Line("http.streamIdleTimeout", From.CLIENT, HTTP + "streamIdleTimeout"),
-            new Line("http.requestHeadersTimeout", From.CLIENT, HTTP + "requestHeadersReceivedTimeout"),
-            new Line("http.requestReceivedTimeout", From.CLIENT, HTTP + "requestReceivedTimeout"),
-            new Line("http.tlsHandshakeTimeout", From.CLIENT, "timeout.tcp.tlsHandshakeTimeout"),
-            new Line("http.maxConnectionDuration", From.CLIENT, LIMIT + "maxConnectionDuration"),
-            new Line("http.maxStreamDuration", From.CLIENT, LIMIT + "maxStreamDuration"),
-            new Line("http.maxConnections", From.CLIENT, LIMIT + "value"),
-            new Line("http.maxRequestsPerConnection", From.CLIENT, LIMIT + "maxRequestsPerConnection"),
-            new Line("http.tcpKeepalive", From.CLIENT, "tcpKeepalive"),
-            new Line("http.http2.maxConcurrentStreams", From.CLIENT, "http2.maxConcurrentStreams"),
-            new Line("http.http2.initialStreamWindow", From.CLIENT, "http2.initialStreamWindowSize"),
-            new Line("http.http2.initialConnectionWindow", From.CLIENT, "http2.initialConnectionWindowSize"));
-
-    static final List<Line> OF_RULE = List.of(
-            new Line("requestTimeout", From.RULE, "timeouts.request"),
-            new Line("requestTimeout", From.RULE, "timeouts.backendRequest"),
-            new Line("requestTimeout", From.TRAFFIC, HTTP + "requestTimeout"),
-            new Line("backendRequestTimeout", From.RULE, "timeouts.backendRequest"),
-            new Line("idleTimeout", From.STREAM, "idleTimeout"),
-            new Line("idleTimeout", From.TRAFFIC, HTTP + "streamIdleTimeout"),
-            new Line("maxStreamDuration", From.STREAM, "maxLifetime"),
-            new Line("maxStreamDuration", From.TRAFFIC, HTTP + "maxStreamDuration"),
-            new Line("upgrades", From.TRAFFIC, "httpUpgrade"),
-            new Line("streams.limits.perListener", From.STREAM, "limits.perListener"),
-            new Line("streams.limits.perRoute", From.STREAM, "limits.perRoute"),
-            new Line("streams.limits.perClient", From.STREAM, "limits.perClient"),
-            new Line("streams.limits.messageBytes", From.STREAM, "limits.messageBytes"),
-            new Line("streams.limits.messagesPerSecond", From.STREAM, "limits.messagesPerSecond"),
-            new Line("streams.limits.bytesPerSecond", From.STREAM, "limits.bytesPerSecond"),
-            new Line("streams.limits.throttle", From.STREAM, "limits.onExceeded"),
-            new Line("streams.origins.allowed", From.STREAM, "allowedOrigins"),
-            new Line("streams.ping.interval", From.STREAM, "ping.interval"),
-            new Line("streams.ping.timeout", From.STREAM, "ping.timeout"),
-            new Line("streams.ping.backend", From.STREAM, "ping.towards"),
-            new Line("streams.onRouteRemoved", From.STREAM, "onRouteRemoved"),
-            new Line("streams.onPolicyChanged", From.STREAM, "onPolicyChanged"),
-            new Line("streams.drain.time", From.STREAM, "drain.time"),
-            new Line("streams.drain.jitter", From.STREAM, "drain.jitter"),
-            new Line("streams.drain.code", From.STREAM, "drain.code"),
-            new Line("streams.drain.text", From.STREAM, "drain.text"));
-
-    static final List<Line> OF_CLUSTER = List.of(
-            new Line("useClientProtocol", From.TRAFFIC, "useClientProtocol"),
-            new Line("breaker.maxConnections", From.TRAFFIC, "circuitBreaker.maxConnections"),
-            new Line("breaker.maxPendingRequests", From.TRAFFIC, "circuitBreaker.maxPendingRequests"),
-            new Line("breaker.maxParallelRequests", From.TRAFFIC, "circuitBreaker.maxParallelRequests"),
-            new Line("breaker.maxRequestsPerConnection", From.TRAFFIC, "circuitBreaker.maxRequestsPerConnection"),
-            new Line("maxStreams", From.STREAM, "limits.perCluster"),
-            new Line("streamsInBreaker", From.STREAM, "compatibility"),
-            new Line("tcpKeepalive", From.TRAFFIC, "tcpKeepalive"),
-            new Line("connectTimeout", From.TRAFFIC, "timeout.tcp.connectTimeout"),
-            new Line("idleTimeout", From.TRAFFIC, HTTP + "connectionIdleTimeout"),
-            new Line("maxConnectionDuration", From.TRAFFIC, HTTP + "maxConnectionDuration"),
-            new Line("http2.maxConcurrentStreams", From.TRAFFIC, "http2.maxConcurrentStreams"),
-            new Line("http2.initialStreamWindow", From.TRAFFIC, "http2.initialStreamWindowSize"),
-            new Line("http2.initialConnectionWindow", From.TRAFFIC, "http2.initialConnectionWindowSize"));
-
-    /** The fields that hold at a rule, each list the narrowest first. */
-    record Layers(Field rule, List<Field> traffic, List<Field> streams) {
-        private List<Field> of(From from) {
-            return switch (from) {
-                case RULE -> List.of(rule);
-                case TRAFFIC -> traffic;
-                case STREAM -> streams;
-                case LISTENER, CLIENT -> List.of();
-            };
+    /** Merging keeps each node as it is, so a node tells whose it was. */
+    private void own(Node node, ResourceRef owner) {
+        owners.put(node, owner);
+        switch (node) {
+            case Node.Mapping map -> map.entries().values().forEach(v -> own(v, owner));
+            case Node.Sequence list -> list.items().forEach(v -> own(v, owner));
+            case Node.Scalar ignored -> {}
         }
     }
 
-    void listener(GatewayListener listener, Optional<Field> policy) {
-        Map<String, Origin> found = new TreeMap<>();
-        for (Line line : OF_LISTENER) {
-            note(found, line, line.from == From.CLIENT ? policy.stream().toList() : List.of(listener.field()));
+    private void route(Attachment attachment, Policies policies) {
+        Resource route = attachment.route();
+        List<Field> rules = route.spec().get("rules").items();
+        for (int i = 0; i < rules.size(); i++) {
+            String name = rules.get(i).get("name").text("");
+            String id = route.ref().namespace() + "/" + route.ref().name() + "/"
+                    + (name.isEmpty() ? Integer.toString(i) : name);
+            add(attachment.listener().name() + " " + id, policies.rule(route, name, attachment.listener()));
         }
-        listeners.put(listener.name(), found);
     }
 
-    void rule(GatewayListener listener, String rule, Layers layers) {
-        Map<String, Origin> found = new TreeMap<>();
-        OF_RULE.forEach(line -> note(found, line, layers.of(line.from)));
-        rules.put(Provenance.rule(listener.name(), rule), found);
+    private void add(String key, Optional<Field> policy) {
+        if (policy.isEmpty() || !(policy.get().node() instanceof Node.Mapping map)) {
+            return;
+        }
+        List<Value> out = values.computeIfAbsent(key, k -> new ArrayList<>());
+        map.entries().forEach((name, node) -> {
+            if (!NOT_SETTINGS.contains(name)) {
+                leaves(name, node, policy.get().resource(), out);
+            }
+        });
     }
 
-    void cluster(String name, Layers layers) {
-        Map<String, Origin> found = new TreeMap<>();
-        OF_CLUSTER.forEach(line -> note(found, line, layers.of(line.from)));
-        clusters.putIfAbsent(name, found);
-    }
-
-    private static void note(Map<String, Origin> found, Line line, List<Field> layers) {
-        layers.stream()
-                .map(layer -> layer.at(line.path))
-                .filter(Field::present)
-                .findFirst()
-                .ifPresent(field -> found.putIfAbsent(line.value, field.origin()));
-    }
-
-    Provenance provenance() {
-        return new Provenance(listeners, rules, clusters);
+    private void leaves(String path, Node node, ResourceRef policy, List<Value> out) {
+        ResourceRef owner = owners.getOrDefault(node, policy);
+        switch (node) {
+            case Node.Mapping map -> map.entries().forEach((name, v) -> leaves(path + "." + name, v, owner, out));
+            case Node.Sequence list -> {
+                for (int i = 0; i < list.items().size(); i++) {
+                    leaves(path + "[" + i + "]", list.items().get(i), owner, out);
+                }
+            }
+            case Node.Scalar scalar ->
+                out.add(new Value(
+                        path,
+                        scalar.text(),
+                        new Origin(owner, "spec." + path, scalar.position().known())));
+        }
     }
 }

@@ -1,6 +1,7 @@
 package dev.holdfast.translate;
 
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.VirtualHost;
@@ -11,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -41,24 +43,40 @@ public final class Translator {
         List<Overrides.Remark> remarks = policies.stream()
                 .flatMap(p -> Overrides.of(p, listeners, attachments, problems).stream())
                 .toList();
+        Deprecations.check(set, problems);
         RouteKinds.check(set, problems);
         TlsOverlaps.check(listeners, problems);
+        BackendTlsConflicts.check(set, problems);
 
-        Sources sources = new Sources();
-        listeners.forEach(l -> sources.listener(l, client.listener(l.gateway(), l.section())));
+        Provenances provenances = new Provenances();
+        listeners.forEach(l -> provenances.listener(l, client.listener(l.gateway(), l.owner(), l.section())));
         Map<String, Cluster> clusters = new TreeMap<>();
-        Rules rules = new Rules(
-                new Backends(set, grants, options, problems),
+        Backends backends = new Backends(set, grants, options, problems);
+        Function<Map<String, Cluster>, Rules> into = made -> new Rules(
+                backends,
                 backend,
-                security,
+                new SecurityPolicies(set, grants, security, new SideClusters(backends, made), problems),
                 streams,
-                Ports.of(listeners),
-                clusters,
-                sources,
+                Ports.of(listeners, options),
+                new RouteFilters(set, grants, problems),
+                new HttpFilters(new TrafficPolicies(set, problems)),
+                made,
+                provenances,
                 problems);
+        Rules rules = into.apply(clusters);
+        // What is wrong with a route is told as well where its listener does not serve.
+        Rules unserved = into.apply(new TreeMap<>());
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
+        Map<GatewayListener, List<Attachment>> connections = new LinkedHashMap<>();
         for (Attachment attachment : attachments) {
             if (!attachment.listener().serves()) {
+                unserved.of(attachment);
+                continue;
+            }
+            if (!attachment.listener().protocol().http()) {
+                connections
+                        .computeIfAbsent(attachment.listener(), l -> new ArrayList<>())
+                        .add(attachment);
                 continue;
             }
             List<Rules.Entry> entries = rules.of(attachment);
@@ -67,13 +85,21 @@ public final class Translator {
                 byHost.computeIfAbsent(hostname, h -> new ArrayList<>()).addAll(entries);
             }
         }
-        List<Listener> served = listeners.stream()
-                .filter(GatewayListener::serves)
+        L4Rules l4 = new L4Rules(rules, problems);
+        List<GatewayListener> bound =
+                listeners.stream().filter(GatewayListener::serves).toList();
+        List<Listener> served = bound.stream()
+                .filter(l -> l.protocol().http())
                 .map(l -> l.listener(virtualHosts(hosts.getOrDefault(l, Map.of()))))
+                .toList();
+        List<L4Listener> relayed = bound.stream()
+                .filter(l -> !l.protocol().http())
+                .map(l -> l.l4(l4.of(l, connections.getOrDefault(l, List.of()))))
                 .toList();
         List<Problem> found = problems.stream().distinct().toList();
         return new Plan(
                 served,
+                relayed,
                 clusters,
                 found,
                 Outcomes.of(
@@ -83,7 +109,7 @@ public final class Translator {
                         policies,
                         remarks,
                         Stream.concat(set.problems().stream(), found.stream()).toList()),
-                sources.provenance());
+                provenances.provenance());
     }
 
     private static List<VirtualHost> virtualHosts(Map<String, List<Rules.Entry>> byHost) {

@@ -205,6 +205,11 @@ public final class EnvoyProcess implements AutoCloseable {
     public void kill() {
         ending = true;
         process.destroyForcibly();
+        try {
+            folder.remove();
+        } catch (IOException left) {
+            LOG.atDebug().setCause(left).log("a temporary file stays");
+        }
     }
 
     /** Goes away without it; the next start takes it over. */

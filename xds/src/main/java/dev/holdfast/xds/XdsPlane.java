@@ -5,8 +5,6 @@ import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.PlanSink;
 import dev.holdfast.problem.Problem;
-import dev.holdfast.problem.ProblemCode;
-import dev.holdfast.problem.Severity;
 import dev.holdfast.xds.resource.Replaced;
 import dev.holdfast.xds.resource.XdsResources;
 import dev.holdfast.xds.server.EnvoyNode;
@@ -80,25 +78,9 @@ public final class XdsPlane implements PlanSink {
         if (snapshot == Snapshot.EMPTY) {
             return List.of();
         }
-        return replacedBy(next).stream().map(this::foreseen).toList();
-    }
-
-    private Problem foreseen(Replaced replaced) {
-        long open = fleet.openStreams(replaced.clusters());
-        String what = replaced.filterChain().isEmpty()
-                ? "the whole of " + replaced.listener()
-                : "the filter chain " + replaced.filterChain();
-        String message = "this change makes Envoy " + (replaced.removed() ? "remove " : "replace ") + what
-                + ": it ends the connections that came by it within its drain time, with "
-                + (open == 0 ? "no stream" : "at most " + open + (open == 1 ? " stream" : " streams"))
-                + " open on them now";
-        String fix = replaced.removed()
-                ? "Keep the listener until its streams have ended."
-                : "Apply it when few streams are open; docs/planes.md lists what Envoy can change without.";
-        return replaced.origin()
-                .map(o -> Problem.at(o, ProblemCode.STREAMS_CUT, Severity.WARNING, message, fix))
-                .orElseGet(() ->
-                        Problem.of(ProblemCode.STREAMS_CUT, Severity.WARNING, Optional.empty(), message, fix));
+        return replacedBy(next).stream()
+                .map(r -> r.problem("Envoy", fleet.openStreams(r.clusters())))
+                .toList();
     }
 
     /** The port that is bound. */

@@ -141,6 +141,7 @@ public final class Plans {
         clusters.put("tls", tls(plans, "tls", new Cluster.UpstreamTls("app.test", plans.chain, false)));
         clusters.put("system", tls(plans, "system", new Cluster.UpstreamTls("", "", false)));
         clusters.put("insecure", tls(plans, "insecure", new Cluster.UpstreamTls("", "", true)));
+        clusters.put("counted", counted(plans.cluster("counted", List.of(new Cluster.Endpoint("10.0.0.2", 80)))));
         plans.protocol = Cluster.Protocol.HTTP2;
         clusters.put("h2", plans.cluster("h2", List.of(new Cluster.Endpoint("10.0.0.1", 80))));
         Route.Filter headers = new Route.Filter.RequestHeaders(new Route.HeaderMutation(
@@ -170,7 +171,7 @@ public final class Plans {
                         new Route.Filter.ResponseHeaders(
                                 new Route.HeaderMutation(List.of(), List.of(), List.of("server")))),
                 Duration.ofSeconds(1),
-                Duration.ZERO,
+                Duration.ofMillis(500),
                 Duration.ofSeconds(2),
                 Duration.ofSeconds(3),
                 Set.of("websocket", "spdy/3.1", "connect"),
@@ -184,6 +185,25 @@ public final class Plans {
                 plans.route("a/respond", new Route.PathMatch.Exact("/s"), new Route.Action.Respond(503, "closed", "")));
         plans.moreHosts.add(new VirtualHost("*.wild.test", List.copyOf(plans.moreRoutes)));
         return plans.plan();
+    }
+
+    /** With streams in the circuit breaker, as Envoy counts. */
+    private static Cluster counted(Cluster c) {
+        return new Cluster(
+                c.name(),
+                c.endpoints(),
+                c.protocol(),
+                c.useClientProtocol(),
+                c.tls(),
+                c.breaker(),
+                c.maxStreams(),
+                true,
+                c.tcpKeepalive(),
+                c.connectTimeout(),
+                c.idleTimeout(),
+                c.maxConnectionDuration(),
+                c.http2(),
+                c.origin());
     }
 
     private static Cluster tls(Plans plans, String name, Cluster.UpstreamTls tls) {

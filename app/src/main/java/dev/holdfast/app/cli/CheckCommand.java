@@ -2,17 +2,23 @@ package dev.holdfast.app.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.holdfast.console.Tree;
+import dev.holdfast.doctor.lint.Lints;
+import dev.holdfast.doctor.report.SarifReport;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.edit.Diff;
 import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -24,58 +30,121 @@ import picocli.CommandLine.Spec;
 /** {@code holdfast check -f PATH}: every problem with its place and its fix, without running anything. */
 @Command(
         name = "check",
-        description = "Reads and translates manifests and names every problem with its place and its fix.",
+        description =
+                "Reads, validates and translates manifests, looks for what was hardly meant, and names every problem"
+                        + " with its place and its fix.",
         footer = {"", "Exit status: 0 clean (hints aside), 1 problems, 2 wrong usage or unreadable input."})
 final class CheckCommand implements Callable<Integer> {
+    /** One mending may bring another to light; more rounds than this bring nothing. */
+    private static final int ROUNDS = 5;
+
     @Spec
     private @SuppressWarnings("NullAway.Init") CommandSpec spec;
 
     @Mixin
     private Manifests manifests = new Manifests();
 
+    @Mixin
+    private EnvoyCheck envoy = new EnvoyCheck();
+
     @Option(
             names = "-o",
-            paramLabel = "text|json",
+            paramLabel = "text|json|sarif",
             defaultValue = "text",
             description = "How to print (default: text).")
     private Format format = Format.text;
 
+    @Option(
+            names = "--fix",
+            description = "Make the safe changes in the files, comments and layout kept, and print what is left.")
+    private boolean fix;
+
     enum Format {
         text,
-        json
+        json,
+        sarif
     }
+
+    private record Seen(ReadResult read, List<Problem> problems) {}
 
     @Override
     public Integer call() throws IOException {
-        ReadResult read = ManifestReader.read(manifests.paths);
-        Plan plan = Translator.translate(read.resources(), manifests.options());
-        List<Problem> problems = Stream.concat(read.problems().stream(), plan.problems().stream())
-                .distinct()
-                .toList();
+        Seen seen = look();
         PrintWriter out = spec.commandLine().getOut();
-        switch (format) {
-            case text -> text(out, problems, read);
-            case json ->
-                out.println(new ObjectMapper()
-                        .writerWithDefaultPrettyPrinter()
-                        .writeValueAsString(Map.of("problems", Tree.of(problems))));
+        for (int round = 0; fix && round < ROUNDS; round++) {
+            Map<String, Integer> made = Mender.mend(seen.problems());
+            if (made.isEmpty()) {
+                break;
+            }
+            made.forEach((file, count) ->
+                    spec.commandLine().getErr().println(file + ": " + count + (count == 1 ? " change" : " changes")));
+            seen = look();
         }
-        if (read.unreadable()) {
+        Mender mender = new Mender();
+        switch (format) {
+            case text -> text(out, seen, mender);
+            case json -> json(out, seen.problems(), mender);
+            case sarif ->
+                out.println(SarifReport.of(
+                        seen.problems(), spec.root().version()[0].replaceAll("[^0-9.]", ""), mender::diff));
+        }
+        out.flush();
+        if (seen.read().unreadable()) {
             return 2;
         }
-        return problems.stream().anyMatch(p -> p.severity() != Severity.INFO) ? 1 : 0;
+        return seen.problems().stream().anyMatch(p -> p.severity() != Severity.INFO) ? 1 : 0;
     }
 
-    private static void text(PrintWriter out, List<Problem> problems, ReadResult read) {
-        problems.forEach(p -> out.println(p.render()));
+    private Seen look() throws IOException {
+        ReadResult read = ManifestReader.read(manifests.paths);
+        Plan plan = Translator.translate(read.resources(), manifests.options());
+        List<Problem> problems = Stream.of(
+                        read.problems(),
+                        plan.problems(),
+                        Lints.look(read.resources(), plan, Instant.now()),
+                        envoy.of(plan))
+                .flatMap(List::stream)
+                .distinct()
+                .toList();
+        return new Seen(read, problems);
+    }
+
+    private static void json(PrintWriter out, List<Problem> problems, Mender mender) throws IOException {
+        List<Map<String, Object>> list = problems.stream()
+                .map(problem -> {
+                    Map<String, Object> tree = new LinkedHashMap<>();
+                    ((Map<?, ?>) Tree.of(problem)).forEach((k, v) -> tree.put(k.toString(), v));
+                    tree.remove("changes");
+                    mender.diff(problem).ifPresent(d -> tree.put("diff", mender.shown(problem, d)));
+                    tree.put("reference", reference(problem));
+                    return tree;
+                })
+                .toList();
+        out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(Map.of("problems", list)));
+    }
+
+    private static void text(PrintWriter out, Seen seen, Mender mender) {
+        for (Problem problem : seen.problems()) {
+            Optional<Diff> diff = mender.diff(problem);
+            out.println((diff.isPresent() ? problem.withFixYaml("") : problem).render());
+            diff.ifPresent(d -> out.println(mender.shown(problem, d).indent(4).stripTrailing()
+                    + (problem.safe() ? "\n    (--fix makes this change)" : "")));
+            out.println("  see: " + reference(problem));
+        }
         StringBuilder summary = new StringBuilder();
         for (Severity severity : Severity.values()) {
-            long count = problems.stream().filter(p -> p.severity() == severity).count();
+            long count = seen.problems().stream()
+                    .filter(p -> p.severity() == severity)
+                    .count();
             summary.append(summary.isEmpty() ? "" : ", ")
                     .append(count)
                     .append(' ')
                     .append(severity.name().toLowerCase(Locale.ROOT));
         }
-        out.println(read.resources().resources().size() + " resources: " + summary);
+        out.println(seen.read().resources().resources().size() + " resources: " + summary);
+    }
+
+    private static String reference(Problem problem) {
+        return "docs/rules/" + SarifReport.page(problem.code());
     }
 }

@@ -59,6 +59,7 @@ public final class Demo implements AutoCloseable {
                 .orElse(OFFSETS.getLast());
         Settings settings = new Settings(
                 List.of(folder),
+                Optional.empty(),
                 new TranslateOptions(offset, Map.of("home-automation/home-assistant", "127.0.0.1:" + server.port())),
                 true,
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), free(19_000) ? 19_000 : 0),

@@ -12,6 +12,7 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Netty in this process. */
 final class EmbeddedPlane implements Plane {
@@ -53,8 +54,11 @@ final class EmbeddedPlane implements Plane {
 
     @Override
     public List<String> addresses(Plan plan) {
-        return plan.listeners().stream()
-                .map(l -> url(l) + "  listener " + l.name())
+        return Stream.concat(
+                        plan.listeners().stream().map(l -> url(l) + "  listener " + l.name()),
+                        plan.l4().stream()
+                                .map(l -> l.kind() + "://" + l.hostname().orElse("*") + ":" + l.bindPort()
+                                        + "  listener " + l.name()))
                 .toList();
     }
 

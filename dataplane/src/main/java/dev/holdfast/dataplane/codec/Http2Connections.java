@@ -4,6 +4,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;
+import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2ConnectionDecoder;
 import io.netty.handler.codec.http2.Http2ConnectionEncoder;
 import io.netty.handler.codec.http2.Http2ConnectionHandler;
@@ -21,9 +22,19 @@ public final class Http2Connections {
 
     /** Netty's own limits against rapid reset, CONTINUATION, empty-frame and control-frame floods stay on. */
     public static Handler make(boolean server, Http2FrameListener listener, dev.holdfast.plan.Http2Settings limits) {
+        return make(server, listener, limits, 61_440, false);
+    }
+
+    /** @param invalidEndsConnection whether a malformed message is an error of the connection, not of its stream */
+    public static Handler make(
+            boolean server,
+            Http2FrameListener listener,
+            dev.holdfast.plan.Http2Settings limits,
+            int maxHeaderBytes,
+            boolean invalidEndsConnection) {
         Http2Settings settings = Http2Settings.defaultSettings()
                 .initialWindowSize(limits.initialStreamWindow())
-                .maxHeaderListSize(61_440);
+                .maxHeaderListSize(maxHeaderBytes);
         if (server) {
             settings.maxConcurrentStreams(limits.maxConcurrentStreams());
             // RFC 8441 §3: a WebSocket may be opened by extended CONNECT.
@@ -31,7 +42,7 @@ public final class Http2Connections {
         } else {
             settings.pushEnabled(false);
         }
-        return new Builder(server, listener, settings, limits).build();
+        return new Builder(server, listener, settings, limits, invalidEndsConnection).build();
     }
 
     /** The connection's handler; widens the connection window once the preface is out. */
@@ -40,14 +51,18 @@ public final class Http2Connections {
         private static final int RESETS_KEPT = 256;
 
         private final int connectionWindow;
+        private final boolean invalidEndsConnection;
         private final Set<Integer> resets = new LinkedHashSet<>();
+        private final Http2Connection.PropertyKey begun = connection().newKey();
 
         Handler(
                 Http2ConnectionDecoder decoder,
                 Http2ConnectionEncoder encoder,
                 Http2Settings settings,
-                int connectionWindow) {
+                int connectionWindow,
+                boolean invalidEndsConnection) {
             super(decoder, encoder, settings, true);
+            this.invalidEndsConnection = invalidEndsConnection;
             this.connectionWindow = connectionWindow;
         }
 
@@ -56,6 +71,11 @@ public final class Http2Connections {
                 ChannelHandlerContext ctx, int streamId, long errorCode, ChannelPromise promise) {
             remember(streamId);
             return super.resetStream(ctx, streamId, errorCode, promise);
+        }
+
+        /** The stream's request has come and was sound. */
+        public void begun(Http2Stream stream) {
+            stream.setProperty(begun, Boolean.TRUE);
         }
 
         private void remember(int streamId) {
@@ -76,7 +96,7 @@ public final class Http2Connections {
             Http2Stream stream = connection().stream(id);
             Http2Exception.StreamException said = error;
             if (!outbound && connection().isServer()) {
-                if (stream == null && !resets.contains(id)) {
+                if (stream == null && connection().streamMayHaveExisted(id) && !resets.contains(id)) {
                     onConnectionError(
                             ctx,
                             false,
@@ -85,10 +105,22 @@ public final class Http2Connections {
                                     Http2Error.STREAM_CLOSED, "a frame for stream %d, which has ended", id));
                     return;
                 }
-                if (stream != null && stream.state() == Http2Stream.State.HALF_CLOSED_REMOTE) {
+                if (stream != null
+                        && error.error() == Http2Error.PROTOCOL_ERROR
+                        && stream.state() == Http2Stream.State.HALF_CLOSED_REMOTE
+                        && stream.getProperty(begun) != null) {
                     said = (Http2Exception.StreamException)
                             Http2Exception.streamError(id, Http2Error.STREAM_CLOSED, "a frame after the stream's end");
                 }
+            }
+            if (invalidEndsConnection && !outbound && said.error() == Http2Error.PROTOCOL_ERROR) {
+                onConnectionError(
+                        ctx,
+                        false,
+                        cause,
+                        Http2Exception.connectionError(
+                                Http2Error.PROTOCOL_ERROR, "a malformed message on stream %d", id));
+                return;
             }
             remember(id);
             super.onStreamError(ctx, outbound, cause, said);
@@ -107,12 +139,15 @@ public final class Http2Connections {
 
     private static final class Builder extends AbstractHttp2ConnectionHandlerBuilder<Handler, Builder> {
         private final int window;
+        private final boolean invalidEndsConnection;
 
         Builder(
                 boolean server,
                 Http2FrameListener listener,
                 Http2Settings settings,
-                dev.holdfast.plan.Http2Settings limits) {
+                dev.holdfast.plan.Http2Settings limits,
+                boolean invalidEndsConnection) {
+            this.invalidEndsConnection = invalidEndsConnection;
             this.window = limits.initialConnectionWindow();
             server(server);
             frameListener(listener);
@@ -129,7 +164,7 @@ public final class Http2Connections {
         @Override
         protected Handler build(
                 Http2ConnectionDecoder decoder, Http2ConnectionEncoder encoder, Http2Settings settings) {
-            return new Handler(decoder, encoder, settings, window);
+            return new Handler(decoder, encoder, settings, window, invalidEndsConnection);
         }
     }
 }

@@ -19,8 +19,11 @@ import dev.holdfast.dataplane.stream.Tunnel;
 import dev.holdfast.dataplane.stream.WebSocketStream;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.StreamView;
 import dev.holdfast.plan.match.RequestView;
@@ -47,7 +50,9 @@ import org.jspecify.annotations.Nullable;
 public final class Exchange implements Upstream.Events, LongStream.Owner {
     private final Gateway gateway;
     private final Downstream downstream;
-    private final RequestHead original;
+    private RequestHead original;
+    private Downstream.Connection whose;
+    private ClientRules clients = ClientRules.DEFAULT;
     private final long startedNanos = System.nanoTime();
     private final long startedMillis = System.currentTimeMillis();
     /** What came of the request before there was an upstream; made when there is any. */
@@ -66,6 +71,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private String endpoint = "";
     private String upstreamProtocol = "";
     private @Nullable Filtering filtering;
+    private @Nullable Delivery delivery;
+    private boolean hostFromBackend;
     private @Nullable Pipe requestPipe;
     private @Nullable Pipe responsePipe;
     private @Nullable Identity identity;
@@ -95,9 +102,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         this.gateway = gateway;
         this.downstream = downstream;
         this.original = head;
+        this.whose = downstream.connection();
         this.forwarded = head;
     }
 
+    @Override
     public EventLoop loop() {
         return downstream.loop();
     }
@@ -127,19 +136,26 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             fail(ProxyFailure.BAD_REQUEST);
             return;
         }
-        String target = Paths.normalise(original.target());
+        clients = listener.client();
+        switch (Entrance.of(clients, original, connection, gateway.shuttingDown())) {
+            case Entrance.Verdict.Refuse(ProxyFailure failure) -> fail(failure);
+            case Entrance.Verdict.Answer(LocalReply reply) -> answer(reply);
+            case Entrance.Verdict.Enter(RequestHead head, String target, Downstream.Connection of) -> {
+                original = head;
+                whose = of;
+                route(snapshot, table, host, target, end);
+            }
+        }
+    }
+
+    private void route(Snapshot snapshot, Snapshot.ListenerTable table, String host, String target, boolean end) {
+        Listener listener = table.listener();
         Route route = table.routes().match(host, view(target));
         if (route == null) {
             fail(ProxyFailure.NO_ROUTE);
             return;
         }
-        routeName = route.route();
-        routeId = route.id();
-        filters = route.filters();
-        idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
-        maxDuration =
-                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
-        rules = route.streams();
+        take(listener, route);
         if (!end) {
             receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
         }
@@ -148,9 +164,36 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             act(snapshot, route, target);
             return;
         }
+        // Before the filters: what a client calls hop-by-hop must not take off what a filter puts on.
+        HeaderRules.stripHopByHop(original.headers());
         Filtering made = new Filtering(this, chain, snapshot, route, target);
         filtering = made;
         made.run();
+    }
+
+    private void take(Listener listener, Route route) {
+        routeName = route.route();
+        routeId = route.id();
+        filters = route.filters();
+        idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
+        maxDuration =
+                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
+        rules = route.streams();
+    }
+
+    /** The route that the request matches with its headers as they are now; answers and gives null where none does. */
+    @Nullable
+    Route reroute(Snapshot snapshot, String target) {
+        String host = Paths.hostOf(original.authority());
+        Snapshot.ListenerTable table =
+                Snapshot.choose(snapshot.port(downstream.connection().bindPort()), host);
+        Route route = table == null ? null : table.routes().match(host, view(target));
+        if (table == null || route == null) {
+            fail(ProxyFailure.NO_ROUTE);
+            return null;
+        }
+        take(table.listener(), route);
+        return route;
     }
 
     /** Does what the route says, once its filters have let the request pass. */
@@ -166,9 +209,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                                 Redirects.location(redirect, tls, original.authority(), host, target));
                 answer(reply);
             }
-            case Route.Action.Respond(int code, String why, String body) -> {
+            case Route.Action.Respond(int code, String why, String body, List<Route.Header> headers) -> {
                 LocalReply reply = LocalReply.text(code, why, body);
-                reply.headers().set("x-holdfast-reason", why);
+                if (!why.isEmpty()) {
+                    reply.headers().set("x-holdfast-reason", why);
+                }
+                headers.forEach(h -> reply.headers().set(h.name(), h.value()));
                 answer(reply);
             }
             case Route.Action.Forward(List<Route.Destination> destinations) ->
@@ -185,7 +231,16 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (original.upgrade() != null && !takeSlots()) {
             return;
         }
-        Route.Destination destination = pick(destinations);
+        RouteTraffic traffic = route.traffic();
+        Affinity affinity = null;
+        Route.Destination destination = null;
+        if (traffic != RouteTraffic.NONE) {
+            affinity = new Affinity(traffic, original, whose, target);
+            destination = affinity.destination(snapshot, destinations);
+        }
+        if (destination == null) {
+            destination = pick(destinations);
+        }
         if (destination == null || destination.failure() != 0) {
             if (destination != null && destination.failure() == 503) {
                 fail(ProxyFailure.NO_ENDPOINTS);
@@ -211,9 +266,18 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             return;
         }
         requestSlot = true;
+        if (original.upgrade() != null && !takeStreamSlot(chosen)) {
+            return;
+        }
+        if (affinity == null && chosen.config().traffic() != ClusterTraffic.NONE) {
+            affinity = new Affinity(traffic, original, whose, target);
+        }
+        if (affinity != null) {
+            delivery = new Delivery(gateway, this, traffic, chosen, affinity);
+        }
         HttpHeaders headers = original.headers();
         HeaderRules.stripHopByHop(headers);
-        HeaderRules.forwarded(headers, downstream.connection());
+        HeaderRules.forwarded(headers, clients, downstream.connection(), whose);
         String authority = original.authority();
         String path = target;
         for (List<Route.Filter> list : List.of(route.filters(), destination.filters())) {
@@ -227,6 +291,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                             authority = hostname;
                         }
                     }
+                    case Route.Filter.HostRewrite(Route.HostSource source) -> {
+                        hostFromBackend |= source instanceof Route.HostSource.FromBackend;
+                        authority = HeaderRules.host(source, headers, path, authority);
+                    }
+                    case Route.Filter.ForwardedHost() -> headers.set("x-forwarded-host", original.authority());
                     case Route.Filter.ResponseHeaders ignored -> {}
                 }
             }
@@ -239,7 +308,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
         backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
         downstream.reading(false);
-        gateway.connect(loop(), chosen, forwarded, false, this);
+        Delivery way = delivery;
+        if (way == null) {
+            gateway.connect(loop(), chosen, forwarded, false, this, null);
+            return;
+        }
+        if (!traffic.mirrors().isEmpty() && original.upgrade() == null) {
+            way.mirror(snapshot, traffic.mirrors(), forwarded, requestEnded);
+        }
+        way.connect(false);
     }
 
     private static Route.@Nullable Destination pick(List<Route.Destination> destinations) {
@@ -302,18 +379,30 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         LongStream established = stream;
         if (established != null) {
             requestEnded |= end;
+            if (held != null && !held.isEmpty()) {
+                hold(data);
+                endHeld |= end;
+                return;
+            }
             established.fromClient(data, end);
             return;
         }
         bytesFromClient += data.readableBytes();
         requestBodyStarted = true;
         requestEnded |= end;
+        Delivery way = delivery;
+        if (way != null) {
+            way.data(data, end);
+        }
         Upstream to = upstream;
-        if (to == null) {
+        if (to == null || original.upgrade() != null) {
+            // What a client sends before its 101 has come waits for it, and nothing more is read.
             hold(data);
             endHeld |= end;
             Filtering waiting = filtering;
-            if (waiting != null) {
+            if (original.upgrade() != null) {
+                downstream.reading(false);
+            } else if (waiting != null) {
                 waiting.held();
             }
             return;
@@ -357,6 +446,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (finished) {
             return;
         }
+        Delivery way = delivery;
+        if (way != null) {
+            way.trailers(trailers);
+        }
         if (to == null) {
             hold(trailers);
             Filtering waiting = filtering;
@@ -386,6 +479,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
     }
 
+    /** Whether a client that sends nothing more has gone: nobody half-closes what it only listens to (events). */
+    public boolean endsWithInput() {
+        return stream instanceof EventStream;
+    }
+
     /** The client is gone, or has reset its stream. */
     public void downstreamClosed() {
         if (!finished) {
@@ -411,6 +509,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         } else if (from != null) {
             from.reading(true);
         }
+        LongStream established = stream;
+        if (established != null && !finished) {
+            established.downstreamWritable();
+        }
     }
 
     private Deadlines.@Nullable Entry within(Duration time, ProxyFailure failure) {
@@ -420,6 +522,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private void timedOut(ProxyFailure failure) {
         boolean received = failure == ProxyFailure.REQUEST_RECEIVE_TIMEOUT && requestEnded;
         if (!finished && stream == null && !received) {
+            if (delivery != null) {
+                delivery.timedOut();
+            }
             if (upstream != null) {
                 upstream.abort();
                 upstream = null;
@@ -439,7 +544,30 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         upstream = ready;
         endpoint = ready.endpoint();
         upstreamProtocol = ready.protocol();
+        if (hostFromBackend) {
+            forwarded = new RequestHead(
+                    forwarded.method(),
+                    HeaderRules.withoutPort(endpoint),
+                    forwarded.target(),
+                    forwarded.upgrade(),
+                    forwarded.http2(),
+                    forwarded.headers());
+        }
+        if (forwarded.upgrade() != null) {
+            ready.request(forwarded, true);
+            ready.flush();
+            downstream.reading(held == null);
+            return;
+        }
         Deque<Object> parts = held;
+        Delivery way = delivery;
+        if (way != null) {
+            parts = way.body(held);
+            endHeld |= way.again() && requestEnded;
+            if (requestPipe != null) {
+                requestPipe.drop();
+            }
+        }
         boolean bodyless = requestEnded && parts == null;
         ready.request(forwarded, bodyless);
         BodyStage.Sink to = bodySink(ready, bodyless);
@@ -554,9 +682,33 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     @Override
     public void upstreamFailed(ProxyFailure failure) {
-        if (!finished) {
+        Delivery way = delivery;
+        if (!finished && (way == null || !way.failed(failure))) {
             fail(failure);
         }
+    }
+
+    /** One try has taken too long. */
+    void tryTimedOut() {
+        Delivery way = delivery;
+        if (!finished && !responseStarted && way != null && !way.failed(ProxyFailure.BACKEND_TIMEOUT)) {
+            dropUpstream();
+            fail(ProxyFailure.BACKEND_TIMEOUT);
+        }
+    }
+
+    /** Lets go of the backend's end, whatever it was about to say. */
+    void dropUpstream() {
+        Upstream gone = upstream;
+        upstream = null;
+        if (gone != null) {
+            gone.abort();
+        }
+        downstream.reading(false);
+    }
+
+    RequestHead forwarded() {
+        return forwarded;
     }
 
     @Override
@@ -567,6 +719,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (head.status() < 200 && head.status() != 101) {
             HeaderRules.stripHopByHop(head.headers());
             downstream.respond(head, false);
+            return;
+        }
+        Delivery way = delivery;
+        if (way != null && way.answered(head, downstream.connection().tls())) {
             return;
         }
         responseStarted = true;
@@ -580,7 +736,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         Filtering through = filtering;
         if (through != null) {
-            LocalReply instead = through.response(head);
+            LocalReply instead = through.response(head, false);
             if (instead != null) {
                 replace(instead);
                 return;
@@ -589,14 +745,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (head.status() == 101) {
             String upgrade = forwarded.upgrade();
             String kind = upgrade == null ? "tunnel" : upgrade;
-            if (!established(kind, false)) {
+            if (!established(kind, headers)) {
                 return;
             }
         } else {
             String kind = end ? "" : streamKind(headers);
-            boolean plain = !headers.contains(HttpHeaderNames.CONTENT_ENCODING)
-                    && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
-            if (!kind.isEmpty() && (!takeSlots() || !established(kind, plain))) {
+            if (!kind.isEmpty() && (!takeSlots() || !established(kind, headers))) {
                 return;
             }
             if (original.upgrade() != null) {
@@ -607,6 +761,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 responsePipe = through.responsePipe(head, new ClientSink());
             }
         }
+        HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(head, end);
         if (end) {
             responseEnded = true;
@@ -614,19 +769,33 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
     }
 
-    private static String streamKind(HttpHeaders headers) {
+    /** Of what goes on for ever: an answer that tells its length, or has no body, does not. */
+    private String streamKind(HttpHeaders headers) {
+        if (headers.contains(HttpHeaderNames.CONTENT_LENGTH)
+                || original.method().equals("HEAD")
+                || status == 204) {
+            return "";
+        }
         String type = headers.get(HttpHeaderNames.CONTENT_TYPE, "");
         return type.startsWith("text/event-stream") ? "sse" : type.startsWith("application/grpc") ? "grpc" : "";
     }
 
-    /** Of the limits of the route's StreamPolicy; answers where one of them is full. */
+    /** Of the cluster's streams; answers where they are full. An upgrade asks before it troubles the backend. */
+    private boolean takeStreamSlot(ClusterState of) {
+        if (!streamSlot && !of.tryStream()) {
+            refuse(ProxyFailure.STREAM_LIMIT);
+            return false;
+        }
+        streamSlot = true;
+        return true;
+    }
+
+    /** Of the listener, and of the limits of the route's StreamPolicy; answers where one of them is full. */
     private boolean takeSlots() {
-        if (rules.limits() == StreamRules.Limits.NONE || !slots.isEmpty()) {
+        if (!slots.isEmpty()) {
             return true;
         }
-        Budgets.Taken taken = gateway.streams()
-                .budgets()
-                .take(rules, listenerName, routeName, downstream.connection().remoteIp());
+        Budgets.Taken taken = gateway.streams().budgets().take(rules, listenerName, routeName, whose.remoteIp());
         String full = taken.refusedBy();
         if (full != null) {
             refuse("client".equals(full) ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
@@ -650,16 +819,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     }
 
     /** From here on a stream: out of the requests' budget, into the streams' own; no request timeout any more. */
-    private boolean established(String kind, boolean plainEvents) {
-        ClusterState of = cluster;
-        if (of == null || !of.tryStream()) {
-            refuse(ProxyFailure.STREAM_LIMIT);
+    private boolean established(String kind, HttpHeaders headers) {
+        ClusterState of = java.util.Objects.requireNonNull(cluster);
+        if (!takeStreamSlot(of)) {
             return false;
         }
-        streamSlot = true;
         if (requestSlot && !of.config().streamsInBreaker()) {
             of.releaseRequest();
             requestSlot = false;
+            java.util.Objects.requireNonNull(upstream).leaveBreaker();
         }
         cancelRequestTimers();
         streamId = gateway.streams().nextId();
@@ -667,8 +835,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 new LongStream.Terms(kind, listenerName, routeName, routeId, rules, idleTimeout, maxDuration, slots);
         LongStream made = switch (kind) {
             case "websocket" -> new WebSocketStream(this, terms);
-            case "sse" -> new EventStream(this, terms, plainEvents);
-            case "grpc" -> new GrpcStream(this, terms);
+            case "sse" -> new EventStream(this, terms, !headers.contains(HttpHeaderNames.CONTENT_ENCODING));
+            case "grpc" ->
+                new GrpcStream(
+                        this, downstream, terms, GrpcStream.Form.of(headers.get(HttpHeaderNames.CONTENT_TYPE, "")));
             default -> new Tunnel(this, terms);
         };
         stream = made;
@@ -678,7 +848,25 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             gateway.log().line(line("stream_open"));
         }
         made.open();
+        if (held != null) {
+            // Once the backend's side has changed to frames.
+            loop().execute(this::passHeldOn);
+        }
         return true;
+    }
+
+    private void passHeldOn() {
+        LongStream to = stream;
+        Deque<Object> parts = held;
+        while (to != null && parts != null && !finished && !parts.isEmpty()) {
+            if (parts.poll() instanceof ByteBuf data) {
+                to.fromClient(data, endHeld && parts.isEmpty());
+            }
+        }
+        if (to != null && !finished) {
+            requestFlush();
+            to.upstreamWritable();
+        }
     }
 
     @Override
@@ -758,10 +946,21 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             // RFC 9110 §9.2.2: a request that went out on a kept connection just closed may be sent once more.
             if (gone != null && gone.reused() && safe && !retried && to != null) {
                 retried = true;
-                gateway.connect(loop(), to, forwarded, true, this);
+                Delivery way = delivery;
+                if (way == null) {
+                    gateway.connect(loop(), to, forwarded, true, this, null);
+                } else {
+                    way.connect(true);
+                }
+                return;
+            }
+            if (delivery != null && delivery.failed(failure)) {
                 return;
             }
             fail(failure);
+            return;
+        }
+        if (stream != null && !stream.backendGone()) {
             return;
         }
         downstream.abort();
@@ -796,7 +995,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     void answer(LocalReply reply) {
         Filtering through = filtering;
         LocalReply instead =
-                through == null ? null : through.response(new ResponseHead(reply.status(), reply.headers()));
+                through == null ? null : through.response(new ResponseHead(reply.status(), reply.headers()), true);
         send(instead == null ? reply : instead);
     }
 
@@ -811,6 +1010,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             headers.set(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
         }
         boolean empty = bodiless || bytes.length == 0 || original.method().equals("HEAD");
+        HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(new ResponseHead(status, headers), empty);
         if (!empty) {
             downstream.data(Unpooled.wrappedBuffer(bytes), true);
@@ -840,6 +1040,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 pipe.drop();
             }
         }
+        if (delivery != null) {
+            delivery.over();
+        }
         if (filtering != null) {
             filtering.ended();
         }
@@ -868,6 +1071,13 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             line.put("duration_ms", System.currentTimeMillis() - startedMillis);
             line.put("bytes_from_client", bytesFromClient + (established == null ? 0 : established.bytesFromClient()));
             line.put("bytes_to_client", bytesToClient + (established == null ? 0 : established.bytesToClient()));
+            if (established != null) {
+                line.put("messages_from_client", established.messagesFromClient());
+                line.put("messages_to_client", established.messagesToClient());
+                if (established.roundTripMicros() > 0) {
+                    line.put("round_trip_us", established.roundTripMicros());
+                }
+            }
             if (!why.isEmpty()) {
                 line.put("reason", why);
             }
@@ -883,7 +1093,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             line.put("stream", streamId);
             line.put("kind", kindName());
         }
-        line.put("client", downstream.connection().remoteIp());
+        line.put("client", whose.remoteIp());
         line.put("method", original.method());
         line.put("host", original.authority());
         int question = original.target().indexOf('?');
@@ -913,6 +1123,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     @Override
     public Downstream downstream() {
         return downstream;
+    }
+
+    /** Whose the request is, as far as the listener's rules tell. */
+    Downstream.Connection whose() {
+        return whose;
     }
 
     RequestHead original() {
@@ -965,7 +1180,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         return new StreamView(
                 streamId,
                 kindName(),
-                client(downstream.connection()),
+                client(whose),
                 original.authority(),
                 question < 0 ? original.target() : original.target().substring(0, question),
                 listenerName,

@@ -1,10 +1,14 @@
 package dev.holdfast.dataplane.exchange;
 
 import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.HeaderEdits;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.match.TextMatcher;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.util.List;
+import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -34,13 +38,53 @@ final class HeaderRules {
         }
     }
 
-    static void forwarded(HttpHeaders headers, Downstream.Connection connection) {
-        String before = String.join(", ", headers.getAll("x-forwarded-for"));
-        headers.set(
-                "x-forwarded-for", before.isEmpty() ? connection.remoteIp() : before + ", " + connection.remoteIp());
-        headers.set("x-forwarded-proto", connection.tls() ? "https" : "http");
-        if (!headers.contains("x-request-id")) {
-            headers.set("x-request-id", requestId());
+    /**
+     * @param peer the connection as it is, whose address is added; {@code whose} as the listener's rules have found out
+     */
+    static void forwarded(
+            HttpHeaders headers, ClientRules rules, Downstream.Connection peer, Downstream.Connection whose) {
+        boolean append = !(rules.address() instanceof ClientRules.Address.Forwarded of) || of.append();
+        if (append) {
+            String before = String.join(", ", headers.getAll("x-forwarded-for"));
+            headers.set("x-forwarded-for", before.isEmpty() ? peer.remoteIp() : before + ", " + peer.remoteIp());
+        }
+        // A proxy that is trusted with the client's address is trusted with its scheme.
+        if (peer == whose || !isScheme(headers.get("x-forwarded-proto", ""))) {
+            headers.set("x-forwarded-proto", peer.tls() ? "https" : "http");
+        }
+        boolean there = headers.contains("x-request-id");
+        switch (rules.headers().requestId()) {
+            case PRESERVE_OR_GENERATE -> {
+                if (!there) {
+                    headers.set("x-request-id", requestId());
+                }
+            }
+            case GENERATE -> headers.set("x-request-id", requestId());
+            case PRESERVE, DISABLE -> {}
+        }
+    }
+
+    private static boolean isScheme(String text) {
+        return text.equals("http") || text.equals("https");
+    }
+
+    /** What a listener changes; {@code NONE} costs nothing. */
+    static void apply(HeaderEdits edits, HttpHeaders headers) {
+        if (edits == HeaderEdits.NONE) {
+            return;
+        }
+        apply(edits.mutation(), headers);
+        for (Route.Header header : edits.addIfAbsent()) {
+            if (!headers.contains(header.name())) {
+                headers.add(header.name(), header.value());
+            }
+        }
+        if (!edits.removeOnMatch().isEmpty()) {
+            for (String name : List.copyOf(headers.names())) {
+                if (TextMatcher.any(edits.removeOnMatch(), name.toLowerCase(Locale.ROOT))) {
+                    headers.remove(name);
+                }
+            }
         }
     }
 
@@ -64,6 +108,25 @@ final class HeaderRules {
         }
     }
 
+    /** A Host from where a filter says, or {@code otherwise}; of the backend nothing is known yet. */
+    static String host(Route.HostSource source, HttpHeaders headers, String target, String otherwise) {
+        return switch (source) {
+            case Route.HostSource.FromHeader(String name) -> headers.get(name, otherwise);
+            case Route.HostSource.FromBackend() -> otherwise;
+            case Route.HostSource.FromPath(String pattern, String substitution) -> {
+                int question = target.indexOf('?');
+                String path = question < 0 ? target : target.substring(0, question);
+                String made = Substitutions.replace(pattern, substitution, path);
+                yield made.equals(path) ? otherwise : made;
+            }
+        };
+    }
+
+    static String withoutPort(String address) {
+        int colon = address.lastIndexOf(':');
+        return colon < 0 ? address : address.substring(0, colon);
+    }
+
     /** The target with its path rewritten and its query kept. */
     static String rewrite(Route.PathRewrite rewrite, String target) {
         int question = target.indexOf('?');
@@ -72,6 +135,8 @@ final class HeaderRules {
         return switch (rewrite) {
             case Route.PathRewrite.Keep() -> target;
             case Route.PathRewrite.ReplaceFull(String full) -> full + query;
+            case Route.PathRewrite.ReplaceRegex(String pattern, String substitution) ->
+                Substitutions.replace(pattern, substitution, path) + query;
             case Route.PathRewrite.ReplacePrefix(String prefix, String replacement) -> {
                 String stem = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
                 String rest = path.startsWith(stem) ? path.substring(stem.length()) : path;

@@ -7,7 +7,9 @@ import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.match.TextMatcher;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
@@ -55,12 +57,14 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private final Gateway gateway;
     private final Downstream.Connection connection;
     private final HttpSettings settings;
+    private final ClientRules rules;
     private final Deque<Object> waiting = new ArrayDeque<>();
     private @Nullable ChannelHandlerContext ctx;
     private @Nullable Exchange exchange;
     private @Nullable IdleWatch watch;
     private final Encoder encoder = new Encoder();
     private boolean keepAlive = true;
+    private boolean ending;
     private boolean requestDone = true;
     private boolean responseDone = true;
     private boolean tunnel;
@@ -68,7 +72,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private boolean chunkedAllowed = true;
     private int requests;
 
-    public Http1Downstream(Gateway gateway, Downstream.Connection connection, HttpSettings settings) {
+    public Http1Downstream(
+            Gateway gateway, Downstream.Connection connection, HttpSettings settings, ClientRules rules) {
+        this.rules = rules;
         this.gateway = gateway;
         this.connection = connection;
         this.settings = settings;
@@ -76,7 +82,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     /** Puts the codec and this handler at the pipeline's end. */
     public void install(ChannelPipeline pipeline) {
-        pipeline.addLast("h1-decoder", new StrictDecoder());
+        pipeline.addLast("h1-decoder", new StrictDecoder(rules.headers().maxBytes()));
         pipeline.addLast("h1-encoder", encoder);
         pipeline.addLast("h1", this);
     }
@@ -158,6 +164,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             }
             HttpHeaders trailers = content instanceof LastHttpContent end
                             && !end.trailingHeaders().isEmpty()
+                            && rules.http1().trailers()
                     ? end.trailingHeaders()
                     : null;
             if (content.content().isReadable() || last) {
@@ -195,11 +202,14 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         chunkedAllowed = http11;
         keepAlive = HttpUtil.isKeepAlive(request)
                 && !gateway.shuttingDown()
+                && !ending
                 && (settings.maxRequestsPerConnection() == 0 || requests < settings.maxRequestsPerConnection());
         encoder.method(request.method().name());
         java.util.List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
         String target = request.uri();
-        String authority = hosts.size() == 1 ? hosts.getFirst() : "";
+        String authority = hosts.size() == 1
+                ? hosts.getFirst()
+                : http11 ? "" : rules.http1().defaultHost();
         if (hosts.size() > 1
                 || (hosts.isEmpty() && http11)
                 || !isAuthority(authority)
@@ -217,7 +227,12 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         if (http11 && headers.containsValue(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE, true)) {
             String type = headers.get(HttpHeaderNames.UPGRADE, "").strip().toLowerCase(Locale.ROOT);
             // h2c is a matter between two hops and is ignored (RFC 9113 §3.1 has withdrawn it).
-            upgrade = type.isEmpty() || type.startsWith("h2c") || type.startsWith("tls/") ? null : type;
+            upgrade = type.isEmpty()
+                            || type.startsWith("h2c")
+                            || type.startsWith("tls/")
+                            || TextMatcher.any(rules.http1().ignoredUpgrades(), type)
+                    ? null
+                    : type;
         }
         bodyExpected =
                 HttpUtil.isTransferEncodingChunked(request) || HttpUtil.getContentLength((HttpMessage) request, 0L) > 0;
@@ -302,7 +317,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
         if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
             Exchange current = exchange;
-            if (current == null || closing || event instanceof SslCloseCompletionEvent) {
+            if (current == null || closing || event instanceof SslCloseCompletionEvent || current.endsWithInput()) {
                 context.close();
             } else if (tunnel) {
                 current.requestData(Unpooled.EMPTY_BUFFER, true);
@@ -415,7 +430,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     @Override
     public void trailers(HttpHeaders trailers) {
         DefaultLastHttpContent last = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
-        last.trailingHeaders().add(trailers);
+        if (rules.http1().trailers()) {
+            last.trailingHeaders().add(trailers);
+        }
         last(last);
     }
 
@@ -479,8 +496,20 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         ctx().close();
     }
 
+    /**
+     * At its greatest age: ends with one more answer that says so, for a client may have sent a request just now; or as
+     * soon as it is idle.
+     */
+    public void aged() {
+        ending = true;
+        if (!rules.http1().safeMaxDuration()) {
+            retire();
+        }
+    }
+
     /** Told when the plan no longer holds this connection's listener, or at shutdown: ends when idle. */
     public void retire() {
+        ending = true;
         keepAlive = false;
         if (exchange == null && !closing) {
             ctx().close();
@@ -511,8 +540,8 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     /** Refuses what could be read in two ways: both lengths, or an encoding it does not know (RFC 9112 §6.1, §6.3). */
     private static final class StrictDecoder extends HttpRequestDecoder {
-        StrictDecoder() {
-            super(new HttpDecoderConfig().setMaxHeaderSize(61_440).setMaxInitialLineLength(16_384));
+        StrictDecoder(int maxHeaderBytes) {
+            super(new HttpDecoderConfig().setMaxHeaderSize(maxHeaderBytes).setMaxInitialLineLength(16_384));
         }
 
         @Override

@@ -8,6 +8,7 @@ import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.HttpSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -35,13 +36,21 @@ public final class Http2Downstream {
     private final io.netty.handler.codec.http2.Http2Connection.PropertyKey key;
     private @Nullable ChannelHandlerContext ctx;
     private @Nullable IdleWatch watch;
+    private final @Nullable Pings pings;
     private boolean retiring;
 
-    public Http2Downstream(Gateway gateway, Downstream.Connection connection, HttpSettings settings) {
+    public Http2Downstream(
+            Gateway gateway, Downstream.Connection connection, HttpSettings settings, ClientRules rules) {
         this.gateway = gateway;
         this.connection = connection;
         this.settings = settings;
-        this.handler = Http2Connections.make(true, new Frames(), settings.http2());
+        this.handler = Http2Connections.make(
+                true,
+                new Frames(),
+                settings.http2(),
+                rules.headers().maxBytes(),
+                rules.http2().invalidEndsConnection());
+        this.pings = Pings.of(rules.http2(), handler);
         this.key = handler.connection().newKey();
         handler.connection().addListener(new Http2ConnectionAdapter() {
             @Override
@@ -83,6 +92,9 @@ public final class Http2Downstream {
             throw new IllegalStateException("window could not be widened", e);
         }
         watchIdle();
+        if (pings != null) {
+            pings.start(ctx());
+        }
     }
 
     private ChannelHandlerContext ctx() {
@@ -175,6 +187,7 @@ public final class Http2Downstream {
                             true,
                             plain));
             stream.setProperty(key, created);
+            handler.begun(stream);
             created.exchange.start(end);
         }
 
@@ -190,6 +203,13 @@ public final class Http2Downstream {
             known.exchange.requestData(data.retain(), end);
             known.exchange.requestFlush();
             return known.takeConsumed();
+        }
+
+        @Override
+        public void onPingAckRead(ChannelHandlerContext context, long data) {
+            if (pings != null) {
+                pings.answered();
+            }
         }
 
         @Override

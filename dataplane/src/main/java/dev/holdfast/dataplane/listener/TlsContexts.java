@@ -1,10 +1,18 @@
 package dev.holdfast.dataplane.listener;
 
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Tls;
+import dev.holdfast.problem.Origin;
 import io.netty.handler.codec.http2.Http2SecurityUtil;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
+import io.netty.handler.ssl.ClientAuth;
+import io.netty.handler.ssl.IdentityCipherSuiteFilter;
 import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.OpenSslContextOption;
+import io.netty.handler.ssl.OpenSslSessionContext;
+import io.netty.handler.ssl.OpenSslSessionTicketKey;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
@@ -13,74 +21,103 @@ import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
+import java.security.SecureRandom;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /** TLS contexts of one plan; one that did not change is taken over from the plan before. */
 public final class TlsContexts {
+    private static final List<String> TLS13_CIPHERS =
+            List.of("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256");
     private static final String PKCS8 = "-----BEGIN PRIVATE KEY-----";
 
-    private record Key(Tls.Certificate certificate, List<String> alpn, String min, String max) {}
+    private record Key(
+            Tls.Certificate certificate,
+            List<String> alpn,
+            String min,
+            String max,
+            Tls.Crypto crypto,
+            Optional<Tls.ClientValidation> clients) {
+        Key(Tls.Certificate certificate, Tls tls) {
+            this(certificate, tls.alpn(), tls.minVersion(), tls.maxVersion(), tls.crypto(), tls.clientValidation());
+        }
+    }
 
     private record Entry(Key key, SslContext context, List<String> names) {}
 
     private volatile Map<String, List<Entry>> byListener = Map.of();
 
+    /** A listener at which TLS ends. */
+    private record Door(String name, Tls tls, Origin origin) {}
+
     /** Says which listener's certificate cannot be used; never quotes it. */
     public static final class Unusable extends Exception {
         private static final long serialVersionUID = 1;
-        private final transient Listener listener;
+        private final transient Origin origin;
 
-        Unusable(Listener listener, String certificate, Throwable cause) {
-            super("certificate " + certificate + " of listener " + listener.name() + " cannot be used for TLS", cause);
-            this.listener = listener;
+        Unusable(Door door, String certificate, Throwable cause) {
+            super(
+                    "certificate " + certificate + " of listener " + door.name
+                            + " cannot be used for TLS as it is asked for",
+                    cause);
+            this.origin = door.origin;
         }
 
-        public Listener listener() {
-            return listener;
+        /** Of the listener. */
+        public Origin origin() {
+            return origin;
         }
     }
 
-    /** Makes the contexts for {@code listeners}; nothing changes where one cannot be made. */
-    public void prepare(Collection<Listener> listeners) throws Unusable {
+    private static List<Door> doors(Plan plan) {
+        List<Door> doors = new ArrayList<>();
+        for (Listener listener : plan.listeners()) {
+            listener.tls().ifPresent(tls -> doors.add(new Door(listener.name(), tls, listener.origin())));
+        }
+        for (L4Listener listener : plan.l4()) {
+            if (listener.layer() instanceof L4Listener.Layer.Terminate(Tls tls)) {
+                doors.add(new Door(listener.name(), tls, listener.origin()));
+            }
+        }
+        return doors;
+    }
+
+    /** Makes the contexts for {@code plan}; nothing changes where one cannot be made. */
+    public void prepare(Plan plan) throws Unusable {
         Map<Key, Entry> known = new HashMap<>();
         byListener.values().forEach(list -> list.forEach(e -> known.put(e.key, e)));
         Map<String, List<Entry>> next = new HashMap<>();
-        for (Listener listener : listeners) {
-            if (listener.tls().isEmpty()) {
-                continue;
-            }
-            Tls tls = listener.tls().get();
+        for (Door door : doors(plan)) {
+            Tls tls = door.tls;
             List<Entry> entries = new ArrayList<>();
             for (Tls.Certificate certificate : tls.certificates()) {
-                Key key = new Key(certificate, tls.alpn(), tls.minVersion(), tls.maxVersion());
+                Key key = new Key(certificate, tls);
                 Entry entry = known.get(key);
                 try {
                     entries.add(entry == null ? make(key) : entry);
-                } catch (SSLException | CertificateException | IllegalArgumentException e) {
-                    throw new Unusable(listener, certificate.name(), e);
+                } catch (SSLException | GeneralSecurityException | IllegalArgumentException e) {
+                    throw new Unusable(door, certificate.name(), e);
                 }
             }
-            next.put(listener.name(), List.copyOf(entries));
+            next.put(door.name, List.copyOf(entries));
         }
         byListener = Map.copyOf(next);
     }
 
     /** The context whose certificate fits {@code host} best; the first where none does. */
     @Nullable
-    SslContext of(Listener listener, String host) {
-        List<Entry> entries = byListener.getOrDefault(listener.name(), List.of());
+    SslContext of(String listener, String host) {
+        List<Entry> entries = byListener.getOrDefault(listener, List.of());
         for (Entry entry : entries) {
             if (entry.names.contains(host)) {
                 return entry.context;
@@ -95,11 +132,10 @@ public final class TlsContexts {
         return entries.isEmpty() ? null : entries.getFirst().context;
     }
 
-    private static Entry make(Key key) throws SSLException, CertificateException {
+    private static Entry make(Key key) throws SSLException, GeneralSecurityException {
         byte[] chain = key.certificate.chainPem().getBytes(StandardCharsets.UTF_8);
         SslContextBuilder builder = forServer(chain, key.certificate.keyPem().reveal())
                 .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
-                .ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE)
                 .protocols(versions(key.min, key.max));
         if (!key.alpn.isEmpty()) {
             builder.applicationProtocolConfig(new ApplicationProtocolConfig(
@@ -108,7 +144,48 @@ public final class TlsContexts {
                     ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
                     key.alpn));
         }
-        return new Entry(key, builder.build(), names(chain));
+        crypto(key.crypto, builder);
+        if (key.clients.isPresent()) {
+            Tls.ClientValidation asked = key.clients.get();
+            builder.clientAuth(asked.required() ? ClientAuth.REQUIRE : ClientAuth.OPTIONAL)
+                    .trustManager(new ClientTrust(asked));
+        }
+        SslContext made = builder.build();
+        if (made.sessionContext() instanceof OpenSslSessionContext sessions) {
+            if (!key.crypto.sessionCache()) {
+                sessions.setSessionCacheEnabled(false);
+            }
+            if (key.crypto.tickets()) {
+                sessions.setTicketKeys(ticketKey());
+            }
+        }
+        return new Entry(key, made, names(chain));
+    }
+
+    /** TLS 1.3 has suites of its own, none of which is to be left out (RFC 8446 §9.1). */
+    private static void crypto(Tls.Crypto crypto, SslContextBuilder builder) {
+        if (crypto.ciphers().isEmpty()) {
+            builder.ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE);
+        } else {
+            List<String> all = new ArrayList<>(TLS13_CIPHERS);
+            all.addAll(crypto.ciphers());
+            builder.ciphers(all, IdentityCipherSuiteFilter.INSTANCE);
+        }
+        if (!crypto.curves().isEmpty()) {
+            builder.option(OpenSslContextOption.GROUPS, crypto.curves().toArray(String[]::new));
+        }
+    }
+
+    /** Of this process alone, made anew with each context: tickets end with it. */
+    private static OpenSslSessionTicketKey ticketKey() {
+        SecureRandom random = new SecureRandom();
+        byte[] name = new byte[OpenSslSessionTicketKey.NAME_SIZE];
+        byte[] hmac = new byte[OpenSslSessionTicketKey.HMAC_KEY_SIZE];
+        byte[] aes = new byte[OpenSslSessionTicketKey.AES_KEY_SIZE];
+        for (byte[] part : List.of(name, hmac, aes)) {
+            random.nextBytes(part);
+        }
+        return new OpenSslSessionTicketKey(name, hmac, aes);
     }
 
     /**
@@ -146,13 +223,6 @@ public final class TlsContexts {
     private static List<String> names(byte[] chain) throws CertificateException {
         X509Certificate leaf = (X509Certificate)
                 CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(chain));
-        Collection<List<?>> alternatives = leaf.getSubjectAlternativeNames();
-        if (alternatives == null) {
-            return List.of();
-        }
-        return alternatives.stream()
-                .filter(a -> Integer.valueOf(2).equals(a.get(0)))
-                .map(a -> String.valueOf(a.get(1)).toLowerCase(Locale.ROOT))
-                .toList();
+        return DnsNames.of(leaf);
     }
 }

@@ -1,11 +1,11 @@
 package dev.holdfast.dataplane.message;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;
+import org.jspecify.annotations.Nullable;
 
 /** The client's end of one exchange. Calls come on {@link #loop()}; buffers are owned by the callee. */
-public interface Downstream {
+public interface Downstream extends ByteEnd {
     EventLoop loop();
 
     Connection connection();
@@ -13,18 +13,10 @@ public interface Downstream {
     /** Sends the head; 1xx other than 101 may precede the final one. */
     void respond(ResponseHead head, boolean end);
 
-    void data(ByteBuf data, boolean end);
-
     void trailers(HttpHeaders trailers);
 
-    void flush();
-
-    boolean writable();
-
-    /** Whether more of the request is wanted: back-pressure. */
-    void reading(boolean on);
-
     /** Ends the exchange abruptly: RST_STREAM, or the connection's end. */
+    @Override
     void abort();
 
     /** What an exchange knows of the connection it came by. */
@@ -41,5 +33,9 @@ public interface Downstream {
 
         /** The bound socket's key in the plan: its bind port. */
         int bindPort();
+
+        /** What the client showed in the TLS handshake, null for nothing. */
+        @Nullable
+        ClientCertificate clientCertificate();
     }
 }

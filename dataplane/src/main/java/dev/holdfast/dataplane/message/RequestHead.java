@@ -16,4 +16,9 @@ public record RequestHead(
         String target,
         @Nullable String upgrade,
         boolean http2,
-        HttpHeaders headers) {}
+        HttpHeaders headers) {
+    /** The same request of another host. */
+    public RequestHead at(String other) {
+        return new RequestHead(method, other, target, upgrade, http2, headers);
+    }
+}

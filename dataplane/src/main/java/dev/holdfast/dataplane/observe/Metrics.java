@@ -82,9 +82,27 @@ public final class Metrics {
                 .increment();
     }
 
+    public void droppedDatagram(String reason) {
+        Counter.builder("holdfast.datagrams.dropped")
+                .description("Datagrams that were not passed on, by reason")
+                .tag("reason", reason)
+                .register(registry)
+                .increment();
+    }
+
     public void failedHandshake() {
         Counter.builder("holdfast.tls.handshakes.failed")
                 .description("TLS handshakes with clients that failed")
+                .register(registry)
+                .increment();
+    }
+
+    /** One of many streams drained for one reason: {@code told} its goodbye, {@code ended} in time, or {@code cut}. */
+    public void drained(String reason, String outcome) {
+        Counter.builder("holdfast.streams.drained")
+                .description("Streams drained: told goodbye, ended by themselves in time, cut at the deadline")
+                .tag("reason", reason)
+                .tag("outcome", outcome)
                 .register(registry)
                 .increment();
     }

@@ -3,12 +3,15 @@ package dev.holdfast.dataplane.route;
 import dev.holdfast.dataplane.filter.FilterFactory;
 import dev.holdfast.dataplane.filter.FilterSet;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.plan.L4Listener;
+import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.plan.match.RouteTable;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -23,12 +26,14 @@ public final class Snapshot {
 
     private final Plan plan;
     private final Map<Integer, List<ListenerTable>> ports = new HashMap<>();
+    private final Map<Integer, List<L4Table>> l4 = new HashMap<>();
+    private final Map<Integer, L4Table> udp = new HashMap<>();
     private final Map<String, ClusterState> clusters;
     private final FilterSet filters;
     private final Set<String> attachments = new HashSet<>();
     private final Set<String> routes = new HashSet<>();
-    /** Listener and route id to rules, where they are not the default. */
-    private final Map<String, StreamRules> streams = new HashMap<>();
+    /** Listener and route id to what is said of streams, where a policy says anything. */
+    private final Map<String, Treatment> treatments = new HashMap<>();
 
     public Snapshot(Plan plan, Map<String, ClusterState> clusters, FilterSet filters) {
         this.plan = plan;
@@ -42,9 +47,28 @@ public final class Snapshot {
                     attachments.add(listener.name() + " " + route.route());
                     routes.add(route.route());
                     if (!route.streams().equals(StreamRules.DEFAULT)) {
-                        streams.put(listener.name() + " " + route.id(), route.streams());
+                        treatments.put(listener.name() + " " + route.id(), Treatment.of(listener, route));
                     }
                 }
+            }
+        }
+        plan.l4().forEach(this::add);
+    }
+
+    private void add(L4Listener listener) {
+        L4Table table = new L4Table(listener);
+        if (listener.layer() instanceof L4Listener.Layer.Udp) {
+            udp.put(listener.bindPort(), table);
+        } else {
+            l4.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(table);
+        }
+        for (L4Route route : listener.routes()) {
+            attachments.add(listener.name() + " " + route.route());
+            routes.add(route.route());
+            if (!route.streams().equals(StreamRules.DEFAULT)) {
+                treatments.put(
+                        listener.name() + " " + route.id(),
+                        new Treatment(route.streams(), route.idleTimeout(), route.maxDuration()));
             }
         }
     }
@@ -59,6 +83,15 @@ public final class Snapshot {
 
     public Map<Integer, List<ListenerTable>> ports() {
         return ports;
+    }
+
+    /** The listeners of TCP and TLS at a port whose connections are relayed. */
+    public List<L4Table> l4(int bindPort) {
+        return l4.getOrDefault(bindPort, List.of());
+    }
+
+    public @Nullable L4Table udp(int bindPort) {
+        return udp.get(bindPort);
     }
 
     /** In the order in which they see a request. */
@@ -84,11 +117,9 @@ public final class Snapshot {
         return attachments.contains(listener + " " + route);
     }
 
-    /** The rules of a route's streams by {@code listener}; the default where there is no such route. */
-    public StreamRules streams(String listener, String routeId) {
-        return streams.isEmpty()
-                ? StreamRules.DEFAULT
-                : streams.getOrDefault(listener + " " + routeId, StreamRules.DEFAULT);
+    /** What is said of a route's streams by {@code listener}; null where no policy does, or there is no such route. */
+    public @Nullable Treatment treatment(String listener, String routeId) {
+        return treatments.isEmpty() ? null : treatments.get(listener + " " + routeId);
     }
 
     /** The listener of a port for a host name: exact, then the longest wildcard, then the one for all; or null. */
@@ -96,15 +127,7 @@ public final class Snapshot {
         ListenerTable best = null;
         int bestScore = -1;
         for (ListenerTable table : tables) {
-            String name = table.listener().hostname().orElse("");
-            int score;
-            if (name.isEmpty()) {
-                score = 0;
-            } else if (name.startsWith("*.")) {
-                score = host.endsWith(name.substring(1)) && host.length() >= name.length() ? name.length() : -1;
-            } else {
-                score = name.equals(host) ? Integer.MAX_VALUE : -1;
-            }
+            int score = score(table.listener().hostname().orElse(""), host);
             if (score > bestScore) {
                 best = table;
                 bestScore = score;
@@ -113,6 +136,30 @@ public final class Snapshot {
         return best;
     }
 
+    /** How well a listener's or route's name, empty for all, fits a host: more is better, below zero not at all. */
+    public static int score(String name, String host) {
+        if (name.isEmpty()) {
+            return 0;
+        }
+        if (name.startsWith("*.")) {
+            return host.endsWith(name.substring(1)) && host.length() >= name.length() ? name.length() : -1;
+        }
+        return name.equals(host) ? Integer.MAX_VALUE : -1;
+    }
+
     /** A listener and its compiled routes. */
     public record ListenerTable(Listener listener, RouteTable routes) {}
+
+    /** How streams of a route by a listener are treated; zero durations are none. */
+    public record Treatment(StreamRules rules, Duration idleTimeout, Duration maxLifetime) {
+        /** The route's own times, else the listener's. */
+        public static Treatment of(Listener listener, Route route) {
+            return new Treatment(
+                    route.streams(),
+                    route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout(),
+                    route.maxStreamDuration().isZero()
+                            ? listener.http().maxStreamDuration()
+                            : route.maxStreamDuration());
+        }
+    }
 }

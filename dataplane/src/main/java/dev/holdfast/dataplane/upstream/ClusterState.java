@@ -1,21 +1,16 @@
 package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.netty.handler.codec.http2.Http2SecurityUtil;
-import io.netty.handler.ssl.ApplicationProtocolConfig;
-import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslContext;
-import io.netty.handler.ssl.SslContextBuilder;
-import io.netty.handler.ssl.SslProvider;
-import io.netty.handler.ssl.SupportedCipherSuiteFilter;
-import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
-import java.io.ByteArrayInputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,8 +26,9 @@ public final class ClusterState {
     private final MeterRegistry registry;
     private final List<Gauge> gauges;
     private volatile Cluster config;
-    private volatile @Nullable SslContext h1Tls;
-    private volatile @Nullable SslContext h2Tls;
+    /** By what is offered; made anew where TLS changed. */
+    private volatile Map<Dialer.Offer, SslContext> contexts = new ConcurrentHashMap<>();
+
     final AtomicInteger connections = new AtomicInteger();
     final AtomicInteger pending = new AtomicInteger();
     private final AtomicInteger requests = new AtomicInteger();
@@ -40,6 +36,8 @@ public final class ClusterState {
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicBoolean warnedOfHttp1 = new AtomicBoolean();
     private final AtomicBoolean warnedOfStreams = new AtomicBoolean();
+    private final AtomicInteger retries = new AtomicInteger();
+    private volatile Balancer balancer;
     private volatile boolean retired;
     /** Set once a plain backend has shown that it does not speak HTTP/2 with prior knowledge. */
     volatile boolean http1Only;
@@ -47,14 +45,25 @@ public final class ClusterState {
     public ClusterState(Cluster config, MeterRegistry registry) {
         this.config = config;
         this.registry = registry;
+        this.balancer = new Balancer(config, null);
         this.gauges = List.of(
-                gauge(
-                        "holdfast.cluster.streams.open",
-                        "Established streams to the cluster, by their own budget",
-                        streams),
+                budget("holdfast.streams.budget.open", streams::get),
+                budget("holdfast.streams.budget.limit", () -> this.config.maxStreams()),
                 gauge("holdfast.cluster.connections", "Connections that count for the circuit breaker", connections),
                 gauge("holdfast.cluster.requests.active", "Requests that count for the circuit breaker", requests),
                 gauge("holdfast.cluster.requests.pending", "Requests that wait for a connection", pending));
+    }
+
+    private Gauge budget(String name, Supplier<Number> value) {
+        boolean open = name.endsWith("open");
+        return Gauge.builder(name, value)
+                .description(
+                        open
+                                ? "Established streams that count for the budget of a cluster, listener or route"
+                                : "Most streams that the cluster, listener or route may have; 0 is no limit")
+                .tag("scope", "cluster")
+                .tag("name", config.name())
+                .register(registry);
     }
 
     private Gauge gauge(String name, String description, AtomicInteger value) {
@@ -81,8 +90,7 @@ public final class ClusterState {
     /** Takes the next plan's configuration; TLS contexts are made anew where TLS changed. */
     public void configure(Cluster next) {
         if (!next.tls().equals(config.tls())) {
-            h1Tls = null;
-            h2Tls = null;
+            contexts = new ConcurrentHashMap<>();
         }
         if (!next.endpoints().equals(config.endpoints())
                 || next.protocol() != config.protocol()
@@ -90,7 +98,70 @@ public final class ClusterState {
             http1Only = false;
             warnedOfHttp1.set(false);
         }
+        if (!next.endpoints().equals(config.endpoints()) || !next.traffic().equals(config.traffic())) {
+            balancer = new Balancer(next, balancer);
+        }
         config = next;
+    }
+
+    public Balancer balancer() {
+        return balancer;
+    }
+
+    /** What became of a request to an endpoint; {@code status} 0 for no answer, {@code local} for what we saw ourselves. */
+    public void report(EndpointState endpoint, int status, boolean local) {
+        balancer.report(endpoint, status, local);
+    }
+
+    /** Takes a connection's slot of the circuit breaker; false where it is full. */
+    public boolean tryConnection() {
+        if (connections.incrementAndGet() > config.breaker().maxConnections()) {
+            connections.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    public void releaseConnection() {
+        connections.decrementAndGet();
+    }
+
+    /** Takes a slot of the circuit breaker and one of the endpoint's, where those are counted. */
+    boolean tryConnection(Cluster.Endpoint endpoint) {
+        if (!tryConnection()) {
+            return false;
+        }
+        EndpointState counted = counted(endpoint);
+        if (counted != null
+                && counted.connections.incrementAndGet() > config.traffic().connectionsPerEndpoint()) {
+            counted.connections.decrementAndGet();
+            releaseConnection();
+            return false;
+        }
+        return true;
+    }
+
+    /** Null where the connections of an endpoint are not counted. */
+    @Nullable
+    EndpointState counted(Cluster.Endpoint endpoint) {
+        return config.traffic().connectionsPerEndpoint() < 0 ? null : balancer.of(endpoint);
+    }
+
+    /** Takes a slot for a retry; false where as many are under way as may be. */
+    public boolean tryRetry() {
+        ClusterTraffic traffic = config.traffic();
+        long most = traffic.retryBudget()
+                .map(b -> (long) Math.max(b.atLeast(), b.percent() / 100 * requests.get()))
+                .orElse(traffic.maxRetries());
+        if (retries.incrementAndGet() > most) {
+            retries.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    public void releaseRetry() {
+        retries.decrementAndGet();
     }
 
     /** Takes a request slot; false where the circuit breaker is full. */
@@ -134,7 +205,20 @@ public final class ClusterState {
         }
     }
 
+    /** The next endpoint; null where there is none, or none is healthy. */
     public Cluster.@Nullable Endpoint pick() {
+        return pick(null);
+    }
+
+    /** The endpoint for a request; null where there is none, or none is healthy. */
+    Cluster.@Nullable Endpoint pick(@Nullable Selection selection) {
+        if (selection != null && selection.only() != null) {
+            return selection.only();
+        }
+        if (selection != null || config.traffic() != ClusterTraffic.NONE) {
+            EndpointState chosen = balancer.pick(selection);
+            return chosen == null ? null : chosen.endpoint();
+        }
         List<Cluster.Endpoint> endpoints = config.endpoints();
         return endpoints.isEmpty() ? null : endpoints.get(Math.floorMod(next.getAndIncrement(), endpoints.size()));
     }
@@ -144,37 +228,13 @@ public final class ClusterState {
         return warnedOfHttp1.compareAndSet(false, true);
     }
 
-    SslContext tls(boolean offerHttp2) throws SSLException {
-        SslContext known = offerHttp2 ? h2Tls : h1Tls;
-        if (known != null) {
-            return known;
+    SslContext tls(Dialer.Offer offer) throws SSLException {
+        Map<Dialer.Offer, SslContext> of = contexts;
+        SslContext known = of.get(offer);
+        if (known == null) {
+            known = UpstreamTlsContexts.make(config.tls().orElseThrow(), offer);
+            of.put(offer, known);
         }
-        Cluster.UpstreamTls tls = config.tls().orElseThrow();
-        SslContextBuilder builder = SslContextBuilder.forClient()
-                .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
-                .ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE);
-        if (tls.insecureSkipVerify()) {
-            builder.trustManager(InsecureTrustManagerFactory.INSTANCE);
-        } else {
-            if (!tls.caPem().isEmpty()) {
-                builder.trustManager(new ByteArrayInputStream(tls.caPem().getBytes(StandardCharsets.UTF_8)));
-            }
-            builder.endpointIdentificationAlgorithm("HTTPS");
-        }
-        if (tls.insecureSkipVerify()) {
-            builder.endpointIdentificationAlgorithm(null);
-        }
-        builder.applicationProtocolConfig(new ApplicationProtocolConfig(
-                ApplicationProtocolConfig.Protocol.ALPN,
-                ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
-                ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
-                offerHttp2 ? List.of("h2", "http/1.1") : List.of("http/1.1")));
-        SslContext made = builder.build();
-        if (offerHttp2) {
-            h2Tls = made;
-        } else {
-            h1Tls = made;
-        }
-        return made;
+        return known;
     }
 }

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
@@ -12,12 +13,14 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
+import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
-import io.netty.resolver.AddressResolverGroup;
 import io.netty.util.NetUtil;
 import io.netty.util.concurrent.Future;
+import java.net.Inet4Address;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -25,6 +28,7 @@ import java.net.UnknownHostException;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -32,19 +36,26 @@ import org.jspecify.annotations.Nullable;
  * Opens connections to backends on one loop: a name to its addresses, one after another until one answers, within the
  * connect timeout; then TLS where there is TLS.
  */
-final class Dialer {
+public final class Dialer {
     private static final long LEAST_PER_ADDRESS_MILLIS = 200;
 
     private final EventLoop loop;
-    private final AddressResolverGroup<InetSocketAddress> resolver;
+    private final Names names;
 
-    Dialer(EventLoop loop, AddressResolverGroup<InetSocketAddress> resolver) {
+    Dialer(EventLoop loop, Names names) {
         this.loop = loop;
-        this.resolver = resolver;
+        this.names = names;
+    }
+
+    /** What is offered by ALPN where there is TLS. */
+    public enum Offer {
+        HTTP1,
+        HTTP2,
+        NOTHING
     }
 
     /** What comes of a dial: {@code connected} then {@code ready}, or {@code failed} once. */
-    interface Done {
+    public interface Done {
         /** TCP stands; from here on the channel's end says when it is over. */
         void connected(Channel channel);
 
@@ -55,36 +66,98 @@ final class Dialer {
         void failed(ProxyFailure failure, boolean connected);
     }
 
-    void dial(ClusterState cluster, Cluster.Endpoint endpoint, boolean offerHttp2, Done done) {
+    /** Opens a connection; answers through {@code done}, now or later, on the loop. */
+    public void dial(ClusterState cluster, Cluster.Endpoint endpoint, Offer offer, Done done) {
+        assert loop.inEventLoop();
         if (endpoint.isUnix()) {
             if (Transport.hasUnix()) {
-                new Attempt(cluster, endpoint, offerHttp2, List.of(new DomainSocketAddress(endpoint.host())), done)
-                        .next();
+                new Attempt(cluster, endpoint, offer, List.of(new DomainSocketAddress(endpoint.host())), done).next();
             } else {
                 done.failed(ProxyFailure.CONNECT_REFUSED, false);
             }
             return;
         }
-        byte[] literal = NetUtil.createByteArrayFromIpAddressString(endpoint.host());
-        if (literal != null) {
-            new Attempt(cluster, endpoint, offerHttp2, List.of(address(literal, endpoint.port())), done).next();
+        resolve(cluster.config().traffic().dns(), endpoint, addresses -> {
+            if (addresses.isEmpty()) {
+                done.failed(ProxyFailure.DNS_FAILED, false);
+            } else {
+                new Attempt(cluster, endpoint, offer, addresses, done).next();
+            }
+        });
+    }
+
+    /** Opens a socket whose datagrams go to and come from the endpoint alone. */
+    public void datagrams(Cluster.Endpoint endpoint, ChannelHandler handler, Done done) {
+        assert loop.inEventLoop();
+        if (endpoint.isUnix()) {
+            done.failed(ProxyFailure.CONNECT_REFUSED, false);
             return;
         }
-        resolver.getResolver(loop)
+        resolve(ClusterTraffic.Dns.DEFAULT, endpoint, addresses -> {
+            if (addresses.isEmpty()) {
+                done.failed(ProxyFailure.DNS_FAILED, false);
+                return;
+            }
+            ChannelFuture connecting = new Bootstrap()
+                    .group(loop)
+                    .disableResolver()
+                    .channel(Transport.datagram())
+                    .option(ChannelOption.RECVBUF_ALLOCATOR, Transport.wholeDatagrams())
+                    .handler(handler)
+                    .connect(addresses.getFirst());
+            connecting.addListener(result -> {
+                if (result.isSuccess()) {
+                    done.connected(connecting.channel());
+                    done.ready(connecting.channel());
+                } else {
+                    done.failed(ProxyFailure.CONNECT_REFUSED, false);
+                }
+            });
+        });
+    }
+
+    /** The endpoint's addresses, none where its name has none. */
+    private void resolve(ClusterTraffic.Dns dns, Cluster.Endpoint endpoint, Consumer<List<SocketAddress>> found) {
+        byte[] literal = NetUtil.createByteArrayFromIpAddressString(endpoint.host());
+        if (literal != null) {
+            found.accept(List.of(address(literal, endpoint.port())));
+            return;
+        }
+
+        names.of(dns.refresh())
+                .getResolver(loop)
                 .resolveAll(InetSocketAddress.createUnresolved(endpoint.host(), endpoint.port()))
-                .addListener((Future<List<InetSocketAddress>> found) -> {
-                    if (!found.isSuccess() || found.getNow().isEmpty()) {
-                        done.failed(ProxyFailure.DNS_FAILED, false);
+                .addListener((Future<List<InetSocketAddress>> answer) -> {
+                    if (!answer.isSuccess() || answer.getNow().isEmpty()) {
+                        found.accept(List.of());
                         return;
                     }
-                    List<InetSocketAddress> all = found.getNow();
+                    List<InetSocketAddress> all = ofFamily(answer.getNow(), dns.family());
+                    if (all.isEmpty()) {
+                        found.accept(List.of());
+                        return;
+                    }
                     // Names with several addresses spread their load by where each dial begins.
                     int from = ThreadLocalRandom.current().nextInt(all.size());
-                    List<SocketAddress> turned = java.util.stream.IntStream.range(0, all.size())
+                    found.accept(java.util.stream.IntStream.range(0, all.size())
                             .<SocketAddress>mapToObj(i -> all.get((from + i) % all.size()))
-                            .toList();
-                    new Attempt(cluster, endpoint, offerHttp2, turned, done).next();
+                            .toList());
                 });
+    }
+
+    /** Where one family is preferred, the other is used if there is none of it. */
+    private static List<InetSocketAddress> ofFamily(List<InetSocketAddress> all, ClusterTraffic.Family family) {
+        List<InetSocketAddress> four =
+                all.stream().filter(a -> a.getAddress() instanceof Inet4Address).toList();
+        List<InetSocketAddress> six =
+                all.stream().filter(a -> a.getAddress() instanceof Inet6Address).toList();
+        return switch (family) {
+            case ANY -> all;
+            case IPV4 -> four;
+            case IPV6 -> six;
+            case IPV4_PREFERRED -> four.isEmpty() ? six : four;
+            case IPV6_PREFERRED -> six.isEmpty() ? four : six;
+        };
     }
 
     private static SocketAddress address(byte[] literal, int port) {
@@ -99,7 +172,7 @@ final class Dialer {
     private final class Attempt {
         private final ClusterState cluster;
         private final Cluster.Endpoint endpoint;
-        private final boolean offerHttp2;
+        private final Offer offer;
         private final List<? extends SocketAddress> addresses;
         private final Done done;
         private final long deadlineNanos;
@@ -108,12 +181,12 @@ final class Dialer {
         Attempt(
                 ClusterState cluster,
                 Cluster.Endpoint endpoint,
-                boolean offerHttp2,
+                Offer offer,
                 List<? extends SocketAddress> addresses,
                 Done done) {
             this.cluster = cluster;
             this.endpoint = endpoint;
-            this.offerHttp2 = offerHttp2;
+            this.offer = offer;
             this.addresses = addresses;
             this.done = done;
             this.deadlineNanos =
@@ -157,6 +230,11 @@ final class Dialer {
                     .group(loop)
                     .disableResolver()
                     .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) Math.min(share, Integer.MAX_VALUE));
+            long buffer = cluster.config().traffic().bufferLimit();
+            if (buffer > 0) {
+                int high = (int) Math.min(buffer, Integer.MAX_VALUE);
+                bootstrap.option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(high / 2, high));
+            }
             if (endpoint.isUnix()) {
                 return bootstrap.channel(Transport.unix());
             }
@@ -172,7 +250,7 @@ final class Dialer {
                 return null;
             }
             String sni = cluster.config().tls().get().sni();
-            SslHandler handler = cluster.tls(offerHttp2)
+            SslHandler handler = cluster.tls(offer)
                     .newHandler(
                             ByteBufAllocator.DEFAULT,
                             sni.isEmpty() ? endpoint.host() : sni,

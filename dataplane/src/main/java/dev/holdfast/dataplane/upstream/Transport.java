@@ -3,7 +3,9 @@ package dev.holdfast.dataplane.upstream;
 import dev.holdfast.plan.TcpKeepalive;
 import io.netty.bootstrap.AbstractBootstrap;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollDatagramChannel;
@@ -48,6 +50,11 @@ public final class Transport {
 
     public static Class<? extends DatagramChannel> datagram() {
         return EPOLL ? EpollDatagramChannel.class : NioDatagramChannel.class;
+    }
+
+    /** Buffers that hold the largest datagram there is (RFC 768: 16 bits of length), so that none is cut. */
+    public static RecvByteBufAllocator wholeDatagrams() {
+        return new FixedRecvByteBufAllocator(65_535);
     }
 
     /** Sets keepalive on what a client bootstrap opens; times below a second count as one. */

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.dataplane.message.ByteEnd;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -7,7 +8,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.handler.codec.http.HttpHeaders;
 
 /** The backend's end of one exchange. */
-public interface Upstream {
+public interface Upstream extends ByteEnd {
     /** {@code http/1.1} or {@code h2}. */
     String protocol();
 
@@ -19,17 +20,10 @@ public interface Upstream {
 
     void request(RequestHead head, boolean end);
 
-    void data(ByteBuf data, boolean end);
-
     void trailers(HttpHeaders trailers);
 
-    void flush();
-
-    boolean writable();
-
-    void reading(boolean on);
-
-    void abort();
+    /** The exchange is a stream from now on: its connection no longer counts for the circuit breaker. */
+    void leaveBreaker();
 
     /** What arrives from the backend. Buffers are owned by the callee. */
     interface Events {

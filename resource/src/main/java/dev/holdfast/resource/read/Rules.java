@@ -1,26 +1,18 @@
 package dev.holdfast.resource.read;
 
+import dev.holdfast.problem.Change;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /** What the API server refuses by rules over several fields, beyond each field's own shape. */
 final class Rules {
     private static final Set<String> POLICIES = Set.of(
             "ClientTrafficPolicy", "BackendTrafficPolicy", "SecurityPolicy", "EnvoyExtensionPolicy", "StreamPolicy");
-    private static final Map<String, String> FILTER_FIELDS = Map.of(
-            "RequestHeaderModifier", "requestHeaderModifier",
-            "ResponseHeaderModifier", "responseHeaderModifier",
-            "RequestMirror", "requestMirror",
-            "RequestRedirect", "requestRedirect",
-            "URLRewrite", "urlRewrite",
-            "ExtensionRef", "extensionRef",
-            "CORS", "cors");
 
     private Rules() {}
 
@@ -31,7 +23,6 @@ final class Rules {
             }
             switch (resource.ref().kind()) {
                 case "Gateway" -> gateway(resource, problems);
-                case "HTTPRoute" -> route(resource, problems);
                 case "StreamPolicy" -> StreamPolicyRules.check(resource, problems);
                 default -> {}
             }
@@ -53,7 +44,7 @@ final class Rules {
                 "either targetRef or targetRefs must be used: the policy names nothing that it applies to, and"
                         + " the API refuses it",
                 one ? "Keep targetRefs and remove targetRef." : "Add these lines under spec.");
-        problems.add(one ? problem : proposal(problem, policy, all));
+        problems.add(one ? problem.withChoice(new Change.Remove("spec.targetRef")) : proposal(problem, policy, all));
     }
 
     /** The lines to add; a policy reaches its own namespace only, so where the one Gateway is elsewhere that is said. */
@@ -66,89 +57,35 @@ final class Rules {
         List<Resource> choice = near.isEmpty() ? gateways : near;
         String name = choice.size() == 1 ? choice.getFirst().ref().name() : "NAME-OF-YOUR-GATEWAY";
         String lines = "targetRefs:\n  - group: gateway.networking.k8s.io\n    kind: Gateway\n    name: " + name + "\n";
-        if (near.isEmpty() && choice.size() == 1) {
+        if (choice.size() != 1) {
+            return problem.withFixYaml(lines);
+        }
+        Change target = new Change.Add("spec", lines);
+        if (near.isEmpty()) {
             String namespace = choice.getFirst().ref().namespace();
             return problem.withFix("Add these lines under spec, and namespace: " + namespace
                             + " under metadata, for a policy reaches its own namespace only.")
-                    .withFixYaml(lines);
+                    .withFixYaml(lines)
+                    .withMending(
+                            target,
+                            policy.get("metadata").get("namespace").present()
+                                    ? new Change.Replace("metadata.namespace", namespace)
+                                    : new Change.Add("metadata", "namespace: " + namespace));
         }
-        return problem.withFixYaml(lines);
+        return problem.withFixYaml(lines).withMending(target);
     }
 
+    /** Two things of status rather than of the schema, told where they stand. */
     private static void gateway(Resource gateway, List<Problem> problems) {
-        Map<String, Field> names = new java.util.HashMap<>();
         for (Field listener : gateway.spec().get("listeners").items()) {
-            String name = listener.get("name").text("");
-            if (names.putIfAbsent(name, listener) != null) {
-                invalid(
-                        listener.get("name"),
-                        "Listener name must be unique within the Gateway",
-                        "Rename it.",
-                        problems);
-            }
-            String protocol = listener.get("protocol").text("");
             boolean tls = listener.get("tls").present();
-            if (Set.of("HTTP", "TCP", "UDP").contains(protocol) && tls) {
-                invalid(
-                        listener.get("tls"),
-                        "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']",
-                        "Remove tls, or write protocol: HTTPS.",
-                        problems);
-            }
-            if (protocol.equals("HTTPS")
-                    && listener.at("tls.certificateRefs").items().isEmpty()
-                    && !listener.at("tls.options").present()) {
+            if (listener.get("protocol").text("").equals("HTTPS") && !tls) {
                 invalid(
                         listener,
-                        "certificateRefs or options must be specified when mode is Terminate",
+                        "Listener must have TLS set when protocol is HTTPS.",
                         "Add tls.certificateRefs with the name of a Secret.",
                         problems);
             }
-        }
-    }
-
-    private static void route(Resource route, List<Problem> problems) {
-        for (Field rule : route.spec().get("rules").items()) {
-            filters(rule.get("filters"), problems);
-            boolean redirects = rule.get("filters").items().stream()
-                    .anyMatch(f -> f.get("requestRedirect").present());
-            if (redirects && !rule.get("backendRefs").items().isEmpty()) {
-                invalid(
-                        rule.get("backendRefs"),
-                        "RequestRedirect filter must not be used together with backendRefs",
-                        "Remove one of the two.",
-                        problems);
-            }
-            for (Field backend : rule.get("backendRefs").items()) {
-                filters(backend.get("filters"), problems);
-                if (backend.get("kind").text("Service").equals("Service")
-                        && backend.get("group").text("").isEmpty()
-                        && !backend.get("port").present()) {
-                    invalid(backend, "Must have port for Service reference", "Add port.", problems);
-                }
-            }
-        }
-    }
-
-    private static void filters(Field filters, List<Problem> problems) {
-        for (Field filter : filters.items()) {
-            String type = filter.get("type").text("");
-            FILTER_FIELDS.forEach((kind, field) -> {
-                boolean there = filter.get(field).present();
-                if (there && !type.equals(kind)) {
-                    invalid(
-                            filter.get(field),
-                            "filter." + field + " must be nil if the filter.type is not " + kind,
-                            "Write type: " + kind + ", or remove the field.",
-                            problems);
-                } else if (!there && type.equals(kind)) {
-                    invalid(
-                            filter,
-                            "filter." + field + " must be specified for " + kind + " filter.type",
-                            "Add " + field + ".",
-                            problems);
-                }
-            });
         }
     }
 

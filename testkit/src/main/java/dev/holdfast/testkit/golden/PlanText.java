@@ -1,10 +1,16 @@
 package dev.holdfast.testkit.golden;
 
 import dev.holdfast.console.Tree;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
+import dev.holdfast.plan.ConnectionSettings;
+import dev.holdfast.plan.HeaderEdits;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.RouteTraffic;
+import dev.holdfast.plan.Tls;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,15 +22,42 @@ import org.snakeyaml.engine.v2.common.FlowStyle;
 /** A plan as short YAML: listeners and clusters, without what is as it is by default. Problems have a file of their own. */
 public final class PlanText {
     private static final List<Object> DEFAULTS = List.of(
-            Tree.of(HttpSettings.DEFAULT), Tree.of(Http2Settings.DEFAULT), Tree.of(Cluster.CircuitBreaker.DEFAULT));
+            Tree.of(HttpSettings.DEFAULT),
+            Tree.of(ConnectionSettings.DEFAULT),
+            Tree.of(ClientRules.DEFAULT),
+            Tree.of(ClientRules.Headers.DEFAULT),
+            Tree.of(ClientRules.Paths.DEFAULT),
+            Tree.of(ClientRules.Http1.DEFAULT),
+            Tree.of(ClientRules.Http2.DEFAULT),
+            Tree.of(HeaderEdits.NONE),
+            Tree.of(ClientRules.ForwardedCert.DEFAULT),
+            Tree.of(new ClientRules.Address.Direct()),
+            Tree.of(Tls.Crypto.DEFAULT),
+            Tree.of(Http2Settings.DEFAULT),
+            Tree.of(Cluster.CircuitBreaker.DEFAULT),
+            Tree.of(ClusterTraffic.NONE),
+            Tree.of(RouteTraffic.NONE),
+            Tree.of(ClusterTraffic.Dns.DEFAULT),
+            Tree.of(new ClusterTraffic.Balance.RoundRobin()));
     private static final Map<String, Object> DEFAULT_OF = Map.of(
-            "requestTimeout", "15s",
-            "connectTimeout", "10s",
-            "idleTimeout", "3600s",
-            "maxStreams", 100_000,
-            "protocol", "AUTO",
-            "upgrades", List.of("websocket"),
-            "weight", 1);
+            "panicPercent",
+            50,
+            "connectionsPerEndpoint",
+            -1L,
+            "requestTimeout",
+            "15s",
+            "connectTimeout",
+            "10s",
+            "idleTimeout",
+            "3600s",
+            "maxStreams",
+            100_000,
+            "protocol",
+            "AUTO",
+            "upgrades",
+            List.of("websocket"),
+            "weight",
+            1);
 
     private PlanText() {}
 
@@ -36,6 +69,9 @@ public final class PlanText {
     public static String of(Plan plan, boolean origins) {
         Map<String, Object> tree = new LinkedHashMap<>();
         tree.put("listeners", prune(Tree.of(plan.listeners()), origins));
+        if (!plan.l4().isEmpty()) {
+            tree.put("l4", prune(Tree.of(plan.l4()), origins));
+        }
         tree.put("clusters", prune(Tree.of(List.copyOf(plan.clusters().values())), origins));
         DumpSettings settings = DumpSettings.builder()
                 .setDefaultFlowStyle(FlowStyle.BLOCK)

@@ -124,7 +124,7 @@ public final class Clusters {
 
     private static CircuitBreakers.Thresholds thresholds(Cluster cluster, boolean streams) {
         CircuitBreakers.Thresholds.Builder out = CircuitBreakers.Thresholds.newBuilder();
-        if (streams) {
+        if (streams && !cluster.streamsInBreaker()) {
             UInt32Value most = Proto.count(cluster.maxStreams() == 0 ? Integer.MAX_VALUE : cluster.maxStreams());
             return out.setMaxConnections(most)
                     .setMaxPendingRequests(most)

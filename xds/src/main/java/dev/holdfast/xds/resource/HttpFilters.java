@@ -18,8 +18,10 @@ import java.util.List;
  * disabled: a filter added later would replace the filter chain and cut its streams.
  */
 final class HttpFilters {
+    static final String FAULT = "envoy.filters.http.fault";
+
     static final List<HttpFilter> ALL = List.of(
-            off("envoy.filters.http.fault", HTTPFault.getDefaultInstance()),
+            off(FAULT, HTTPFault.getDefaultInstance()),
             off("envoy.filters.http.cors", Cors.getDefaultInstance()),
             off("envoy.filters.http.rbac", RBAC.getDefaultInstance()),
             off(

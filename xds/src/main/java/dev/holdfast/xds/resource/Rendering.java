@@ -35,6 +35,11 @@ final class Rendering {
         return out.toString();
     }
 
+    /** One message on one line. */
+    static String compact(Message message) {
+        return element(message).toString();
+    }
+
     private static JsonObject tree(Map<ResourceType, Map<String, Message>> resources) {
         JsonObject out = new JsonObject();
         for (ResourceType type : new ResourceType[] {

@@ -4,6 +4,9 @@ import com.google.protobuf.Message;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import java.util.ArrayList;
@@ -54,7 +57,7 @@ public record Replaced(
         return List.copyOf(out);
     }
 
-    private static Replaced of(Plan plan, String name, String chain, boolean removed) {
+    static Replaced of(Plan plan, String name, String chain, boolean removed) {
         List<dev.holdfast.plan.Listener> listeners = plan.listeners().stream()
                 .filter(l -> Listeners.name(l.bindPort()).equals(name))
                 .filter(l -> chain.isEmpty() || chain.equals(name) || l.name().equals(chain))
@@ -65,11 +68,21 @@ public record Replaced(
                 .flatMap(r -> clusters(r.action()))
                 .collect(Collectors.toCollection(TreeSet::new));
         return new Replaced(
-                name,
-                chain,
-                removed,
-                clusters,
-                listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin));
+                name, chain, removed, clusters, listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin));
+    }
+
+    /** Said before it happens: {@code who} does it, with at most {@code open} streams on it. */
+    public Problem problem(String who, long open) {
+        String what = filterChain.isEmpty() ? "the whole of " + listener : "the filter chain " + filterChain;
+        String message = "this change makes " + who + " " + (removed ? "remove " : "replace ") + what
+                + ": it ends the connections that came by it within its drain time, with "
+                + (open == 0 ? "no stream" : "at most " + open + (open == 1 ? " stream" : " streams"))
+                + " open on them now";
+        String fix = removed
+                ? "Keep the listener until its streams have ended."
+                : "Apply it when few streams are open; docs/planes.md lists what Envoy can change without.";
+        return origin.map(o -> Problem.at(o, ProblemCode.STREAMS_CUT, Severity.WARNING, message, fix))
+                .orElseGet(() -> Problem.of(ProblemCode.STREAMS_CUT, Severity.WARNING, Optional.empty(), message, fix));
     }
 
     private static Stream<String> clusters(Route.Action action) {

@@ -7,6 +7,7 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.plan.VirtualHost;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.config.route.v3.RouteMatch;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -20,10 +21,13 @@ final class RouteTables {
 
     private final Plan plan;
     private final List<Listener> port;
+    private final ByHost<Listener> owners;
+    private final Map<String, ByHost<VirtualHost>> hosts = new HashMap<>();
 
     RouteTables(Plan plan, List<Listener> port) {
         this.plan = plan;
         this.port = port;
+        this.owners = new ByHost<>(port, l -> l.hostname().orElse("*"));
     }
 
     void addTo(Map<String, RouteConfiguration> out) {
@@ -61,30 +65,16 @@ final class RouteTables {
                 io.envoyproxy.envoy.config.route.v3.VirtualHost.newBuilder()
                         .setName(domain)
                         .addDomains(domain);
-        int best = -1;
-        Listener owner = null;
-        for (Listener listener : port) {
-            int fit = fit(listener.hostname().orElse("*"), domain);
-            if (fit > best) {
-                best = fit;
-                owner = listener;
-            }
-        }
+        Listener owner = owners.covering(domain);
         if (owner == null) {
             return out.addRoutes(answer(404, "no_route")).build();
         }
         if (!only.isEmpty() && !only.contains(owner)) {
             return out.addRoutes(answer(421, "misdirected")).build();
         }
-        int closest = -1;
-        VirtualHost serving = null;
-        for (VirtualHost host : owner.virtualHosts()) {
-            int fit = fit(host.hostname(), domain);
-            if (fit > closest) {
-                closest = fit;
-                serving = host;
-            }
-        }
+        VirtualHost serving = hosts.computeIfAbsent(
+                        owner.name(), o -> new ByHost<>(owner.virtualHosts(), VirtualHost::hostname))
+                .covering(domain);
         if (serving != null) {
             Routes routes = new Routes(plan, owner.http());
             for (Route route : serving.routes()) {
@@ -92,17 +82,6 @@ final class RouteTables {
             }
         }
         return out.addRoutes(answer(404, "no_route")).build();
-    }
-
-    /** How closely a host name pattern covers all that {@code domain} stands for; -1 where it does not. */
-    static int fit(String pattern, String domain) {
-        if (pattern.equals(domain)) {
-            return Integer.MAX_VALUE;
-        }
-        if (pattern.equals("*")) {
-            return 0;
-        }
-        return pattern.startsWith("*.") && domain.endsWith(pattern.substring(1)) ? pattern.length() : -1;
     }
 
     private static io.envoyproxy.envoy.config.route.v3.Route answer(int status, String reason) {

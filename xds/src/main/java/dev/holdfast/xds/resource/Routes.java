@@ -51,14 +51,21 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route) {
+        if (RouteFilters.isUnguarded(route)) {
+            return List.of(respond(
+                    named(route, "").setMatch(match(route.match())), 500, "not_carried_out", "not_carried_out\n"));
+        }
         return switch (route.action()) {
             case Route.Action.Redirect redirect ->
                 List.of(named(route, "")
                         .setMatch(match(route.match()))
                         .setRedirect(redirect(redirect))
                         .build());
-            case Route.Action.Respond(int status, String reason, String body) ->
-                List.of(respond(named(route, "").setMatch(match(route.match())), status, reason, body));
+            case Route.Action.Respond(int status, String reason, String body, List<Route.Header> headers) -> {
+                var made = respond(named(route, "").setMatch(match(route.match())), status, reason, body).toBuilder();
+                headers.forEach(h -> made.addResponseHeadersToAdd(Headers.fixed(h.name(), h.value())));
+                yield List.of(made.build());
+            }
             case Route.Action.Forward(List<Route.Destination> destinations) -> forward(route, destinations);
         };
     }
@@ -81,7 +88,9 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     private static io.envoyproxy.envoy.config.route.v3.Route.Builder named(Route route, String suffix) {
-        return io.envoyproxy.envoy.config.route.v3.Route.newBuilder().setName(route.id() + suffix);
+        return io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
+                .setName(route.id() + suffix)
+                .putAllTypedPerFilterConfig(RouteFilters.configs(route));
     }
 
     private static RedirectAction redirect(Route.Action.Redirect redirect) {
@@ -205,7 +214,10 @@ record Routes(Plan plan, HttpSettings listener) {
                 match.setGrpc(RouteMatch.GrpcRouteMatchOptions.getDefaultInstance());
                 untilHeaders(route, action);
             }
-            case PAGE -> action.setTimeout(Proto.duration(route.requestTimeout()));
+            case PAGE -> {
+                action.setTimeout(Proto.duration(route.requestTimeout()));
+                oneTry(route.backendRequestTimeout(), action);
+            }
         }
         if (kind != Kind.UPGRADE) {
             action.addUpgradeConfigs(RouteAction.UpgradeConfig.newBuilder()
@@ -236,13 +248,20 @@ record Routes(Plan plan, HttpSettings listener) {
                 .build();
     }
 
-    /** The time of one try ends with the response's head, so the stream that follows has no limit by it. */
+    /** What follows the response's head is a stream, which has no limit by the request's timeouts. */
     private static void untilHeaders(Route route, RouteAction.Builder action) {
         action.setTimeout(Proto.duration(Duration.ZERO));
-        if (!route.requestTimeout().isZero()) {
-            action.setRetryPolicy(RetryPolicy.newBuilder()
-                    .setNumRetries(UInt32Value.of(0))
-                    .setPerTryTimeout(Proto.duration(route.requestTimeout())));
+        Duration request = route.requestTimeout();
+        Duration backend = route.backendRequestTimeout();
+        boolean shorter = !backend.isZero() && (request.isZero() || backend.compareTo(request) < 0);
+        oneTry(shorter ? backend : request, action);
+    }
+
+    /** The time of one try ends with the response's head. */
+    private static void oneTry(Duration time, RouteAction.Builder action) {
+        if (!time.isZero()) {
+            action.setRetryPolicy(
+                    RetryPolicy.newBuilder().setNumRetries(UInt32Value.of(0)).setPerTryTimeout(Proto.duration(time)));
         }
     }
 

@@ -1,10 +1,14 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -51,7 +55,10 @@ public final class XdsResources {
         Map<String, Secret> secrets = new TreeMap<>();
         Map<Integer, List<Listener>> ports = new TreeMap<>();
         for (Listener listener : plan.listeners()) {
-            ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
+            if (!asksForCertificates(listener)) {
+                ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>())
+                        .add(listener);
+            }
         }
         ports.forEach((port, of) -> {
             listeners.put(Listeners.name(port), Listeners.of(port, of));
@@ -218,7 +225,36 @@ public final class XdsResources {
                                 "Give the sockets a Backend of their own."));
             }
         }
+        plan.clusters().values().stream()
+                .filter(c -> !c.traffic().equals(ClusterTraffic.NONE))
+                .forEach(c -> out.putIfAbsent(
+                        c.name(),
+                        warning(
+                                c.origin(),
+                                "how the backend's endpoints are chosen and checked is not carried out on Envoy yet:"
+                                        + " they are used in turn",
+                                "Run these routes on the embedded plane.")));
+        for (Cluster cluster : plan.clusters().values()) {
+            cluster.tls()
+                    .filter(t -> !t.names().isEmpty() || t.shown().isPresent())
+                    .ifPresent(t -> out.putIfAbsent(
+                            cluster.name(),
+                            warning(
+                                    cluster.origin(),
+                                    "Envoy asks the backend for the policy's hostname and not for its subjectAltNames, and"
+                                            + " shows it no certificate yet",
+                                    "Run it on the embedded plane.")));
+        }
+        for (L4Listener listener : plan.l4()) {
+            out.put(
+                    listener.name(),
+                    warning(
+                            listener.origin(),
+                            "listeners of protocol TLS, TCP and UDP are not carried out on Envoy yet; this one is left out",
+                            "Run it on the embedded plane."));
+        }
         for (Listener listener : plan.listeners()) {
+            clients(listener).ifPresent(p -> out.put(listener.name(), p));
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
                     check(route).ifPresent(p -> out.putIfAbsent(route.id(), p));
@@ -228,15 +264,45 @@ public final class XdsResources {
         return List.copyOf(out.values());
     }
 
+    private static boolean asksForCertificates(Listener listener) {
+        return listener.tls().flatMap(Tls::clientValidation).isPresent();
+    }
+
+    private static Optional<Problem> clients(Listener listener) {
+        if (asksForCertificates(listener)) {
+            return Optional.of(warning(
+                    listener.origin(),
+                    "client certificates are not checked on Envoy yet, so this listener is left out rather than let"
+                            + " everyone in",
+                    "Run it on the embedded plane."));
+        }
+        boolean plain = listener.client().equals(ClientRules.DEFAULT)
+                && listener.tls()
+                        .map(t -> t.crypto().equals(Tls.Crypto.DEFAULT))
+                        .orElse(true);
+        return plain
+                ? Optional.empty()
+                : Optional.of(warning(
+                        listener.origin(),
+                        "of the ClientTrafficPolicy Envoy carries out TLS versions and ALPN, timeouts, keepalive, connection"
+                                + " limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1"
+                                + " or PROXY headers",
+                        "Run it on the embedded plane, or live without these."));
+    }
+
     private static Optional<Problem> check(Route route) {
-        if (!route.httpFilters().isEmpty()) {
+        List<String> missing = RouteFilters.missing(route);
+        if (!missing.isEmpty()) {
             return Optional.of(warning(
                     route.origin(),
-                    "the route's HTTP filters are not carried out on Envoy yet: "
-                            + route.httpFilters().stream()
-                                    .map(f -> f.getClass().getSimpleName())
-                                    .distinct()
-                                    .toList(),
+                    "filters of the route are not carried out on Envoy: " + String.join(", ", missing)
+                            + (RouteFilters.isUnguarded(route) ? "; it answers 500, for they guard it" : ""),
+                    "Run these routes on the embedded plane."));
+        }
+        if (!route.traffic().equals(RouteTraffic.NONE)) {
+            return Optional.of(warning(
+                    route.origin(),
+                    "retries, session persistence and mirrors are not carried out on Envoy yet",
                     "Run these routes on the embedded plane."));
         }
         if (!route.streams().policy().isEmpty()) {
@@ -269,11 +335,20 @@ public final class XdsResources {
                         "Put the URLRewrite filter on the rule."));
             }
         }
+        if (filters.stream()
+                .anyMatch(f -> f instanceof Route.Filter.HostRewrite || f instanceof Route.Filter.ForwardedHost)) {
+            return Optional.of(warning(
+                    route.origin(),
+                    "a Host that is taken from a header, the path or the backend is not carried out on Envoy yet",
+                    "Run these routes on the embedded plane."));
+        }
         boolean refused = filters.stream()
                 .flatMap(f -> switch (f) {
                     case Route.Filter.RequestHeaders(Route.HeaderMutation m) -> Stream.of(m);
                     case Route.Filter.ResponseHeaders(Route.HeaderMutation m) -> Stream.of(m);
                     case Route.Filter.UrlRewrite ignored -> Stream.<Route.HeaderMutation>empty();
+                    case Route.Filter.HostRewrite ignored -> Stream.<Route.HeaderMutation>empty();
+                    case Route.Filter.ForwardedHost ignored -> Stream.<Route.HeaderMutation>empty();
                 })
                 .anyMatch(m -> m.set().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
                         || m.add().stream().anyMatch(h -> !Headers.isAllowed(h.name()))

@@ -178,10 +178,13 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             stream.answered(
                     type, request.getResponseNonce(), error(request.hasErrorDetail(), request.getErrorDetail()));
         }
-        subscription.known.putAll(request.getInitialResourceVersionsMap());
+        if (request.getInitialResourceVersionsCount() > 0) {
+            subscription.known.putAll(request.getInitialResourceVersionsMap());
+            subscription.asksAnew();
+        }
         if (first && type.isWildcard() && request.getResourceNamesSubscribeCount() == 0) {
             subscription.wildcard = true;
-            subscription.dirty = true;
+            subscription.asksAnew();
         }
         for (String name : request.getResourceNamesSubscribeList()) {
             if (name.equals("*")) {
@@ -196,7 +199,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     }
                 }
             }
-            subscription.dirty = true;
+            subscription.asksAnew();
         }
         for (String name : request.getResourceNamesUnsubscribeList()) {
             if (name.equals("*")) {
@@ -205,7 +208,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 subscription.names.remove(name);
                 subscription.known.remove(name);
             }
-            subscription.dirty = true;
+            subscription.asksAnew();
         }
     }
 
@@ -233,7 +236,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             if (!wildcard) {
                 subscription.known.keySet().retainAll(names);
             }
-            subscription.dirty = true;
+            subscription.asksAnew();
         }
         // A client that comes back names the version it has; if that is the one in force there is nothing to tell.
         Map<String, Versioned> wanted = stream.wanted(type);

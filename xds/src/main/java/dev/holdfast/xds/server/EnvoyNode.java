@@ -1,6 +1,7 @@
 package dev.holdfast.xds.server;
 
 import dev.holdfast.problem.Origin;
+import dev.holdfast.xds.resource.Chain;
 import java.util.List;
 import java.util.Optional;
 
@@ -11,6 +12,7 @@ import java.util.Optional;
  * @param version of Envoy, such as {@code 1.40.0}; empty where it did not say
  * @param plan the number of the change that it holds whole, 0 for none yet; {@code offered} the newest one
  * @param streams that are open there, as it last reported
+ * @param chains the filter chains of the change that it holds
  * @param protocol {@code delta} or {@code state-of-the-world}
  */
 public record EnvoyNode(
@@ -23,14 +25,16 @@ public record EnvoyNode(
         long plan,
         long offered,
         long streams,
+        List<Chain> chains,
         List<Kind> kinds) {
     public EnvoyNode {
+        chains = List.copyOf(chains);
         kinds = List.copyOf(kinds);
     }
 
-    EnvoyNode with(long newest, long open) {
+    EnvoyNode with(long newest, long open, List<Chain> held) {
         return new EnvoyNode(
-                id, cluster, version, address, protocol, connectedAtMillis, plan, newest, open, kinds);
+                id, cluster, version, address, protocol, connectedAtMillis, plan, newest, open, held, kinds);
     }
 
     /**

@@ -4,6 +4,7 @@ import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
+import dev.holdfast.xds.resource.Chain;
 import dev.holdfast.xds.resource.Clusters;
 import dev.holdfast.xds.resource.ResourceType;
 import dev.holdfast.xds.snapshot.Snapshot;
@@ -22,6 +23,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -95,29 +97,35 @@ public final class Fleet implements AutoCloseable {
 
     public List<EnvoyNode> nodes() {
         return streams.stream()
-                .map(NodeStream::view)
-                .filter(v -> !v.id().isEmpty())
-                .map(v -> v.with(offered, openStreams(v.id())))
+                .filter(s -> !s.view().id().isEmpty())
+                .map(s -> s.view().with(offered, openStreams(s.view().id(), c -> true), chains(s)))
                 .sorted(java.util.Comparator.comparing(EnvoyNode::id))
                 .toList();
     }
 
-    private long openStreams(String node) {
+    private List<Chain> chains(NodeStream stream) {
+        String id = stream.view().id();
+        return stream.held().chains().entrySet().stream()
+                .map(e -> new Chain(
+                        e.getKey().listener(),
+                        e.getKey().filterChain(),
+                        e.getKey().digest(),
+                        openStreams(id, e.getValue()::contains)))
+                .toList();
+    }
+
+    private long openStreams(String node, Predicate<String> cluster) {
         return loads.values().stream()
-                .filter(l -> l.node.equals(node))
+                .filter(l -> node.isEmpty() || l.node.equals(node))
                 .flatMap(l -> l.open.entrySet().stream())
-                .filter(e -> Clusters.isForStreams(e.getKey()))
+                .filter(e -> Clusters.isForStreams(e.getKey()) && cluster.test(Clusters.ofPlan(e.getKey())))
                 .mapToLong(Map.Entry::getValue)
                 .sum();
     }
 
-    /** The streams that are open to a cluster of the plan, on all Envoys; a few seconds old. */
+    /** The streams that are open to clusters of the plan, on all Envoys; a few seconds old. */
     public long openStreams(Set<String> clusters) {
-        return loads.values().stream()
-                .flatMap(l -> l.open.entrySet().stream())
-                .filter(e -> Clusters.isForStreams(e.getKey()) && clusters.contains(Clusters.ofPlan(e.getKey())))
-                .mapToLong(Map.Entry::getValue)
-                .sum();
+        return openStreams("", clusters::contains);
     }
 
     /** False where there are too many. */

@@ -8,7 +8,6 @@ import io.envoyproxy.envoy.type.v3.SemanticVersion;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -52,13 +51,14 @@ final class NodeStream {
     private long clustersAcceptedAt;
     private long nonces;
     private long whole;
+    private volatile Snapshot held = Snapshot.EMPTY;
     private volatile EnvoyNode view;
 
     NodeStream(Fleet fleet, Wire wire, String address) {
         this.fleet = fleet;
         this.wire = wire;
         this.address = address;
-        this.view = new EnvoyNode("", "", "", address, wire.protocol(), connectedAt, 0, 0, 0, List.of());
+        this.view = new EnvoyNode("", "", "", address, wire.protocol(), connectedAt, 0, 0, 0, List.of(), List.of());
     }
 
     EnvoyNode view() {
@@ -67,6 +67,11 @@ final class NodeStream {
 
     String id() {
         return id;
+    }
+
+    /** What it has taken whole. */
+    Snapshot held() {
+        return held;
     }
 
     Snapshot target() {
@@ -156,7 +161,7 @@ final class NodeStream {
     void forgetHosts(String table) {
         Subscription hosts = subscription(ResourceType.VIRTUAL_HOST);
         hosts.known.keySet().removeIf(name -> name.lastIndexOf('/') == table.length() && name.startsWith(table));
-        hosts.dirty = true;
+        hosts.asksAnew();
     }
 
     /** The answer to the pending response, if {@code nonce} is its. */
@@ -176,6 +181,7 @@ final class NodeStream {
             subscription.refusedNames = List.of();
             subscription.refusedAt = Optional.empty();
             subscription.refused = -1;
+            subscription.synced = subscription.asksAnew ? null : pending.wanted();
             pending.versions().forEach((name, v) -> {
                 if (v.equals(Subscription.NONE) && !subscription.names.contains(name)) {
                     subscription.known.remove(name);
@@ -193,10 +199,13 @@ final class NodeStream {
         } else {
             subscription.refused = pending.plan();
             subscription.error = error;
+            subscription.synced = null;
             // Whatever of it was taken in is not known: it goes out again with the next plan.
             pending.versions().keySet().forEach(subscription.known::remove);
-            subscription.refusedNames =
-                    pending.versions().keySet().stream().sorted().limit(NAMES_SHOWN).toList();
+            subscription.refusedNames = pending.versions().keySet().stream()
+                    .sorted()
+                    .limit(NAMES_SHOWN)
+                    .toList();
             subscription.refusedAt = fleet.refused(this, type, pending, error);
         }
     }
@@ -221,6 +230,7 @@ final class NodeStream {
             fleet.holds(this);
             if (hasAll()) {
                 whole = target.number();
+                held = target;
             }
         }
         view = describe();
@@ -269,14 +279,15 @@ final class NodeStream {
             return;
         }
         Map<String, Versioned> wanted = wanted(type);
-        Subscription.Change change = to.toward(wanted, target.number(), nextNonce());
+        Subscription.Change change = to.toward(
+                wanted, wanted == target.of(type) ? target.step(type) : Optional.empty(), target.number(), nextNonce());
         if (change.isEmpty() && to.answered) {
+            to.synced = wanted;
             to.dirty = false;
             return;
         }
-        boolean follows = type == ResourceType.LISTENER
-                || type == ResourceType.ROUTE
-                || type == ResourceType.VIRTUAL_HOST;
+        boolean follows =
+                type == ResourceType.LISTENER || type == ResourceType.ROUTE || type == ResourceType.VIRTUAL_HOST;
         if (follows && to.answered && !clustersReady()) {
             return;
         }
@@ -284,6 +295,7 @@ final class NodeStream {
         to.lastNonce = change.nonce();
         to.answered = true;
         to.dirty = false;
+        to.asksAnew = false;
         fleet.sent(type, wire.protocol());
         wire.send(type, to, change, wanted);
     }
@@ -331,13 +343,7 @@ final class NodeStream {
                 s.error,
                 s.refusedAt,
                 s.answeredAtMillis)));
-        return new EnvoyNode(id, cluster, version, address, wire.protocol(), connectedAt, whole, 0, 0, kinds);
-    }
-
-    /** What it holds of each kind, for tests. */
-    Map<ResourceType, Map<String, String>> held() {
-        Map<ResourceType, Map<String, String>> out = new EnumMap<>(ResourceType.class);
-        subscriptions.forEach((type, s) -> out.put(type, new HashMap<>(s.known)));
-        return out;
+        return new EnvoyNode(
+                id, cluster, version, address, wire.protocol(), connectedAt, whole, 0, 0, List.of(), kinds);
     }
 }

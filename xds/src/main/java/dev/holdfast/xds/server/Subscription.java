@@ -1,6 +1,7 @@
 package dev.holdfast.xds.server;
 
 import dev.holdfast.problem.Origin;
+import dev.holdfast.xds.snapshot.Snapshot;
 import dev.holdfast.xds.snapshot.Versioned;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -31,8 +32,15 @@ final class Subscription {
     /** Whether there may be something new to send. */
     boolean dirty = true;
 
+    /** Whether what it asks for has changed since the last response went out. */
+    boolean asksAnew;
+
     @Nullable
     Change pending;
+
+    /** All that is to be had, as it was when it had all that it asks of it; null where that is not known. */
+    @Nullable
+    Map<String, Versioned> synced;
 
     String lastNonce = "";
 
@@ -52,17 +60,30 @@ final class Subscription {
             Map<String, Versioned> resources,
             List<String> removed,
             Map<String, String> versions,
-            String version) {
+            Map<String, Versioned> wanted) {
         boolean isEmpty() {
             return resources.isEmpty() && removed.isEmpty();
         }
     }
 
-    /** What must be sent for it to hold {@code wanted} as far as it asks. */
-    Change toward(Map<String, Versioned> wanted, long plan, String nonce) {
+    /** What must be sent for it to hold {@code wanted} as far as it asks; {@code step} may spare looking at all of it. */
+    Change toward(Map<String, Versioned> wanted, Optional<Snapshot.Step> step, long plan, String nonce) {
+        if (synced == wanted) {
+            return new Change(nonce, plan, Map.of(), List.of(), Map.of(), wanted);
+        }
         Map<String, Versioned> send = new LinkedHashMap<>();
         List<String> removed = new ArrayList<>();
-        Map<String, String> versions = new HashMap<>();
+        if (synced != null && step.isPresent() && step.get().before() == synced) {
+            step.get().changed().forEach((name, resource) -> {
+                if (wildcard || names.contains(name)) {
+                    offer(name, resource, send);
+                }
+            });
+            step.get().gone().stream()
+                    .filter(name -> (wildcard || names.contains(name)) && !NONE.equals(known.getOrDefault(name, NONE)))
+                    .forEach(removed::add);
+            return change(wanted, plan, nonce, send, removed);
+        }
         if (wildcard) {
             wanted.forEach((name, resource) -> offer(name, resource, send));
             known.forEach((name, version) -> {
@@ -79,15 +100,27 @@ final class Subscription {
                 removed.add(name);
             }
         }
+        return change(wanted, plan, nonce, send, removed);
+    }
+
+    private static Change change(
+            Map<String, Versioned> wanted, long plan, String nonce, Map<String, Versioned> send, List<String> removed) {
+        Map<String, String> versions = new HashMap<>();
         send.forEach((name, resource) -> versions.put(name, resource.version()));
         removed.forEach(name -> versions.put(name, NONE));
-        return new Change(nonce, plan, send, removed, versions, "");
+        return new Change(nonce, plan, send, removed, versions, wanted);
     }
 
     private void offer(String name, Versioned resource, Map<String, Versioned> send) {
         if (!resource.version().equals(known.get(name))) {
             send.put(name, resource);
         }
+    }
+
+    void asksAnew() {
+        asksAnew = true;
+        synced = null;
+        dirty = true;
     }
 
     int size() {

@@ -1,50 +1,82 @@
 package dev.holdfast.xds.snapshot;
 
 import com.google.protobuf.Message;
+import dev.holdfast.xds.resource.Chain;
+import dev.holdfast.xds.resource.Digest;
 import dev.holdfast.xds.resource.ResourceType;
 import dev.holdfast.xds.resource.XdsResources;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /** All resources of one plan. A resource that did not change is the very one of the snapshot before. */
 public final class Snapshot {
     public static final Snapshot EMPTY =
-            new Snapshot(0, XdsResources.of(dev.holdfast.plan.Plan.EMPTY), new EnumMap<>(ResourceType.class));
+            new Snapshot(0, XdsResources.of(dev.holdfast.plan.Plan.EMPTY), new EnumMap<>(ResourceType.class), Map.of());
 
     private final long number;
     private final XdsResources source;
     private final Map<ResourceType, Map<String, Versioned>> resources;
     private @Nullable Map<String, Versioned> whole;
+    private @Nullable Map<Chain, Set<String>> chains;
 
-    private Snapshot(long number, XdsResources source, Map<ResourceType, Map<String, Versioned>> resources) {
+    private final Map<ResourceType, Step> steps;
+
+    /** From the {@code before} of one snapshot to that of the next: what is new or another, and what is gone. */
+    public record Step(Map<String, Versioned> before, Map<String, Versioned> changed, Set<String> gone) {}
+
+    private Snapshot(
+            long number,
+            XdsResources source,
+            Map<ResourceType, Map<String, Versioned>> resources,
+            Map<ResourceType, Step> steps) {
         this.number = number;
         this.source = source;
         this.resources = resources;
+        this.steps = steps;
+    }
+
+    /** The way here from the snapshot before, for kinds that changed. */
+    public Optional<Step> step(ResourceType type) {
+        return Optional.ofNullable(steps.get(type));
     }
 
     /** The snapshot after this one; what is equal in both is shared, a kind without change whole. */
     public Snapshot next(XdsResources source) {
         Map<ResourceType, Map<String, Versioned>> out = new EnumMap<>(ResourceType.class);
+        Map<ResourceType, Step> ways = new EnumMap<>(ResourceType.class);
         for (ResourceType type : ResourceType.values()) {
             Map<String, Versioned> before = of(type);
             Map<String, Versioned> after = new LinkedHashMap<>();
+            Map<String, Versioned> changed = new LinkedHashMap<>();
             Map<String, Message> made = type == ResourceType.ROUTE ? source.tables() : source.of(type);
             boolean same = before.size() == made.size();
             for (Map.Entry<String, Message> entry : made.entrySet()) {
                 Versioned known = before.get(entry.getKey());
                 boolean kept = known != null && known.message().equals(entry.getValue());
-                after.put(entry.getKey(), kept ? known : Versioned.of(entry.getValue()));
+                Versioned now = kept ? known : Versioned.of(entry.getValue());
+                after.put(entry.getKey(), now);
+                if (!kept) {
+                    changed.put(entry.getKey(), now);
+                }
                 same &= kept;
             }
             out.put(type, same ? before : Collections.unmodifiableMap(after));
+            if (!same) {
+                Set<String> gone = new HashSet<>(before.keySet());
+                gone.removeAll(after.keySet());
+                ways.put(type, new Step(before, Collections.unmodifiableMap(changed), Set.copyOf(gone)));
+            }
         }
-        return new Snapshot(number + 1, source, out);
+        return new Snapshot(number + 1, source, out, ways);
     }
 
     /** Counts up from 0, the empty one. */
@@ -68,6 +100,14 @@ public final class Snapshot {
             whole = Collections.unmodifiableMap(made);
         }
         return whole;
+    }
+
+    /** Its filter chains, each with the clusters of the plan that its streams may go to; made when first asked for. */
+    public synchronized Map<Chain, Set<String>> chains() {
+        if (chains == null) {
+            chains = Chain.withClusters(source);
+        }
+        return chains;
     }
 
     /** Of {@code type}, what is here and not in {@code later}. */
@@ -95,6 +135,6 @@ public final class Snapshot {
                     .append(resource == null ? "-" : resource.version())
                     .append('\n');
         }
-        return Versioned.digest(text.toString().getBytes(StandardCharsets.UTF_8));
+        return Digest.of(text.toString().getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -1,0 +1,59 @@
+package dev.holdfast.dataplane.listener;
+
+import dev.holdfast.plan.Listener;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.handler.codec.ByteToMessageDecoder;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** On a plain port: HTTP/2 with prior knowledge begins with its preface (RFC 9113 §3.4), anything else is h1. */
+final class Preface extends ByteToMessageDecoder {
+    private static final byte[] PRI = {'P', 'R', 'I', ' ', '*', ' ', 'H', 'T', 'T', 'P', '/', '2', '.', '0'};
+    private final Acceptor acceptor;
+    private final Listener listener;
+
+    Preface(Acceptor acceptor, Listener listener) {
+        this.acceptor = acceptor;
+        this.listener = listener;
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        long limit = listener.http().requestHeadersTimeout().toMillis();
+        if (limit > 0) {
+            ctx.executor()
+                    .schedule(
+                            () -> {
+                                if (!ctx.isRemoved()) {
+                                    ctx.close();
+                                }
+                            },
+                            limit,
+                            TimeUnit.MILLISECONDS);
+        }
+    }
+
+    @Override
+    protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) {
+        int known = Math.min(in.readableBytes(), PRI.length);
+        boolean same = true;
+        for (int i = 0; i < known && same; i++) {
+            same = in.getByte(in.readerIndex() + i) == PRI[i];
+        }
+        if (same && known < PRI.length) {
+            return;
+        }
+        if (same) {
+            acceptor.http2(ctx.channel(), listener, "");
+        } else {
+            acceptor.http1(ctx.channel(), listener, "");
+        }
+        ctx.pipeline().remove(this);
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        ctx.close();
+    }
+}

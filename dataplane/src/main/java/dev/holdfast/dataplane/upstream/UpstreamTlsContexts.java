@@ -1,0 +1,69 @@
+package dev.holdfast.dataplane.upstream;
+
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.Tls;
+import io.netty.handler.codec.http2.Http2SecurityUtil;
+import io.netty.handler.ssl.ApplicationProtocolConfig;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.handler.ssl.SupportedCipherSuiteFilter;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.util.List;
+import javax.net.ssl.SSLException;
+
+/** TLS towards backends: whom to trust, and what to offer. */
+final class UpstreamTlsContexts {
+    private UpstreamTlsContexts() {}
+
+    static SslContext make(Cluster.UpstreamTls tls, Dialer.Offer offer) throws SSLException {
+        SslContextBuilder builder = SslContextBuilder.forClient()
+                .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
+                .ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE);
+        try {
+            trust(tls, builder);
+        } catch (GeneralSecurityException | IOException e) {
+            throw new SSLException("the authorities for a backend cannot be read", e);
+        }
+        if (tls.shown().isPresent()) {
+            Tls.Certificate shown = tls.shown().get();
+            builder.keyManager(bytes(shown.chainPem()), bytes(shown.keyPem().reveal()));
+        }
+        if (offer != Dialer.Offer.NOTHING) {
+            builder.applicationProtocolConfig(new ApplicationProtocolConfig(
+                    ApplicationProtocolConfig.Protocol.ALPN,
+                    ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
+                    ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
+                    offer == Dialer.Offer.HTTP2 ? List.of("h2", "http/1.1") : List.of("http/1.1")));
+        }
+        return builder.build();
+    }
+
+    private static void trust(Cluster.UpstreamTls tls, SslContextBuilder builder)
+            throws GeneralSecurityException, IOException {
+        if (tls.insecureSkipVerify()) {
+            builder.trustManager(InsecureTrustManagerFactory.INSTANCE);
+            builder.endpointIdentificationAlgorithm(null);
+            return;
+        }
+        if (!tls.names().isEmpty()) {
+            // Names of their own take the host name's place, which is for SNI alone then (GEP-1897).
+            builder.trustManager(new NamedTrust(tls.caPem(), tls.names()));
+            builder.endpointIdentificationAlgorithm(null);
+            return;
+        }
+        if (!tls.caPem().isEmpty()) {
+            builder.trustManager(bytes(tls.caPem()));
+        }
+        builder.endpointIdentificationAlgorithm("HTTPS");
+    }
+
+    private static ByteArrayInputStream bytes(String pem) {
+        return new ByteArrayInputStream(pem.getBytes(StandardCharsets.UTF_8));
+    }
+}

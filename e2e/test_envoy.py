@@ -1,0 +1,140 @@
+"""The program as the control plane of Envoys: one of its own that outlives it, and a user's by the printed bootstrap."""
+import asyncio
+import os
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+
+from lib import manifests
+from lib.clients import WebSocket
+from lib.gateway import Gateway, free_port, offset_for, run, wait
+from lib.peers import Authority
+from lib.xds import envoy_binary
+
+
+pytestmark = [pytest.mark.parametrize("plane", ["envoy"], indirect=True), pytest.mark.usefixtures("plane")]
+
+
+class Site:
+    """Starts control planes on the same manifests and ports, one after another."""
+
+    def __init__(self, folder, backend):
+        self.folder, self.backend, self.xds = folder, backend, free_port()
+        self.offset = offset_for(443, 80)
+        self.http, self.https, self.host = 80 + self.offset, 443 + self.offset, manifests.HOST
+        self.running = []
+
+    def start(self, *more, spawn=True):
+        spawned = [f"--spawn-envoy={envoy_binary()}"] if spawn else []
+        made = Gateway(
+            "-f", self.folder, "--port-offset", self.offset, "--dev-tls", "--resolve", f"home-automation/home-assistant=127.0.0.1:{self.backend.port}",
+            "--envoy", "--xds", f"127.0.0.1:{self.xds}", *spawned, *more)
+        self.running.append(made)
+        if spawn:
+            made.plane = "envoy"
+        return made.ready()
+
+    def page(self, path="/"):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", headers={"host": self.host})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+
+
+@pytest.fixture
+def site(example, backend):
+    made = Site(example, backend)
+    yield made
+    for gateway in made.running:
+        gateway.__exit__()
+
+
+def test_envoy_outlives_us_and_the_next_start_takes_it_over(site, go):
+    first = site.start()
+    pid = first.envoy_pid()
+
+    async def talk():
+        socket = await WebSocket.connect(site.http, site.host)
+        first.process.kill()
+        first.ended()
+        # More lines than the pipe between us holds, 64 KiB: nobody reads them, and nothing waits for that.
+        await asyncio.to_thread(lambda: [site.page() for _ in range(400)])
+        await socket.echo("alone")
+        second = await asyncio.to_thread(site.start)
+        assert f"taken over with process id {pid}" in second.text()
+        manifests.write(site.folder / "other.yaml", manifests.route("other", site.backend.port, host=site.host, path="/other"))
+        await asyncio.to_thread(second.wait_reload, 2)
+        await socket.echo("together")
+        assert site.page("/other") == 200
+        await asyncio.to_thread(wait, lambda: any(line.get("path") == "/other" for line in second.access_log()))
+    go(talk())
+
+
+def test_left_at_sigterm_where_that_is_asked_for(site, go):
+    first = site.start("--leave-envoy")
+    pid = first.envoy_pid()
+
+    async def talk():
+        socket = await WebSocket.connect(site.http, site.host)
+        assert await asyncio.to_thread(first.end) == 0
+        await socket.echo("alone")
+        second = await asyncio.to_thread(site.start)
+        assert second.envoy_pid() == pid
+        await socket.echo("together")
+    go(talk())
+
+
+def test_an_envoy_that_ends_is_started_again(site):
+    gateway = site.start()
+    os.kill(gateway.envoy_pid(), signal.SIGKILL)
+    wait(lambda: "Envoy has ended by itself" in gateway.text(), 20)
+
+    def serves():
+        try:
+            return site.page() == 200
+        except OSError:
+            return False
+    wait(serves, 30)
+
+
+def test_a_users_envoy_by_the_printed_bootstrap_with_mutual_tls(site, tmp_path):
+    authority = Authority(tmp_path)
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    certificate, key, _ = authority.issue("localhost")
+    for name, file in (("ca.crt", authority.pem), ("tls.crt", certificate), ("tls.key", key)):
+        (folder / name).write_bytes(file.read_bytes())
+    gateway = site.start("--xds-tls-dir", folder, spawn=False)
+    admin = free_port()
+    code, printed, err = run("envoy-bootstrap", "--node-id", "edge", "--cluster", "mine", "--xds", f"localhost:{site.xds}", "--xds-tls-dir", folder,
+                             "--envoy-admin-port", admin)
+    assert code == 0, err
+    (tmp_path / "bootstrap.yaml").write_text(printed)
+    process = subprocess.Popen([envoy_binary(), "-c", tmp_path / "bootstrap.yaml", "--disable-hot-restart"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        gateway.plane = "envoy"
+        gateway.settled(60)
+        assert [(e["id"], e["cluster"], e["version"]) for e in gateway.json("/api/envoys")] == [("edge", "mine", "1.40.0")]
+        wait(lambda: site.page() == 200)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_what_cannot_be_is_said_before_anything_starts(example, tmp_path):
+    for options, said in (
+        (["--spawn-envoy"], "need --envoy"),
+        (["--envoy", "--xds", "nonsense"], "is not HOST:PORT"),
+        (["--envoy", "--xds", "192.0.2.1:18000"], "give --xds-tls-dir"),
+        (["--envoy", "--xds-tls-dir", str(tmp_path)], "no readable ca.crt, tls.crt, tls.key"),
+        (["--envoy", "--spawn-envoy=/no/such/envoy"], "is no program that can be run"),
+        (["--envoy", "--leave-envoy"], "needs --spawn-envoy"),
+    ):
+        code, _, err = run("run", "-f", example, *options)
+        assert code == 2 and said in err, (options, code, err)
+
+
+def test_translate_prints_what_envoys_are_told(example):
+    code, out, err = run("translate", "-f", example, "--to", "xds", "--resolve", "home-automation/home-assistant=127.0.0.1:1")
+    assert "name: home-automation/home-assistant-internal/0/0/upgrade" in out and "sec-websocket-key" in out, err

@@ -1,0 +1,43 @@
+package dev.holdfast.plan;
+
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * What concerns a client's connection whatever is spoken on it; zero durations and counts mean "no limit".
+ *
+ * @param idleTimeout of a relayed connection that moves no bytes
+ * @param inspectionTimeout from the connection's begin to the end of its ClientHello
+ * @param maxDuration after which a relayed connection is drained
+ * @param maxConnections of the listener; of UDP the sessions
+ * @param closeDelay for which a connection too many is held before it is closed
+ * @param bufferBytes that wait to be written to the client before the other side is held back
+ */
+public record ConnectionSettings(
+        Duration idleTimeout,
+        Duration inspectionTimeout,
+        Duration tlsHandshakeTimeout,
+        Duration maxDuration,
+        long maxConnections,
+        Duration closeDelay,
+        int bufferBytes,
+        ProxyProtocol proxyProtocol,
+        Optional<TcpKeepalive> tcpKeepalive) {
+    public static final ConnectionSettings DEFAULT = new ConnectionSettings(
+            Duration.ofHours(1),
+            Duration.ofSeconds(15),
+            Duration.ofSeconds(15),
+            Duration.ZERO,
+            0,
+            Duration.ZERO,
+            65_536,
+            ProxyProtocol.NONE,
+            Optional.empty());
+
+    /** Whether a connection begins with a PROXY header, version 1 or 2, that names its client. */
+    public enum ProxyProtocol {
+        NONE,
+        OPTIONAL,
+        REQUIRED
+    }
+}

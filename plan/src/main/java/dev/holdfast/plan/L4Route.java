@@ -1,0 +1,32 @@
+package dev.holdfast.plan;
+
+import dev.holdfast.problem.Origin;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * The rule of a TLSRoute, TCPRoute or UDPRoute as one listener takes it.
+ *
+ * @param id {@code namespace/route/rule}
+ * @param route {@code namespace/name}: a connection lives while this is attached to its listener
+ * @param hostnames exact, {@code *.suffix} or {@code *}; of TCP and UDP only {@code *}
+ * @param idleTimeout zero for none
+ * @param maxDuration zero for none
+ */
+public record L4Route(
+        String id,
+        String route,
+        List<String> hostnames,
+        List<Destination> destinations,
+        Duration idleTimeout,
+        Duration maxDuration,
+        StreamRules streams,
+        Origin origin) {
+    public L4Route {
+        hostnames = List.copyOf(hostnames);
+        destinations = List.copyOf(destinations);
+    }
+
+    /** A weighted cluster; {@code failure} not empty ends the share's connections at once, for that reason. */
+    public record Destination(String cluster, int weight, String failure) {}
+}

@@ -1,0 +1,147 @@
+package dev.holdfast.resource.edit;
+
+import dev.holdfast.problem.Change;
+import dev.holdfast.problem.ResourceRef;
+import java.util.List;
+import java.util.Optional;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.NodeTuple;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
+import org.snakeyaml.engine.v2.nodes.SequenceNode;
+
+/** Changes a manifest's text by position: nothing but the place that is changed is touched. */
+public final class ManifestEditor {
+    private ManifestEditor() {}
+
+    /** The text with {@code changes} made in {@code resource}; empty where one of them has no place. */
+    public static Optional<String> edit(String text, ResourceRef resource, List<Change> changes) {
+        String now = text;
+        for (Change change : changes) {
+            Optional<String> next = one(now, resource, change);
+            if (next.isEmpty()) {
+                return Optional.empty();
+            }
+            now = next.get();
+        }
+        return now.equals(text) ? Optional.empty() : Optional.of(now);
+    }
+
+    private static Optional<String> one(String text, ResourceRef resource, Change change) {
+        try {
+            for (Node document : new Compose(LoadSettings.builder().build()).composeAllFromString(text)) {
+                Optional<MappingNode> root = find(document, resource);
+                if (root.isPresent()) {
+                    return apply(new Text(text), root.get(), change);
+                }
+            }
+        } catch (YamlEngineException notToBeRead) {
+            return Optional.empty();
+        }
+        return Optional.empty();
+    }
+
+    private static Optional<MappingNode> find(Node document, ResourceRef resource) {
+        if (!(document instanceof MappingNode map)) {
+            return Optional.empty();
+        }
+        Optional<Node> items = value(map, "items");
+        if (scalar(map, "kind").equals("List") && items.isPresent() && items.get() instanceof SequenceNode list) {
+            return list.getValue().stream()
+                    .flatMap(i -> find(i, resource).stream())
+                    .findFirst();
+        }
+        if (!scalar(map, "kind").equals(resource.kind())
+                || !(value(map, "metadata").orElse(map) instanceof MappingNode metadata)) {
+            return Optional.empty();
+        }
+        String namespace = scalar(metadata, "namespace");
+        boolean same = scalar(metadata, "name").equals(resource.name())
+                && (resource.namespace().isEmpty()
+                        || resource.namespace().equals(namespace.isEmpty() ? "default" : namespace));
+        return same ? Optional.of(map) : Optional.empty();
+    }
+
+    private static Optional<Node> value(MappingNode map, String key) {
+        return tuple(map, key).map(NodeTuple::getValueNode);
+    }
+
+    private static String scalar(MappingNode map, String key) {
+        return value(map, key)
+                .map(v -> v instanceof ScalarNode s ? s.getValue() : "")
+                .orElse("");
+    }
+
+    private static Optional<NodeTuple> tuple(MappingNode map, String key) {
+        return map.getValue().stream()
+                .filter(t ->
+                        t.getKeyNode() instanceof ScalarNode k && k.getValue().equals(key))
+                .findFirst();
+    }
+
+    private static Optional<String> apply(Text text, MappingNode root, Change change) {
+        return switch (change) {
+            case Change.Add add ->
+                at(root, add.path())
+                        .flatMap(n -> n instanceof MappingNode m ? text.add(m, add.yaml()) : Optional.empty());
+            case Change.Rename rename ->
+                parent(root, rename.path())
+                        .flatMap(p -> tuple(p, last(rename.path())))
+                        .map(t -> text.replace(t.getKeyNode(), rename.name()));
+            case Change.Replace replace -> at(root, replace.path()).map(n -> text.replace(n, replace.yaml()));
+            case Change.Remove remove -> {
+                String path = whole(root, remove.path());
+                yield parent(root, path).flatMap(p -> tuple(p, last(path)).flatMap(t -> text.remove(p, t)));
+            }
+        };
+    }
+
+    /** What holds nothing but the entry goes with it. */
+    private static String whole(MappingNode root, String path) {
+        int dot = path.lastIndexOf('.');
+        String above = dot < 0 ? "" : path.substring(0, dot);
+        boolean alone = above.contains(".")
+                && !above.endsWith("]")
+                && parent(root, path).map(p -> p.getValue().size() == 1).orElse(false);
+        return alone ? whole(root, above) : path;
+    }
+
+    private static String last(String path) {
+        return path.substring(path.lastIndexOf('.') + 1);
+    }
+
+    private static Optional<MappingNode> parent(MappingNode root, String path) {
+        int dot = path.lastIndexOf('.');
+        return dot < 0
+                ? Optional.of(root)
+                : at(root, path.substring(0, dot))
+                        .flatMap(n -> n instanceof MappingNode m ? Optional.of(m) : Optional.empty());
+    }
+
+    private static Optional<Node> at(MappingNode root, String path) {
+        Node here = root;
+        for (String step : path.isEmpty() ? new String[0] : path.split("\\.")) {
+            int bracket = step.indexOf('[');
+            String name = bracket < 0 ? step : step.substring(0, bracket);
+            Optional<Node> next = here instanceof MappingNode m ? value(m, name) : Optional.empty();
+            if (next.isEmpty()) {
+                return Optional.empty();
+            }
+            here = next.get();
+            while (bracket >= 0) {
+                int end = step.indexOf(']', bracket);
+                int index = Integer.parseInt(step.substring(bracket + 1, end));
+                if (!(here instanceof SequenceNode list)
+                        || index >= list.getValue().size()) {
+                    return Optional.empty();
+                }
+                here = list.getValue().get(index);
+                bracket = step.indexOf('[', end);
+            }
+        }
+        return Optional.of(here);
+    }
+}

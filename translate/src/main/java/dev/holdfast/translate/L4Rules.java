@@ -1,0 +1,119 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.L4Route;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Resource;
+import dev.holdfast.translate.GatewayListener.Protocol;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The rules of TLSRoutes, TCPRoutes and UDPRoutes: one each, with the policy that holds there and its clusters. */
+record L4Rules(Rules rules, List<Problem> problems) {
+    private static final Comparator<Attachment> AGE = Comparator.comparing(
+                    (Attachment a) -> a.route().creationTimestamp())
+            .thenComparing(a -> a.route().ref().namespace())
+            .thenComparing(a -> a.route().ref().name())
+            .thenComparing(a -> a.route().ref().kind());
+
+    /** The routes of one listener. The oldest that claims a name has it; of TCP and UDP there is but one to claim. */
+    List<L4Route> of(GatewayListener listener, List<Attachment> attachments) {
+        List<L4Route> out = new ArrayList<>();
+        Map<String, Resource> holders = new HashMap<>();
+        for (Attachment attachment : attachments.stream().sorted(AGE).toList()) {
+            List<String> free = new ArrayList<>();
+            for (String hostname : attachment.hostnames()) {
+                Resource holder = holders.putIfAbsent(hostname, attachment.route());
+                if (holder == null) {
+                    free.add(hostname);
+                } else {
+                    problems.add(taken(listener, attachment.route(), hostname, holder));
+                }
+            }
+            Field rule = attachment.route().spec().get("rules").items().getFirst();
+            if (!free.isEmpty()) {
+                out.add(route(attachment, rule, free));
+            }
+        }
+        return out;
+    }
+
+    private static Problem taken(GatewayListener listener, Resource route, String hostname, Resource holder) {
+        String what = listener.protocol() == Protocol.TLS
+                ? "name " + hostname + " of listener " + listener.name()
+                : listener.protocol() + " listener " + listener.name();
+        return Problem.at(
+                route.spec().origin(),
+                ProblemCode.CONFLICTED,
+                Severity.WARNING,
+                "Multiple routes on the same " + what + ": " + holder.ref().kind() + " "
+                        + holder.ref().namespace() + "/" + holder.ref().name() + " has it",
+                "Give each a listener" + (listener.protocol() == Protocol.TLS ? " or a name" : "") + " of its own.");
+    }
+
+    private L4Route route(Attachment attachment, Field rule, List<String> hostnames) {
+        Resource resource = attachment.route();
+        GatewayListener listener = attachment.listener();
+        String ruleName = rule.get("name").text("");
+        Optional<Field> policy = rules.traffic().rule(resource, ruleName, listener);
+        Optional<Field> streams = rules.streams().rule(resource, ruleName, listener);
+        String name = resource.ref().namespace() + "/" + resource.ref().name();
+        String id = name + "/" + (ruleName.isEmpty() ? "0" : ruleName);
+        return new L4Route(
+                id,
+                name,
+                hostnames,
+                refused(resource, ruleName, listener)
+                        ? List.of(new L4Route.Destination("", 1, "not_carried_out"))
+                        : destinations(attachment, rule, id, policy, streams),
+                time(streams, "idleTimeout", listener.connection().idleTimeout()),
+                time(streams, "maxLifetime", listener.connection().maxDuration()),
+                StreamPolicies.rules(streams),
+                rule.origin());
+    }
+
+    /** Of a SecurityPolicy only authorization concerns connections; what it would guard is not let through. */
+    private boolean refused(Resource route, String ruleName, GatewayListener listener) {
+        Optional<Field> authorization = rules.security()
+                .policies()
+                .rule(route, ruleName, listener)
+                .map(p -> p.get("authorization"))
+                .filter(Field::present);
+        authorization.ifPresent(a -> problems.add(Problem.at(
+                a.origin(),
+                ProblemCode.GUARD_NOT_CARRIED_OUT,
+                Severity.WARNING,
+                "authorization of connections is not carried out on this plane; " + route.ref() + " takes none",
+                "Remove it from this route, or have the backend check its clients.")));
+        return listener.refuses() || authorization.isPresent();
+    }
+
+    private List<L4Route.Destination> destinations(
+            Attachment attachment, Field rule, String id, Optional<Field> policy, Optional<Field> streams) {
+        List<L4Route.Destination> out = new ArrayList<>();
+        List<Field> refs = rule.get("backendRefs").items();
+        for (int i = 0; i < refs.size(); i++) {
+            Field ref = refs.get(i);
+            int weight = (int) ref.get("weight").number(1);
+            Optional<Cluster> cluster =
+                    rules.backends().cluster(id + "/" + i, attachment.route(), ref, policy, streams);
+            out.add(
+                    cluster.isEmpty()
+                            ? new L4Route.Destination("", weight, "invalid_backend")
+                            : new L4Route.Destination(rules.keep(cluster.get(), attachment.listener()), weight, ""));
+        }
+        return out;
+    }
+
+    private static Duration time(Optional<Field> policy, String path, Duration otherwise) {
+        return policy.map(p -> Durations.of(p.at(path), otherwise)).orElse(otherwise);
+    }
+}
