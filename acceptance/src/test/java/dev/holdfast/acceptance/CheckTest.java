@@ -34,7 +34,10 @@ final class CheckTest {
         Path file = Files.copy(SEED, folder.resolve("seed.yaml"));
         Ran before = check(file.toString());
         assertThat(before.exit).isEqualTo(1);
-        assertThat(before.out).contains("TARGET_REQUIRED").contains("+  targetRefs:").contains(" name: envoy");
+        assertThat(before.out)
+                .contains("TARGET_REQUIRED")
+                .contains("+  targetRefs:")
+                .contains(" name: envoy");
         assertThat(check(file.toString(), "--fix").exit).isZero();
         String mended = Files.readString(file);
         assertThat(mended).contains("- http/1.1  # First for WebSocket support").contains("namespace: home-automation");
@@ -58,8 +61,7 @@ final class CheckTest {
         assertThat(run.path("results")).isNotEmpty().allSatisfy(result -> {
             assertThat(result.at("/message/text").asText()).isNotEmpty();
             assertThat(result.path("level").asText()).isIn("error", "warning", "note");
-            assertThat(rules.path(result.path("ruleIndex").asInt()).path("id"))
-                    .isEqualTo(result.path("ruleId"));
+            assertThat(rules.path(result.path("ruleIndex").asInt()).path("id")).isEqualTo(result.path("ruleId"));
             JsonNode place = result.at("/locations/0/physicalLocation");
             assertThat(place.at("/artifactLocation/uri").asText()).endsWith("manifests.yaml");
             assertThat(place.at("/region/startLine").asInt()).isPositive();

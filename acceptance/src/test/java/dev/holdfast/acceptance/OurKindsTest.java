@@ -37,10 +37,9 @@ final class OurKindsTest {
 
     private static List<String[]> table(String kind) throws IOException {
         List<String[]> out = new ArrayList<>();
-        try (InputStream in =
-                        OurKindsTest.class.getResourceAsStream("/dev/holdfast/resource/schema/fields.tsv");
-                BufferedReader reader = new BufferedReader(
-                        new InputStreamReader(Objects.requireNonNull(in), StandardCharsets.UTF_8))) {
+        try (InputStream in = OurKindsTest.class.getResourceAsStream("/dev/holdfast/resource/schema/fields.tsv");
+                BufferedReader reader =
+                        new BufferedReader(new InputStreamReader(Objects.requireNonNull(in), StandardCharsets.UTF_8))) {
             reader.lines()
                     .map(line -> line.split("\t", -1))
                     .filter(cells -> cells[0].equals(kind))
@@ -89,8 +88,8 @@ final class OurKindsTest {
         if (!cells[3].isEmpty()) {
             at.put("enum", List.of(cells[3].split("\\|")));
         }
-        Map<String, String> names = Map.of(
-                "min", "minimum", "max", "maximum", "minLen", "minLength", "maxLen", "maxLength");
+        Map<String, String> names =
+                Map.of("min", "minimum", "max", "maximum", "minLen", "minLength", "maxLen", "maxLength");
         for (String constraint : cells[4].split("; ")) {
             int equals = constraint.indexOf('=');
             if (equals > 0) {

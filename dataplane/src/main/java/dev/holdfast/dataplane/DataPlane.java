@@ -34,7 +34,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -69,7 +68,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     public DataPlane(MeterRegistry registry, AccessLog log, int eventLoops) {
         this.metrics = new Metrics(registry);
         this.log = log;
-        this.streams = new LiveStreams();
+        this.streams = new LiveStreams(metrics);
         this.checks = new HealthChecks(this::pools);
         this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
         this.sockets = new Sockets(this, loops, contexts);
@@ -190,6 +189,16 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     @Override
     public boolean close(String id) {
         return streams.close(id);
+    }
+
+    @Override
+    public int closeRoute(String route) {
+        return streams.closeRoute(route);
+    }
+
+    @Override
+    public int size() {
+        return streams.size();
     }
 
     @Override

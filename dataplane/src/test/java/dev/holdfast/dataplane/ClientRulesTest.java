@@ -99,12 +99,15 @@ class ClientRulesTest {
 
     private String ask(String target, String... headers) throws IOException {
         return gateway.all("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-                + String.join("", java.util.Arrays.stream(headers).map(h -> h + "\r\n").toList()) + "\r\n");
+                + String.join(
+                        "",
+                        java.util.Arrays.stream(headers).map(h -> h + "\r\n").toList()) + "\r\n");
     }
 
     /** A header as the backend saw it last, "" for none. */
     private String seen(String name) {
-        return gateway.heads.getLast()
+        return gateway.heads
+                .getLast()
                 .lines()
                 .filter(l -> l.toLowerCase(Locale.ROOT).startsWith(name + ":"))
                 .map(l -> l.substring(name.length() + 1).strip())
@@ -122,7 +125,8 @@ class ClientRulesTest {
     void theProxyHeaderSaysWhoTheClientIs() throws Exception {
         rules(of(connection(ProxyProtocol.REQUIRED, 0, Duration.ZERO)));
         String get = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-        assertThat(gateway.all("PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\n" + get)).startsWith("HTTP/1.1 200");
+        assertThat(gateway.all("PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\n" + get))
+                .startsWith("HTTP/1.1 200");
         assertThat(seen("x-forwarded-for")).isEqualTo("203.0.113.7");
         String version2 = "\r\n\r\n\0\r\nQUIT\n" + "\u0021\u0011\0\u000c" + "\u00cb\0\u0071\u0008"
                 + "\u00c0\0\u0002\u0001" + "\u0012\u0067" + "\0\u0050";
@@ -132,7 +136,9 @@ class ClientRulesTest {
         assertThat(seen("x-forwarded-for")).isEqualTo("127.0.0.1");
         assertThat(gateway.all(get)).isEmpty();
         assertThat(gateway.all("PROXY TCP4 no no 1 2\r\n" + get)).isEmpty();
-        assertThat(gateway.all("PROXY ")).as("a header that never ends is waited for no longer than its time").isEmpty();
+        assertThat(gateway.all("PROXY "))
+                .as("a header that never ends is waited for no longer than its time")
+                .isEmpty();
     }
 
     @Test
@@ -140,7 +146,8 @@ class ClientRulesTest {
         rules(of(connection(ProxyProtocol.OPTIONAL, 0, Duration.ZERO)));
         assertThat(ask("/a")).startsWith("HTTP/1.1 200");
         assertThat(seen("x-forwarded-for")).isEqualTo("127.0.0.1");
-        gateway.all("PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\nGET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        gateway.all(
+                "PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\nGET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         assertThat(seen("x-forwarded-for")).isEqualTo("2001:db8::1");
     }
 
@@ -153,7 +160,8 @@ class ClientRulesTest {
         assertThat(stream.client()).isEqualTo("1.1.1.1:0");
         assertThat(seen("x-forwarded-for")).isEqualTo("6.6.6.6, 1.1.1.1,2.2.2.2, 127.0.0.1");
         assertThat(seen("x-forwarded-proto")).isEqualTo("https");
-        assertThat(stream("X-Forwarded-For: 2.2.2.2", "X-Forwarded-Proto: https").client())
+        assertThat(stream("X-Forwarded-For: 2.2.2.2", "X-Forwarded-Proto: https")
+                        .client())
                 .as("too few hops to be trusted")
                 .startsWith("127.0.0.1:");
         assertThat(seen("x-forwarded-proto")).isEqualTo("http");
@@ -177,10 +185,12 @@ class ClientRulesTest {
     @Test
     void theFirstAddressThatNoTrustedProxyHasIsTheClient() throws Exception {
         rules(of(new Address.Forwarded(0, List.of("127.0.0.0/8", "10.0.0.0/8", "::1/128"), false)));
-        assertThat(stream("X-Forwarded-For: 6.6.6.6, 1.1.1.1, 10.1.2.3").client()).isEqualTo("1.1.1.1:0");
+        assertThat(stream("X-Forwarded-For: 6.6.6.6, 1.1.1.1, 10.1.2.3").client())
+                .isEqualTo("1.1.1.1:0");
         assertThat(seen("x-forwarded-for")).isEqualTo("6.6.6.6, 1.1.1.1, 10.1.2.3");
         assertThat(stream("X-Forwarded-For: 10.9.9.9, 10.1.2.3").client()).isEqualTo("10.9.9.9:0");
-        assertThat(stream("X-Forwarded-For: 6.6.6.6, nonsense, 10.1.2.3").client()).isEqualTo("10.1.2.3:0");
+        assertThat(stream("X-Forwarded-For: 6.6.6.6, nonsense, 10.1.2.3").client())
+                .isEqualTo("10.1.2.3:0");
     }
 
     @Test
@@ -195,12 +205,14 @@ class ClientRulesTest {
         assertThat(stream("X-Real-Client: 2001:db8::5").client()).isEqualTo("[2001:db8::5]:0");
         assertThat(ask("/a")).startsWith("HTTP/1.1 403").contains("client_address_unknown");
         assertThat(ask("/a", "X-Real-Client: me")).startsWith("HTTP/1.1 403");
-        assertThat(ask("/a", "X-Real-Client: 1.1.1.1", "X-Real-Client: 2.2.2.2")).startsWith("HTTP/1.1 403");
+        assertThat(ask("/a", "X-Real-Client: 1.1.1.1", "X-Real-Client: 2.2.2.2"))
+                .startsWith("HTTP/1.1 403");
     }
 
     // ---- headers, paths
 
-    private static ClientRules.Headers headers(Underscores underscores, HeaderEdits early, HeaderEdits late, RequestId id) {
+    private static ClientRules.Headers headers(
+            Underscores underscores, HeaderEdits early, HeaderEdits late, RequestId id) {
         return new ClientRules.Headers(underscores, early, late, id, true, 2_048, ForwardedCert.DEFAULT);
     }
 
@@ -218,7 +230,13 @@ class ClientRulesTest {
     void headersAreChangedBeforeRoutingAndLastOfAll() throws Exception {
         rules(of(headers(Underscores.ALLOW, edits(), edits(), RequestId.GENERATE)));
         String answer = ask(
-                "/a", "X-Set: old", "X-Add: one", "X-Remove: me", "X-Secret-Key: k", "X-Absent: mine", "X-Request-Id: 7");
+                "/a",
+                "X-Set: old",
+                "X-Add: one",
+                "X-Remove: me",
+                "X-Secret-Key: k",
+                "X-Absent: mine",
+                "X-Request-Id: 7");
         assertThat(seen("x-set")).isEqualTo("set");
         assertThat(seen("x-add")).isEqualTo("one|more");
         assertThat(seen("x-remove")).isEmpty();
@@ -300,8 +318,7 @@ class ClientRulesTest {
     void anUpgradeThatIsIgnoredIsAPlainRequest() throws Exception {
         rules(of(new ClientRules.Http1(
                 false, "old.test", true, List.of(new TextMatch(TextMatch.Kind.PREFIX, "spdy/")))));
-        assertThat(gateway.all(
-                        "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade\r\nUpgrade: spdy/3.1\r\n\r\n"))
+        assertThat(gateway.all("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade\r\nUpgrade: spdy/3.1\r\n\r\n"))
                 .startsWith("HTTP/1.1 200");
         assertThat(gateway.all("GET /old HTTP/1.0\r\n\r\n")).startsWith("HTTP/1.1 200");
         assertThat(seen("host")).isEqualTo("old.test");
@@ -381,13 +398,18 @@ class ClientRulesTest {
         KeyManager[] keys = shown == null
                 ? null
                 : new KeyManager[] {
-                    new Insisting((X509ExtendedKeyManager) shown.toKeyManagerFactory().getKeyManagers()[0])
+                    new Insisting(
+                            (X509ExtendedKeyManager) shown.toKeyManagerFactory().getKeyManagers()[0])
                 };
         context.init(keys, InsecureTrustManagerFactory.INSTANCE.getTrustManagers(), null);
         try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("127.0.0.1", gateway.port())) {
             socket.setSoTimeout(20_000);
             String text = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-                    + String.join("", java.util.Arrays.stream(headers).map(h -> h + "\r\n").toList()) + "\r\n";
+                    + String.join(
+                            "",
+                            java.util.Arrays.stream(headers)
+                                    .map(h -> h + "\r\n")
+                                    .toList()) + "\r\n";
             socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));
             return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (IOException refused) {
@@ -442,7 +464,8 @@ class ClientRulesTest {
         X509Bundle known = AUTHORITY.issue(b -> b.addSanDnsName("me.test").addSanUriName("spiffe://me"));
         assertThat(askTls(known, "X-Forwarded-Client-Cert: forged")).startsWith("HTTP/1.1 200");
         String hash = HexFormat.of()
-                .formatHex(MessageDigest.getInstance("SHA-256").digest(known.getCertificate().getEncoded()));
+                .formatHex(MessageDigest.getInstance("SHA-256")
+                        .digest(known.getCertificate().getEncoded()));
         assertThat(seen("x-forwarded-client-cert"))
                 .startsWith("Hash=" + hash + ";Cert=\"-----BEGIN%20CERTIFICATE-----%0A")
                 .contains(";Subject=\"")
@@ -450,8 +473,8 @@ class ClientRulesTest {
                 .doesNotContain("forged");
         assertThat(askTls(new Authority("CN=Stranger").certificate("me.test"))).isEmpty();
         assertThat(askTls(null)).isEmpty();
-        X509Bundle expired = AUTHORITY.issue(
-                b -> b.notBefore(Instant.now().minusSeconds(7200)).notAfter(Instant.now().minusSeconds(3600)));
+        X509Bundle expired = AUTHORITY.issue(b -> b.notBefore(Instant.now().minusSeconds(7200))
+                .notAfter(Instant.now().minusSeconds(3600)));
         assertThat(askTls(expired)).isEmpty();
     }
 
@@ -476,7 +499,8 @@ class ClientRulesTest {
                         List.of(Base64.getEncoder()
                                 .encodeToString(sha256.digest(
                                         byKey.getCertificate().getPublicKey().getEncoded()))),
-                        List.of(HexFormat.of().formatHex(sha256.digest(whole.getCertificate().getEncoded()))),
+                        List.of(HexFormat.of()
+                                .formatHex(sha256.digest(whole.getCertificate().getEncoded()))),
                         List.of()),
                 ForwardedCert.DEFAULT);
         assertThat(askTls(byKey)).startsWith("HTTP/1.1 200");
@@ -495,10 +519,13 @@ class ClientRulesTest {
                         List.of(
                                 new Tls.Name(Tls.NameType.DNS, "", new TextMatch(TextMatch.Kind.SUFFIX, ".good.test")),
                                 new Tls.Name(
-                                        Tls.NameType.URI, "", new TextMatch(TextMatch.Kind.REGEX, "spiffe://good/.*")))),
+                                        Tls.NameType.URI,
+                                        "",
+                                        new TextMatch(TextMatch.Kind.REGEX, "spiffe://good/.*")))),
                 ForwardedCert.DEFAULT);
         assertThat(askTls(AUTHORITY.certificate("a.good.test"))).startsWith("HTTP/1.1 200");
-        assertThat(askTls(AUTHORITY.issue(b -> b.addSanUriName("spiffe://good/x")))).startsWith("HTTP/1.1 200");
+        assertThat(askTls(AUTHORITY.issue(b -> b.addSanUriName("spiffe://good/x"))))
+                .startsWith("HTTP/1.1 200");
         assertThat(askTls(AUTHORITY.certificate("a.bad.test"))).isEmpty();
         assertThat(askTls(AUTHORITY.issue(b -> b))).isEmpty();
     }

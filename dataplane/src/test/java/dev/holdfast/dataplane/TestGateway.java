@@ -1,5 +1,8 @@
 package dev.holdfast.dataplane;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
@@ -16,6 +19,7 @@ import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -54,6 +58,10 @@ final class TestGateway implements AutoCloseable {
     Duration idleTimeout = Duration.ZERO;
     Duration maxStreamDuration = Duration.ZERO;
     int maxStreams;
+    boolean streamsInBreaker;
+    Cluster.CircuitBreaker breaker = Cluster.CircuitBreaker.DEFAULT;
+    StreamRules rules = StreamRules.DEFAULT;
+    Set<String> upgrades = Set.of("websocket");
     Cluster.Protocol protocol = Cluster.Protocol.AUTO;
     Optional<Cluster.UpstreamTls> upstreamTls = Optional.empty();
     Optional<Cluster.Endpoint> endpoint = Optional.empty();
@@ -64,6 +72,10 @@ final class TestGateway implements AutoCloseable {
     String cluster = "c";
     List<String> routes = List.of("d/app");
     List<HttpFilter> httpFilters = List.of();
+    Optional<HeaderRoute> headerRoute = Optional.empty();
+
+    /** A route of the same backend for requests with a header, before the others. */
+    record HeaderRoute(Route.ValueMatch header, List<HttpFilter> filters) {}
 
     /** One connection of the backend's: reads heads, answers bytes. */
     interface Script {
@@ -76,7 +88,7 @@ final class TestGateway implements AutoCloseable {
 
     TestGateway(Script script, int loops) throws IOException {
         plane = new DataPlane(registry, AccessLog.off(), loops);
-        server = new ServerSocket(0, 100, InetAddress.getLoopbackAddress());
+        server = new ServerSocket(0, 4096, InetAddress.getLoopbackAddress());
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             bindPort = free.getLocalPort();
         }
@@ -151,9 +163,9 @@ final class TestGateway implements AutoCloseable {
                 protocol,
                 false,
                 upstreamTls,
-                Cluster.CircuitBreaker.DEFAULT,
+                breaker,
                 maxStreams,
-                false,
+                streamsInBreaker,
                 Optional.empty(),
                 Duration.ofSeconds(2),
                 Duration.ofMinutes(1),
@@ -162,6 +174,20 @@ final class TestGateway implements AutoCloseable {
                 clusterTraffic,
                 ORIGIN);
         List<Route> all = new ArrayList<>();
+        headerRoute.ifPresent(h -> all.add(new Route(
+                "d/header/0/0",
+                "d/header",
+                new Route.Match(new Route.PathMatch.Prefix("/"), "", List.of(h.header), List.of()),
+                new Route.Action.Forward(List.of(new Route.Destination(cluster, 1, 0, List.of()))),
+                List.of(),
+                requestTimeout,
+                backendTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                Set.of("websocket"),
+                StreamRules.DEFAULT,
+                h.filters,
+                ORIGIN)));
         for (String route : routes) {
             all.add(new Route(
                     route + "/0/0",
@@ -173,14 +199,22 @@ final class TestGateway implements AutoCloseable {
                     backendTimeout,
                     idleTimeout,
                     maxStreamDuration,
-                    Set.of("websocket"),
-                    StreamRules.DEFAULT,
+                    upgrades,
+                    rules,
                     httpFilters,
                     traffic,
                     ORIGIN));
         }
         Listener listener = new Listener(
-                "d/g/http", 80, bindPort, Optional.empty(), tls, http, client, List.of(new VirtualHost("*", all)), ORIGIN);
+                "d/g/http",
+                80,
+                bindPort,
+                Optional.empty(),
+                tls,
+                http,
+                client,
+                List.of(new VirtualHost("*", all)),
+                ORIGIN);
         Map<String, Cluster> clusters = new java.util.HashMap<>(Map.of(cluster, made));
         moreClusters.forEach((name, at) -> clusters.put(name, made.named(name).at(List.of(at))));
         return new Plan(List.of(listener), clusters, List.of());
@@ -215,6 +249,39 @@ final class TestGateway implements AutoCloseable {
         try (Socket socket = client(bytes)) {
             return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
         }
+    }
+
+    /** Waits until the gateway has read so much of its one stream. */
+    void settled(Ws ws, long octets) {
+        await().ignoreExceptions()
+                .untilAsserted(() ->
+                        assertThat(plane.list().getLast().bytesFromClient()).isEqualTo(octets));
+    }
+
+    /** Waits until so many streams have ended for a reason. */
+    void closedFor(String reason, int count) {
+        await().ignoreExceptions()
+                .untilAsserted(() -> assertThat(registry.get("holdfast.streams.closed")
+                                .tag("reason", reason)
+                                .counter()
+                                .count())
+                        .isEqualTo(count));
+    }
+
+    /** Waits for what became of a drain. */
+    void drained(String reason, int told, int ended, int cut) {
+        await().atMost(Duration.ofSeconds(30))
+                .untilAsserted(() -> assertThat(
+                                List.of(drained(reason, "told"), drained(reason, "ended"), drained(reason, "cut")))
+                        .containsExactly(told, ended, cut));
+    }
+
+    private int drained(String reason, String outcome) {
+        Counter counter = registry.find("holdfast.streams.drained")
+                .tag("reason", reason)
+                .tag("outcome", outcome)
+                .counter();
+        return counter == null ? 0 : (int) counter.count();
     }
 
     static String until(Socket socket, String end) throws IOException {

@@ -20,7 +20,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
@@ -36,57 +35,6 @@ final class TrafficFilterTest {
         TestGateway gateway = new TestGateway(script);
         gateway.httpFilters = List.of(filters);
         return gateway.start();
-    }
-
-    // ---- CORS
-
-    private static final TrafficFilter.Cors CORS = new TrafficFilter.Cors(
-            List.of("https://a.test", "https://*.b.test"),
-            List.of("GET", "PUT"),
-            List.of("x-one"),
-            List.of("x-two"),
-            true,
-            Optional.of(Duration.ofSeconds(60)));
-
-    @Test
-    void answersAPreflightItself() throws IOException {
-        try (TestGateway gateway = with(TestGateway.tells(), CORS)) {
-            String answer = gateway.all("OPTIONS /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-                    + "Origin: https://deep.b.test\r\nAccess-Control-Request-Method: PUT\r\n\r\n");
-            assertThat(answer)
-                    .startsWith("HTTP/1.1 200 ")
-                    .contains("access-control-allow-origin: https://deep.b.test\r\n")
-                    .contains("access-control-allow-methods: GET, PUT\r\n")
-                    .contains("access-control-allow-headers: x-one\r\n")
-                    .contains("access-control-allow-credentials: true\r\n")
-                    .contains("access-control-max-age: 60\r\n")
-                    .contains("vary: Origin\r\n");
-            assertThat(gateway.heads).isEmpty();
-        }
-    }
-
-    @Test
-    void saysOnAnAnswerWhichOriginMayReadIt() throws IOException {
-        try (TestGateway gateway = with(TestGateway.tells(), CORS)) {
-            assertThat(gateway.all(GET + "Origin: https://a.test\r\n\r\n"))
-                    .contains("access-control-allow-origin: https://a.test\r\n")
-                    .contains("access-control-expose-headers: x-two\r\n")
-                    .endsWith("/a");
-        }
-    }
-
-    @Test
-    void aForeignOriginIsToldNothing() throws IOException {
-        try (TestGateway gateway = with(TestGateway.tells(), CORS)) {
-            assertThat(gateway.all(GET + "Origin: https://b.test\r\n\r\n"))
-                    .contains("vary: Origin\r\n")
-                    .doesNotContain("access-control")
-                    .endsWith("/a");
-            assertThat(gateway.all("OPTIONS /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-                            + "Origin: https://evil.test\r\nAccess-Control-Request-Method: PUT\r\n\r\n"))
-                    .startsWith("HTTP/1.1 200 ")
-                    .doesNotContain("access-control");
-        }
     }
 
     // ---- local rate limit

@@ -120,8 +120,8 @@ class UpstreamTlsTest {
     @Test
     void theGatewayShowsItsCertificate() throws Exception {
         X509Bundle own = AUTHORITY.issue(b -> b.subject("CN=gateway"));
-        Tls.Certificate certificate = new Tls.Certificate(
-                "own", own.getCertificatePathPEM(), new SecretText(own.getPrivateKeyPEM()));
+        Tls.Certificate certificate =
+                new Tls.Certificate("own", own.getCertificatePathPEM(), new SecretText(own.getPrivateKeyPEM()));
         assertThat(ask(
                         AUTHORITY.certificate("sni.test"),
                         new Cluster.UpstreamTls("sni.test", AUTHORITY.pem(), false).showing(certificate)))

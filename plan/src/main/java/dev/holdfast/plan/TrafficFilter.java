@@ -2,34 +2,10 @@ package dev.holdfast.plan;
 
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 
 /** What a BackendTrafficPolicy, or a route's own filters, do to requests and answers on their way. */
 public sealed interface TrafficFilter extends HttpFilter {
-    /**
-     * Which pages of other origins may read an answer (Fetch §3.2).
-     *
-     * @param allowOrigins lower-case; {@code *} for all, {@code https://*.example.org} for all below
-     * @param allowMethods {@code *} for all
-     * @param allowHeaders {@code *} for all
-     */
-    record Cors(
-            List<String> allowOrigins,
-            List<String> allowMethods,
-            List<String> allowHeaders,
-            List<String> exposeHeaders,
-            boolean allowCredentials,
-            Optional<Duration> maxAge)
-            implements TrafficFilter {
-        public Cors {
-            allowOrigins = List.copyOf(allowOrigins);
-            allowMethods = List.copyOf(allowMethods);
-            allowHeaders = List.copyOf(allowHeaders);
-            exposeHeaders = List.copyOf(exposeHeaders);
-        }
-    }
-
     /**
      * So many requests a time, counted by this process alone. A request spends from every rule that it matches, and is
      * refused where one of them is empty; a rule without conditions holds for what no other rule matches.

@@ -20,14 +20,18 @@ final class BackendTlsConflicts {
             for (Field target : policy.spec().get("targetRefs").items()) {
                 String what = target.get("kind").text("") + " " + policy.ref().namespace() + "/"
                         + target.get("name").text("")
-                        + target.get("sectionName").text().map(s -> ", section " + s).orElse("");
+                        + target.get("sectionName")
+                                .text()
+                                .map(s -> ", section " + s)
+                                .orElse("");
                 Resource older = first.putIfAbsent(what, policy);
                 if (older != null && !older.ref().equals(policy.ref())) {
                     problems.add(Problem.at(
                             target.origin(),
                             ProblemCode.CONFLICTED,
                             Severity.WARNING,
-                            "Unable to target " + what + ": " + older.ref() + " is older and has already attached to it",
+                            "Unable to target " + what + ": " + older.ref()
+                                    + " is older and has already attached to it",
                             "Remove one of the two."));
                 }
             }

@@ -312,9 +312,7 @@ final class Backends {
                 sni,
                 pem.toString(),
                 tls.get("insecureSkipVerify").flag(false),
-                tls.get("subjectAltNames").items().stream()
-                        .map(Backends::name)
-                        .toList(),
+                tls.get("subjectAltNames").items().stream().map(Backends::name).toList(),
                 Optional.empty()));
     }
 
@@ -325,7 +323,9 @@ final class Backends {
                 "",
                 new TextMatch(
                         TextMatch.Kind.EXACT,
-                        uri ? alternative.get("uri").text("") : alternative.get("hostname").text("")));
+                        uri
+                                ? alternative.get("uri").text("")
+                                : alternative.get("hostname").text("")));
     }
 
     /** The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends. */

@@ -46,8 +46,7 @@ record ClientCertificates(ResourceSet set, Grants grants, Clients clients, List<
     }
 
     private Asked policy(Field asked) {
-        String mode = asked.get("mode")
-                .text(asked.get("optional").flag(false) ? "VerifyIfGiven" : "RequireAndVerify");
+        String mode = asked.get("mode").text(asked.get("optional").flag(false) ? "VerifyIfGiven" : "RequireAndVerify");
         boolean verified = mode.equals("VerifyIfGiven") || mode.equals("RequireAndVerify");
         Field refs = asked.get("caCertificateRefs");
         if (verified && refs.items().isEmpty()) {

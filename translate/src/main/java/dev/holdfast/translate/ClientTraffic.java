@@ -104,6 +104,7 @@ final class ClientTraffic {
             case "Gi" -> n << 30;
             case "k" -> n * 1_000;
             case "M" -> n * 1_000_000;
+            case "G" -> n * 1_000_000_000;
             default -> n;
         };
     }
@@ -130,7 +131,8 @@ final class ClientTraffic {
         Field resumption = spec.at("session.resumption");
         return new Tls.Crypto(
                 spec.get("ciphers").items().stream()
-                        .flatMap(c -> Stream.of(c.text("").replaceAll("[\\[\\]]", "").split("\\|")))
+                        .flatMap(c ->
+                                Stream.of(c.text("").replaceAll("[\\[\\]]", "").split("\\|")))
                         .filter(c -> !c.isEmpty())
                         .toList(),
                 spec.get("ecdhCurves").items().stream().map(c -> c.text("")).toList(),

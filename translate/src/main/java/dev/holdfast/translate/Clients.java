@@ -85,8 +85,7 @@ record Clients(List<Problem> problems) {
     }
 
     private static ClientRules.RequestId requestId(Field headers) {
-        String otherwise =
-                headers.get("preserveXRequestID").flag(true) ? "PreserveOrGenerate" : "Generate";
+        String otherwise = headers.get("preserveXRequestID").flag(true) ? "PreserveOrGenerate" : "Generate";
         return switch (headers.get("requestID").text(otherwise)) {
             case "Preserve" -> ClientRules.RequestId.PRESERVE;
             case "Generate" -> ClientRules.RequestId.GENERATE;

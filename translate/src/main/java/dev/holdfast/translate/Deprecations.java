@@ -70,7 +70,10 @@ final class Deprecations {
         StringBuilder out = new StringBuilder();
         map.entries().forEach((key, value) -> {
             if (value instanceof Node.Scalar scalar) {
-                out.append(out.isEmpty() ? "" : "\n    ").append(key).append(": ").append(scalar.text());
+                out.append(out.isEmpty() ? "" : "\n    ")
+                        .append(key)
+                        .append(": ")
+                        .append(scalar.text());
             }
         });
         return out.toString();

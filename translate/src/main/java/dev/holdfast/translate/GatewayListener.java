@@ -104,6 +104,18 @@ record GatewayListener(
 
     GatewayListener broken() {
         return new GatewayListener(
-                gateway, owner, field, protocol, port, bindPort, hostname, tls, http, client, connection, false, refuses);
+                gateway,
+                owner,
+                field,
+                protocol,
+                port,
+                bindPort,
+                hostname,
+                tls,
+                http,
+                client,
+                connection,
+                false,
+                refuses);
     }
 }

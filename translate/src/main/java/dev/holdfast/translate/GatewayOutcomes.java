@@ -50,7 +50,8 @@ final class GatewayOutcomes {
             conditions.otherwise(
                     "Accepted", serves, "ListenersNotValid", "Listeners not valid: " + String.join(", ", invalid));
         }
-        conditions.otherwise("Accepted", true, "Accepted", "The " + owner.ref().kind() + " has been scheduled by Holdfast");
+        conditions.otherwise(
+                "Accepted", true, "Accepted", "The " + owner.ref().kind() + " has been scheduled by Holdfast");
         conditions.otherwise(
                 "Programmed",
                 serves,

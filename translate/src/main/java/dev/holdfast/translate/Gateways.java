@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 
 /** Which Gateways are ours, and their listeners with TLS and client settings. All Gateways share one machine's ports. */
 final class Gateways {

@@ -1,7 +1,6 @@
 package dev.holdfast.translate;
 
 import dev.holdfast.plan.HttpFilter;
-import dev.holdfast.plan.TrafficFilter;
 import dev.holdfast.resource.Field;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,20 +8,22 @@ import java.util.Optional;
 
 /**
  * The HTTP filters of a rule in the order in which they see a request, which is Envoy Gateway's: response override, fault,
- * CORS, then who asks, then buffer, rate limit, bandwidth, credentials for the backend, compression.
+ * who asks (CORS first) and whether they may, then buffer, rate limit, bandwidth, credentials for the backend, compression.
  */
 record HttpFilters(TrafficPolicies traffic) {
     /** Empty where a policy cannot be understood: then the rule answers 500. */
-    Optional<List<HttpFilter>> of(Optional<Field> policy, List<HttpFilter> own, String rule) {
+    Optional<List<HttpFilter>> of(
+            Optional<Field> policy, List<HttpFilter> own, String rule, SecurityPolicies.Guard guard) {
         Optional<List<HttpFilter>> before = traffic.before(policy);
         Optional<List<HttpFilter>> after = traffic.after(policy, rule);
         if (before.isEmpty() || after.isEmpty()) {
             return Optional.empty();
         }
         List<HttpFilter> out = new ArrayList<>(before.get());
-        own.stream().filter(TrafficFilter.Cors.class::isInstance).forEach(out::add);
+        out.addAll(guard.entry());
+        out.addAll(guard.authorization());
         out.addAll(after.get());
-        own.stream().filter(f -> !(f instanceof TrafficFilter.Cors)).forEach(out::add);
+        out.addAll(own);
         out.addAll(traffic.last(policy));
         return Optional.of(out);
     }

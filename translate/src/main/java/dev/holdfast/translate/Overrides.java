@@ -40,9 +40,14 @@ final class Overrides {
 
     static List<Remark> of(
             Policies policies, List<GatewayListener> listeners, List<Attachment> attachments, List<Problem> problems) {
+        if (policies.claims().isEmpty()) {
+            return List.of();
+        }
         Overrides pass = new Overrides(policies);
         listeners.forEach(pass::listener);
-        if (!policies.kind().equals("ClientTrafficPolicy")) {
+        boolean ofRoutes =
+                policies.claims().stream().anyMatch(c -> !c.target().kind().equals("Gateway"));
+        if (ofRoutes && !policies.kind().equals("ClientTrafficPolicy")) {
             attachments.forEach(pass::route);
         }
         pass.replaced.forEach((claim, places) -> pass.overridden(claim, pass.text(places), problems));
@@ -56,8 +61,8 @@ final class Overrides {
 
     private void listener(GatewayListener listener) {
         Optional<Claim> own = policies.at(Target.of(listener.owner(), listener.section()));
-        Optional<Claim> whole = policies.at(Target.of(listener.owner(), ""))
-                .or(() -> policies.at(Target.of(listener.gateway(), "")));
+        Optional<Claim> whole =
+                policies.at(Target.of(listener.owner(), "")).or(() -> policies.at(Target.of(listener.gateway(), "")));
         if (own.isPresent() && whole.isPresent() && differ(own.get(), whole.get())) {
             replaced.computeIfAbsent(whole.get(), w -> new Places()).listeners.add(listener.section());
         }

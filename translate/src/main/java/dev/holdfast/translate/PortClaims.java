@@ -40,8 +40,7 @@ final class PortClaims {
             GatewayListener first = port.getFirst();
             for (GatewayListener other : port) {
                 if (other.protocol() == Protocol.HTTP
-                        && !(other.http().equals(first.http())
-                                && other.client().equals(first.client()))) {
+                        && !(other.http().equals(first.http()) && other.client().equals(first.client()))) {
                     problems.add(Problem.at(
                             other.field().origin(),
                             ProblemCode.CONFLICTED,

@@ -10,14 +10,13 @@ import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** The HTTPRouteFilter that an extensionRef names, and the CORS filter. */
+/** The HTTPRouteFilter that an extensionRef names. */
 record RouteFilters(ResourceSet set, Grants grants, List<Problem> problems) {
     private static final String KEY = "credential";
 
@@ -169,22 +168,5 @@ record RouteFilters(ResourceSet set, Grants grants, List<Problem> problems) {
             out.add(cookies);
         }
         return Optional.of(out);
-    }
-
-    /** The Gateway API's own filter. */
-    static HttpFilter cors(Field cors) {
-        return new TrafficFilter.Cors(
-                texts(cors.get("allowOrigins")).stream()
-                        .map(o -> o.toLowerCase(Locale.ROOT))
-                        .toList(),
-                texts(cors.get("allowMethods")),
-                texts(cors.get("allowHeaders")),
-                texts(cors.get("exposeHeaders")),
-                cors.get("allowCredentials").flag(false),
-                Optional.of(Duration.ofSeconds(cors.get("maxAge").number(5))));
-    }
-
-    private static List<String> texts(Field list) {
-        return list.items().stream().map(t -> t.text("")).toList();
     }
 }

@@ -21,12 +21,13 @@ import java.util.Set;
 record Rules(
         Backends backends,
         Policies traffic,
-        Policies security,
+        SecurityPolicies security,
         Policies streams,
         Ports ports,
         RouteFilters further,
         HttpFilters httpFilters,
         Map<String, Cluster> clusters,
+        Provenances provenances,
         List<Problem> problems) {
     /** Where neither route nor policy says otherwise. */
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(15);
@@ -86,10 +87,15 @@ record Rules(
         String ruleName = rule.get("name").text("");
         Optional<Field> policy = traffic.rule(resource, ruleName, attachment.listener());
         Optional<Field> streamPolicy = streams.rule(resource, ruleName, attachment.listener());
-        boolean refused = attachment.listener().refuses()
-                || security.rule(resource, ruleName, attachment.listener()).isPresent();
+        SecurityPolicies.Guard guard = security.of(resource, rule, attachment.listener());
+        boolean refused = attachment.listener().refuses() || guard.refuses();
         String name = resource.ref().namespace() + "/" + resource.ref().name();
         String id = name + "/" + (ruleName.isEmpty() ? Integer.toString(index) : ruleName);
+        Provenances.Layers layers = new Provenances.Layers(
+                rule,
+                traffic.layers(resource, ruleName, attachment.listener()),
+                streams.layers(resource, ruleName, attachment.listener()));
+        provenances.rule(attachment.listener(), id, layers);
         List<Optional<Route.Match>> matches = new Matches(problems).of(resource, rule);
         Optional<RouteTraffic.Retry> retry = RouteTraffics.retry(rule, policy);
         List<RouteTraffic.Mirror> mirrors = refused ? List.of() : mirrors(attachment, rule, id, policy, streamPolicy);
@@ -101,7 +107,7 @@ record Rules(
             int at = m;
             Route.Match match = matches.get(m).get();
             Filters filters = Filters.of(resource, rule.get("filters"), match.path(), ports, further);
-            Optional<List<HttpFilter>> http = httpFilters.of(policy, filters.httpFilters(), id);
+            Optional<List<HttpFilter>> http = httpFilters.of(policy, filters.httpFilters(), id, guard);
             Route.Action action;
             if (refused || http.isEmpty()) {
                 action = Filters.REFUSE;
@@ -109,7 +115,7 @@ record Rules(
                 action = filters.answer().get();
             } else {
                 if (forward.isEmpty()) {
-                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy));
+                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy, layers));
                 }
                 action = forward.get();
             }
@@ -178,7 +184,8 @@ record Rules(
             String id,
             Route.PathMatch match,
             Optional<Field> policy,
-            Optional<Field> streamPolicy) {
+            Optional<Field> streamPolicy,
+            Provenances.Layers layers) {
         List<Route.Destination> destinations = new ArrayList<>();
         List<Field> refs = rule.get("backendRefs").items();
         for (int i = 0; i < refs.size(); i++) {
@@ -193,8 +200,9 @@ record Rules(
             if (cluster.isEmpty() || strange) {
                 destinations.add(new Route.Destination("", weight, 500, List.of()));
             } else {
-                destinations.add(new Route.Destination(
-                        keep(cluster.get(), attachment.listener()), weight, 0, filters.filters()));
+                String kept = keep(cluster.get(), attachment.listener());
+                provenances.cluster(kept, layers);
+                destinations.add(new Route.Destination(kept, weight, 0, filters.filters()));
             }
         }
         return destinations.isEmpty() ? NO_BACKEND : new Route.Action.Forward(destinations);

@@ -3,6 +3,7 @@ package dev.holdfast.translate;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.resource.Field;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -52,8 +53,10 @@ final class StreamPolicies {
     }
 
     private static StreamRules.OnChange change(Field field, StreamRules.OnChange otherwise) {
-        return field.text()
-                .map(t -> StreamRules.OnChange.valueOf(t.toUpperCase(Locale.ROOT)))
+        // Anything else has been refused where it was read.
+        return Arrays.stream(StreamRules.OnChange.values())
+                .filter(c -> c.name().equalsIgnoreCase(field.text("")))
+                .findFirst()
                 .orElse(otherwise);
     }
 

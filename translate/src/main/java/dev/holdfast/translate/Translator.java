@@ -48,16 +48,20 @@ public final class Translator {
         TlsOverlaps.check(listeners, problems);
         BackendTlsConflicts.check(set, problems);
 
+        Provenances provenances = new Provenances();
+        listeners.forEach(l -> provenances.listener(l, client.listener(l.gateway(), l.owner(), l.section())));
         Map<String, Cluster> clusters = new TreeMap<>();
+        Backends backends = new Backends(set, grants, options, problems);
         Function<Map<String, Cluster>, Rules> into = made -> new Rules(
-                new Backends(set, grants, options, problems),
+                backends,
                 backend,
-                security,
+                new SecurityPolicies(set, grants, security, new SideClusters(backends, made), problems),
                 streams,
                 Ports.of(listeners, options),
                 new RouteFilters(set, grants, problems),
                 new HttpFilters(new TrafficPolicies(set, problems)),
                 made,
+                provenances,
                 problems);
         Rules rules = into.apply(clusters);
         // What is wrong with a route is told as well where its listener does not serve.
@@ -104,7 +108,8 @@ public final class Translator {
                         attachments,
                         policies,
                         remarks,
-                        Stream.concat(set.problems().stream(), found.stream()).toList()));
+                        Stream.concat(set.problems().stream(), found.stream()).toList()),
+                provenances.provenance());
     }
 
     private static List<VirtualHost> virtualHosts(Map<String, List<Rules.Entry>> byHost) {

@@ -101,6 +101,7 @@ final class RunCommand implements Callable<Integer> {
                 new TranslateOptions(options.portOffset(), options.resolve(), !expose.isEmpty()),
                 devTls,
                 admin.address(),
+                admin.tokenFile(),
                 log(),
                 duration(drainTimeout),
                 envoy.settings(),

@@ -1,7 +1,9 @@
 package dev.holdfast.app.run;
 
+import dev.holdfast.console.Access;
 import dev.holdfast.console.AdminServer;
 import dev.holdfast.console.AdminViews;
+import dev.holdfast.console.PlanChanges;
 import dev.holdfast.console.Reload;
 import dev.holdfast.kubernetes.Cluster;
 import dev.holdfast.kubernetes.ClusterOptions;
@@ -42,6 +44,7 @@ public final class Pipeline implements AutoCloseable {
     private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final Plane plane;
     private final AdminServer admin;
+    private final AdminToken token;
     private final Optional<DevTls> devTls;
     private final Deque<Reload> reloads = new ArrayDeque<>();
     private final Set<String> told = new HashSet<>();
@@ -56,12 +59,15 @@ public final class Pipeline implements AutoCloseable {
     private @Nullable Integer refused;
     private Applied latest = new Applied(true, Map.of(), 0, List.of());
 
-    public Pipeline(Settings settings) {
+    public Pipeline(Settings settings) throws IOException {
         this.settings = settings;
         this.plane = settings.envoy().isPresent()
                 ? new EnvoyPlane(settings.envoy().orElseThrow(), metrics, settings.accessLog())
                 : new EmbeddedPlane(metrics, settings.accessLog());
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
+        this.token = settings.adminTokenFile().isPresent()
+                ? AdminToken.in(settings.adminTokenFile().get())
+                : AdminToken.made();
         this.admin = new AdminServer(
                 settings.admin(),
                 new AdminViews(
@@ -71,7 +77,11 @@ public final class Pipeline implements AutoCloseable {
                         this::problems,
                         () -> ready && !ending,
                         this::reloads,
-                        plane::envoys));
+                        plane::envoys,
+                        () -> Counters.read(metrics, plane.streams().size())),
+                tokenAlways()
+                        ? Access.byToken(settings.admin(), token.text())
+                        : Access.onThisMachine(settings.admin(), token.text()));
     }
 
     /** Reads, applies and serves; where that fails, the exit status, and nothing is left bound. */
@@ -85,6 +95,7 @@ public final class Pipeline implements AutoCloseable {
                             + " cannot be bound: it is in use. Choose another with --admin.");
             return Optional.of(2);
         }
+        keepToken();
         try {
             plane.start();
         } catch (IOException e) {
@@ -127,6 +138,22 @@ public final class Pipeline implements AutoCloseable {
         say("ready in " + sinceStart() + " ms");
         plane.addresses(plan).forEach(line -> say("  " + line));
         say("  " + adminUrl() + "  console");
+        if (tokenAlways() && !token.given()) {
+            say("  " + token.text() + "  its token, shown only now; keep one in a file with --admin-token-file");
+        }
+    }
+
+    /** Off this machine nothing is shown without the token, and nowhere where the operator keeps one. */
+    private boolean tokenAlways() {
+        return token.given() || !settings.admin().getAddress().isLoopbackAddress();
+    }
+
+    private void keepToken() {
+        try {
+            token.keepFor(admin.port());
+        } catch (IOException e) {
+            say("the admin token cannot be kept for streams close (" + e + "); name a file with --admin-token-file");
+        }
     }
 
     public String adminUrl() {
@@ -189,6 +216,7 @@ public final class Pipeline implements AutoCloseable {
             settle(found);
             return;
         }
+        int open = plane.streams().size();
         plane.foresee(next).forEach(p -> settings.messages().println(p.render()));
         Applied applied = in == null ? plane.apply(next) : applied(next);
         latest = applied;
@@ -199,17 +227,19 @@ public final class Pipeline implements AutoCloseable {
             refuse(first, 2, start, applied.problems());
             return;
         }
+        List<Reload.Change> changes = first ? List.of() : PlanChanges.between(plan, next);
         plan = next;
         asked = next;
         String summary = count(next.listeners().size() + next.l4().size(), "listener") + ", "
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
-        remember(true, applied.drainedStreams(), summary);
+        remember(new Reload(
+                System.currentTimeMillis(), true, applied.drainedStreams(), open, since(start), summary, changes));
         if (first && in != null) {
             ready();
         }
         if (!first) {
-            say("applied in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary);
+            say("applied in " + since(start) + " ms: " + summary);
         }
     }
 
@@ -260,7 +290,8 @@ public final class Pipeline implements AutoCloseable {
     private void refuse(boolean first, int exit, long start, List<Problem> why) {
         long errors = why.stream().filter(Problem::isError).count();
         String summary = errors == 0 ? "nothing to serve" : count((int) errors, "error");
-        remember(false, 0, summary);
+        remember(new Reload(
+                System.currentTimeMillis(), false, 0, plane.streams().size(), since(start), summary, List.of()));
         if (first) {
             refused = exit;
             say("not started: " + summary);
@@ -271,8 +302,7 @@ public final class Pipeline implements AutoCloseable {
                     .tag("result", "refused")
                     .register(metrics)
                     .increment();
-            say("refused in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary
-                    + "; the last good manifests go on serving");
+            say("refused in " + since(start) + " ms: " + summary + "; the last good manifests go on serving");
         }
     }
 
@@ -291,9 +321,14 @@ public final class Pipeline implements AutoCloseable {
         told.retainAll(texts);
     }
 
-    private void remember(boolean applied, int drained, String summary) {
+    /** Milliseconds. */
+    private static long since(long startNanos) {
+        return (System.nanoTime() - startNanos) / 1_000_000;
+    }
+
+    private void remember(Reload reload) {
         synchronized (reloads) {
-            reloads.addFirst(new Reload(System.currentTimeMillis(), applied, drained, summary));
+            reloads.addFirst(reload);
             while (reloads.size() > RELOADS_KEPT) {
                 reloads.removeLast();
             }
@@ -340,6 +375,7 @@ public final class Pipeline implements AutoCloseable {
             asked.close();
         }
         admin.close();
+        token.forget();
         plane.close();
     }
 }

@@ -13,6 +13,7 @@ import java.util.Optional;
  * What the command line asks for.
  *
  * @param cluster present where a cluster is the source; then there are no paths
+ * @param adminTokenFile holds the token that everything at the admin address then needs
  * @param accessLog where access log lines go, empty for nowhere
  * @param envoy the second plane instead of the embedded one
  * @param messages where people are told what happens
@@ -23,6 +24,7 @@ public record Settings(
         TranslateOptions options,
         boolean devTls,
         InetSocketAddress admin,
+        Optional<Path> adminTokenFile,
         Optional<PrintStream> accessLog,
         Duration drainTimeout,
         Optional<EnvoySettings> envoy,

@@ -70,7 +70,9 @@ final class ClientAddresses {
         for (String cidr : cidrs) {
             int slash = cidr.indexOf('/');
             if (new IpSubnetFilterRule(
-                            cidr.substring(0, slash), Integer.parseInt(cidr.substring(slash + 1)), IpFilterRuleType.ACCEPT)
+                            cidr.substring(0, slash),
+                            Integer.parseInt(cidr.substring(slash + 1)),
+                            IpFilterRuleType.ACCEPT)
                     .matches(asked)) {
                 return true;
             }

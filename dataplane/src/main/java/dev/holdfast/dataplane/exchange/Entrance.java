@@ -51,8 +51,8 @@ final class Entrance {
                 }
                 case UNESCAPE_AND_FORWARD -> unescaped = Paths.unescapeSlashes(unescaped);
                 case UNESCAPE_AND_REDIRECT -> {
-                    return new Verdict.Answer(redirect(
-                            Paths.normalise(Paths.unescapeSlashes(unescaped), rules.paths().mergeSlashes())));
+                    return new Verdict.Answer(redirect(Paths.normalise(
+                            Paths.unescapeSlashes(unescaped), rules.paths().mergeSlashes())));
                 }
             }
         }

@@ -148,21 +148,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
     }
 
-    private void route(
-            Snapshot snapshot, Snapshot.ListenerTable table, String host, String target, boolean end) {
+    private void route(Snapshot snapshot, Snapshot.ListenerTable table, String host, String target, boolean end) {
         Listener listener = table.listener();
         Route route = table.routes().match(host, view(target));
         if (route == null) {
             fail(ProxyFailure.NO_ROUTE);
             return;
         }
-        routeName = route.route();
-        routeId = route.id();
-        filters = route.filters();
-        idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
-        maxDuration =
-                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
-        rules = route.streams();
+        take(listener, route);
         if (!end) {
             receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
         }
@@ -171,9 +164,36 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             act(snapshot, route, target);
             return;
         }
+        // Before the filters: what a client calls hop-by-hop must not take off what a filter puts on.
+        HeaderRules.stripHopByHop(original.headers());
         Filtering made = new Filtering(this, chain, snapshot, route, target);
         filtering = made;
         made.run();
+    }
+
+    private void take(Listener listener, Route route) {
+        routeName = route.route();
+        routeId = route.id();
+        filters = route.filters();
+        idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
+        maxDuration =
+                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
+        rules = route.streams();
+    }
+
+    /** The route that the request matches with its headers as they are now; answers and gives null where none does. */
+    @Nullable
+    Route reroute(Snapshot snapshot, String target) {
+        String host = Paths.hostOf(original.authority());
+        Snapshot.ListenerTable table =
+                Snapshot.choose(snapshot.port(downstream.connection().bindPort()), host);
+        Route route = table == null ? null : table.routes().match(host, view(target));
+        if (table == null || route == null) {
+            fail(ProxyFailure.NO_ROUTE);
+            return null;
+        }
+        take(table.listener(), route);
+        return route;
     }
 
     /** Does what the route says, once its filters have let the request pass. */
@@ -246,6 +266,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             return;
         }
         requestSlot = true;
+        if (original.upgrade() != null && !takeStreamSlot(chosen)) {
+            return;
+        }
         if (affinity == null && chosen.config().traffic() != ClusterTraffic.NONE) {
             affinity = new Affinity(traffic, original, whose, target);
         }
@@ -356,6 +379,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         LongStream established = stream;
         if (established != null) {
             requestEnded |= end;
+            if (held != null && !held.isEmpty()) {
+                hold(data);
+                endHeld |= end;
+                return;
+            }
             established.fromClient(data, end);
             return;
         }
@@ -367,11 +395,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             way.data(data, end);
         }
         Upstream to = upstream;
-        if (to == null) {
+        if (to == null || original.upgrade() != null) {
+            // What a client sends before its 101 has come waits for it, and nothing more is read.
             hold(data);
             endHeld |= end;
             Filtering waiting = filtering;
-            if (waiting != null) {
+            if (original.upgrade() != null) {
+                downstream.reading(false);
+            } else if (waiting != null) {
                 waiting.held();
             }
             return;
@@ -448,6 +479,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
     }
 
+    /** Whether a client that sends nothing more has gone: nobody half-closes what it only listens to (events). */
+    public boolean endsWithInput() {
+        return stream instanceof EventStream;
+    }
+
     /** The client is gone, or has reset its stream. */
     public void downstreamClosed() {
         if (!finished) {
@@ -472,6 +508,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             pipe.ready();
         } else if (from != null) {
             from.reading(true);
+        }
+        LongStream established = stream;
+        if (established != null && !finished) {
+            established.downstreamWritable();
         }
     }
 
@@ -504,15 +544,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         upstream = ready;
         endpoint = ready.endpoint();
         upstreamProtocol = ready.protocol();
-        Deque<Object> parts = held;
-        Delivery way = delivery;
-        if (way != null) {
-            parts = way.body(held);
-            endHeld |= way.again() && requestEnded;
-            if (requestPipe != null) {
-                requestPipe.drop();
-            }
-        }
         if (hostFromBackend) {
             forwarded = new RequestHead(
                     forwarded.method(),
@@ -521,6 +552,21 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                     forwarded.upgrade(),
                     forwarded.http2(),
                     forwarded.headers());
+        }
+        if (forwarded.upgrade() != null) {
+            ready.request(forwarded, true);
+            ready.flush();
+            downstream.reading(held == null);
+            return;
+        }
+        Deque<Object> parts = held;
+        Delivery way = delivery;
+        if (way != null) {
+            parts = way.body(held);
+            endHeld |= way.again() && requestEnded;
+            if (requestPipe != null) {
+                requestPipe.drop();
+            }
         }
         boolean bodyless = requestEnded && parts == null;
         ready.request(forwarded, bodyless);
@@ -699,14 +745,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (head.status() == 101) {
             String upgrade = forwarded.upgrade();
             String kind = upgrade == null ? "tunnel" : upgrade;
-            if (!established(kind, false)) {
+            if (!established(kind, headers)) {
                 return;
             }
         } else {
             String kind = end ? "" : streamKind(headers);
-            boolean plain = !headers.contains(HttpHeaderNames.CONTENT_ENCODING)
-                    && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
-            if (!kind.isEmpty() && (!takeSlots() || !established(kind, plain))) {
+            if (!kind.isEmpty() && (!takeSlots() || !established(kind, headers))) {
                 return;
             }
             if (original.upgrade() != null) {
@@ -725,19 +769,33 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
     }
 
-    private static String streamKind(HttpHeaders headers) {
+    /** Of what goes on for ever: an answer that tells its length, or has no body, does not. */
+    private String streamKind(HttpHeaders headers) {
+        if (headers.contains(HttpHeaderNames.CONTENT_LENGTH)
+                || original.method().equals("HEAD")
+                || status == 204) {
+            return "";
+        }
         String type = headers.get(HttpHeaderNames.CONTENT_TYPE, "");
         return type.startsWith("text/event-stream") ? "sse" : type.startsWith("application/grpc") ? "grpc" : "";
     }
 
-    /** Of the limits of the route's StreamPolicy; answers where one of them is full. */
+    /** Of the cluster's streams; answers where they are full. An upgrade asks before it troubles the backend. */
+    private boolean takeStreamSlot(ClusterState of) {
+        if (!streamSlot && !of.tryStream()) {
+            refuse(ProxyFailure.STREAM_LIMIT);
+            return false;
+        }
+        streamSlot = true;
+        return true;
+    }
+
+    /** Of the listener, and of the limits of the route's StreamPolicy; answers where one of them is full. */
     private boolean takeSlots() {
-        if (rules.limits() == StreamRules.Limits.NONE || !slots.isEmpty()) {
+        if (!slots.isEmpty()) {
             return true;
         }
-        Budgets.Taken taken = gateway.streams()
-                .budgets()
-                .take(rules, listenerName, routeName, whose.remoteIp());
+        Budgets.Taken taken = gateway.streams().budgets().take(rules, listenerName, routeName, whose.remoteIp());
         String full = taken.refusedBy();
         if (full != null) {
             refuse("client".equals(full) ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
@@ -761,16 +819,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     }
 
     /** From here on a stream: out of the requests' budget, into the streams' own; no request timeout any more. */
-    private boolean established(String kind, boolean plainEvents) {
-        ClusterState of = cluster;
-        if (of == null || !of.tryStream()) {
-            refuse(ProxyFailure.STREAM_LIMIT);
+    private boolean established(String kind, HttpHeaders headers) {
+        ClusterState of = java.util.Objects.requireNonNull(cluster);
+        if (!takeStreamSlot(of)) {
             return false;
         }
-        streamSlot = true;
         if (requestSlot && !of.config().streamsInBreaker()) {
             of.releaseRequest();
             requestSlot = false;
+            java.util.Objects.requireNonNull(upstream).leaveBreaker();
         }
         cancelRequestTimers();
         streamId = gateway.streams().nextId();
@@ -778,8 +835,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 new LongStream.Terms(kind, listenerName, routeName, routeId, rules, idleTimeout, maxDuration, slots);
         LongStream made = switch (kind) {
             case "websocket" -> new WebSocketStream(this, terms);
-            case "sse" -> new EventStream(this, terms, plainEvents);
-            case "grpc" -> new GrpcStream(this, downstream, terms);
+            case "sse" -> new EventStream(this, terms, !headers.contains(HttpHeaderNames.CONTENT_ENCODING));
+            case "grpc" ->
+                new GrpcStream(
+                        this, downstream, terms, GrpcStream.Form.of(headers.get(HttpHeaderNames.CONTENT_TYPE, "")));
             default -> new Tunnel(this, terms);
         };
         stream = made;
@@ -789,7 +848,25 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             gateway.log().line(line("stream_open"));
         }
         made.open();
+        if (held != null) {
+            // Once the backend's side has changed to frames.
+            loop().execute(this::passHeldOn);
+        }
         return true;
+    }
+
+    private void passHeldOn() {
+        LongStream to = stream;
+        Deque<Object> parts = held;
+        while (to != null && parts != null && !finished && !parts.isEmpty()) {
+            if (parts.poll() instanceof ByteBuf data) {
+                to.fromClient(data, endHeld && parts.isEmpty());
+            }
+        }
+        if (to != null && !finished) {
+            requestFlush();
+            to.upstreamWritable();
+        }
     }
 
     @Override
@@ -881,6 +958,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 return;
             }
             fail(failure);
+            return;
+        }
+        if (stream != null && !stream.backendGone()) {
             return;
         }
         downstream.abort();
@@ -991,6 +1071,13 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             line.put("duration_ms", System.currentTimeMillis() - startedMillis);
             line.put("bytes_from_client", bytesFromClient + (established == null ? 0 : established.bytesFromClient()));
             line.put("bytes_to_client", bytesToClient + (established == null ? 0 : established.bytesToClient()));
+            if (established != null) {
+                line.put("messages_from_client", established.messagesFromClient());
+                line.put("messages_to_client", established.messagesToClient());
+                if (established.roundTripMicros() > 0) {
+                    line.put("round_trip_us", established.roundTripMicros());
+                }
+            }
             if (!why.isEmpty()) {
                 line.put("reason", why);
             }

@@ -26,9 +26,12 @@ final class Handshakes {
             return null;
         }
         StreamRules.Origins origins = route.streams().origins();
-        String origin = head.headers().get(HttpHeaderNames.ORIGIN);
-        if (origins.checked() && origin != null && !allowed(origin, head.authority(), origins, connection.tls())) {
-            return ProxyFailure.ORIGIN_NOT_ALLOWED;
+        if (origins.checked()) {
+            for (String origin : head.headers().getAll(HttpHeaderNames.ORIGIN)) {
+                if (!allowed(origin, head.authority(), origins, connection.tls())) {
+                    return ProxyFailure.ORIGIN_NOT_ALLOWED;
+                }
+            }
         }
         if (head.http2()) {
             return null;

@@ -1,9 +1,11 @@
 package dev.holdfast.dataplane.filter;
 
+import dev.holdfast.dataplane.filter.security.SecurityFilters;
 import dev.holdfast.dataplane.filter.traffic.TrafficFilters;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.TrafficFilter;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -51,6 +53,7 @@ public final class FilterSet {
         return switch (filter) {
             case HttpFilter.Fault fault -> () -> new FaultFilter(fault);
             case TrafficFilter traffic -> TrafficFilters.make(traffic);
+            case SecurityFilter guard -> SecurityFilters.factory(guard, around);
         };
     }
 

@@ -207,7 +207,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         encoder.method(request.method().name());
         java.util.List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
         String target = request.uri();
-        String authority = hosts.size() == 1 ? hosts.getFirst() : http11 ? "" : rules.http1().defaultHost();
+        String authority = hosts.size() == 1
+                ? hosts.getFirst()
+                : http11 ? "" : rules.http1().defaultHost();
         if (hosts.size() > 1
                 || (hosts.isEmpty() && http11)
                 || !isAuthority(authority)
@@ -225,10 +227,12 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         if (http11 && headers.containsValue(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE, true)) {
             String type = headers.get(HttpHeaderNames.UPGRADE, "").strip().toLowerCase(Locale.ROOT);
             // h2c is a matter between two hops and is ignored (RFC 9113 §3.1 has withdrawn it).
-            upgrade = type.isEmpty() || type.startsWith("h2c") || type.startsWith("tls/")
-                    || TextMatcher.any(rules.http1().ignoredUpgrades(), type)
-                            ? null
-                            : type;
+            upgrade = type.isEmpty()
+                            || type.startsWith("h2c")
+                            || type.startsWith("tls/")
+                            || TextMatcher.any(rules.http1().ignoredUpgrades(), type)
+                    ? null
+                    : type;
         }
         bodyExpected =
                 HttpUtil.isTransferEncodingChunked(request) || HttpUtil.getContentLength((HttpMessage) request, 0L) > 0;
@@ -313,7 +317,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
         if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
             Exchange current = exchange;
-            if (current == null || closing || event instanceof SslCloseCompletionEvent) {
+            if (current == null || closing || event instanceof SslCloseCompletionEvent || current.endsWithInput()) {
                 context.close();
             } else if (tunnel) {
                 current.requestData(Unpooled.EMPTY_BUFFER, true);

@@ -106,9 +106,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
             relay(channel, l4.getFirst(), "");
         } else if (admit(channel, tables.getFirst().listener())) {
             channel.pipeline()
-                    .addLast(
-                            "preface",
-                            new Preface(this, tables.getFirst().listener()));
+                    .addLast("preface", new Preface(this, tables.getFirst().listener()));
         }
     }
 

@@ -90,11 +90,10 @@ final class ClientTrust implements X509TrustManager {
         CertPathValidator validator = CertPathValidator.getInstance("PKIX");
         parameters.setRevocationEnabled(false);
         if (!revoked.isEmpty()) {
-            parameters.addCertStore(
-                    CertStore.getInstance("Collection", new CollectionCertStoreParameters(revoked)));
+            parameters.addCertStore(CertStore.getInstance("Collection", new CollectionCertStoreParameters(revoked)));
             PKIXRevocationChecker checker = (PKIXRevocationChecker) validator.getRevocationChecker();
-            Set<PKIXRevocationChecker.Option> options =
-                    java.util.EnumSet.of(PKIXRevocationChecker.Option.PREFER_CRLS, PKIXRevocationChecker.Option.NO_FALLBACK);
+            Set<PKIXRevocationChecker.Option> options = java.util.EnumSet.of(
+                    PKIXRevocationChecker.Option.PREFER_CRLS, PKIXRevocationChecker.Option.NO_FALLBACK);
             if (asked.crlOfLeafOnly()) {
                 options.add(PKIXRevocationChecker.Option.ONLY_END_ENTITY);
             }
@@ -109,7 +108,8 @@ final class ClientTrust implements X509TrustManager {
             return true;
         }
         MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-        String key = Base64.getEncoder().encodeToString(sha256.digest(leaf.getPublicKey().getEncoded()));
+        String key = Base64.getEncoder()
+                .encodeToString(sha256.digest(leaf.getPublicKey().getEncoded()));
         String whole = HexFormat.of().formatHex(sha256.digest(leaf.getEncoded()));
         return asked.spkiHashes().contains(key) || asked.certificateHashes().contains(whole);
     }

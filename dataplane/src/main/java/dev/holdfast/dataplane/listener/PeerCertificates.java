@@ -34,7 +34,8 @@ final class PeerCertificates {
                 whole.append(pem(certificate));
             }
             return new ClientCertificate(
-                    HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(leaf.getEncoded())),
+                    HexFormat.of()
+                            .formatHex(MessageDigest.getInstance("SHA-256").digest(leaf.getEncoded())),
                     pem(leaf),
                     whole.toString(),
                     leaf.getSubjectX500Principal().getName(),

@@ -28,7 +28,6 @@ import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -67,7 +66,10 @@ public final class TlsContexts {
         private final transient Origin origin;
 
         Unusable(Door door, String certificate, Throwable cause) {
-            super("certificate " + certificate + " of listener " + door.name + " cannot be used for TLS as it is asked for", cause);
+            super(
+                    "certificate " + certificate + " of listener " + door.name
+                            + " cannot be used for TLS as it is asked for",
+                    cause);
             this.origin = door.origin;
         }
 

@@ -30,6 +30,15 @@ public enum ProxyFailure {
     RATE_LIMITED(429, "rate_limited"),
     REQUEST_TOO_LARGE(413, "request_too_large"),
     NOT_ADMITTED(503, "not_admitted"),
+    CORS_ORIGIN(403, "cors_origin_not_allowed"),
+    CROSS_SITE(403, "cross_site_request"),
+    CREDENTIALS_MISSING(401, "credentials_missing"),
+    CREDENTIALS_WRONG(401, "credentials_wrong"),
+    TOKEN_MISSING(401, "token_missing"),
+    TOKEN_INVALID(401, "token_invalid"),
+    TOKEN_EXPIRED(401, "token_expired"),
+    KEYS_UNAVAILABLE(503, "keys_unavailable"),
+    NOT_AUTHORIZED(403, "not_authorized"),
     /** The status is the one that the policy asks for. */
     FAULT(503, "fault_injected"),
     SHUTTING_DOWN(503, "shutting_down");

@@ -97,6 +97,16 @@ public final class Metrics {
                 .increment();
     }
 
+    /** One of many streams drained for one reason: {@code told} its goodbye, {@code ended} in time, or {@code cut}. */
+    public void drained(String reason, String outcome) {
+        Counter.builder("holdfast.streams.drained")
+                .description("Streams drained: told goodbye, ended by themselves in time, cut at the deadline")
+                .tag("reason", reason)
+                .tag("outcome", outcome)
+                .register(registry)
+                .increment();
+    }
+
     /** {@code applied} or {@code refused}. */
     public void reload(String result) {
         Counter.builder("holdfast.reloads")

@@ -11,6 +11,7 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.plan.match.RouteTable;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -31,8 +32,8 @@ public final class Snapshot {
     private final FilterSet filters;
     private final Set<String> attachments = new HashSet<>();
     private final Set<String> routes = new HashSet<>();
-    /** Listener and route id to rules, where they are not the default. */
-    private final Map<String, StreamRules> streams = new HashMap<>();
+    /** Listener and route id to what is said of streams, where a policy says anything. */
+    private final Map<String, Treatment> treatments = new HashMap<>();
 
     public Snapshot(Plan plan, Map<String, ClusterState> clusters, FilterSet filters) {
         this.plan = plan;
@@ -46,7 +47,7 @@ public final class Snapshot {
                     attachments.add(listener.name() + " " + route.route());
                     routes.add(route.route());
                     if (!route.streams().equals(StreamRules.DEFAULT)) {
-                        streams.put(listener.name() + " " + route.id(), route.streams());
+                        treatments.put(listener.name() + " " + route.id(), Treatment.of(listener, route));
                     }
                 }
             }
@@ -65,7 +66,9 @@ public final class Snapshot {
             attachments.add(listener.name() + " " + route.route());
             routes.add(route.route());
             if (!route.streams().equals(StreamRules.DEFAULT)) {
-                streams.put(listener.name() + " " + route.id(), route.streams());
+                treatments.put(
+                        listener.name() + " " + route.id(),
+                        new Treatment(route.streams(), route.idleTimeout(), route.maxDuration()));
             }
         }
     }
@@ -114,11 +117,9 @@ public final class Snapshot {
         return attachments.contains(listener + " " + route);
     }
 
-    /** The rules of a route's streams by {@code listener}; the default where there is no such route. */
-    public StreamRules streams(String listener, String routeId) {
-        return streams.isEmpty()
-                ? StreamRules.DEFAULT
-                : streams.getOrDefault(listener + " " + routeId, StreamRules.DEFAULT);
+    /** What is said of a route's streams by {@code listener}; null where no policy does, or there is no such route. */
+    public @Nullable Treatment treatment(String listener, String routeId) {
+        return treatments.isEmpty() ? null : treatments.get(listener + " " + routeId);
     }
 
     /** The listener of a port for a host name: exact, then the longest wildcard, then the one for all; or null. */
@@ -148,4 +149,17 @@ public final class Snapshot {
 
     /** A listener and its compiled routes. */
     public record ListenerTable(Listener listener, RouteTable routes) {}
+
+    /** How streams of a route by a listener are treated; zero durations are none. */
+    public record Treatment(StreamRules rules, Duration idleTimeout, Duration maxLifetime) {
+        /** The route's own times, else the listener's. */
+        public static Treatment of(Listener listener, Route route) {
+            return new Treatment(
+                    route.streams(),
+                    route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout(),
+                    route.maxStreamDuration().isZero()
+                            ? listener.http().maxStreamDuration()
+                            : route.maxStreamDuration());
+        }
+    }
 }

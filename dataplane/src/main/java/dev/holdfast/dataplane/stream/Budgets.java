@@ -1,10 +1,11 @@
 package dev.holdfast.dataplane.stream;
 
 import dev.holdfast.plan.StreamRules;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +18,12 @@ public final class Budgets {
     private static final double WARN = 0.8;
     private static final double CALM = 0.6;
 
+    private final MeterRegistry registry;
     private final Map<Place, Slot> slots = new ConcurrentHashMap<>();
+
+    public Budgets(MeterRegistry registry) {
+        this.registry = registry;
+    }
 
     /** {@code scope} is {@code listener}, {@code route} or {@code client}. */
     private record Place(String scope, String name) {}
@@ -26,21 +32,37 @@ public final class Budgets {
     public static final class Slot {
         private final Place place;
         private final AtomicInteger open = new AtomicInteger();
+        private final List<Gauge> gauges;
         private volatile int limit;
         private volatile boolean warned;
 
-        private Slot(Place place) {
+        private Slot(Place place, MeterRegistry registry) {
             this.place = place;
+            this.gauges = place.scope.equals("client")
+                    ? List.of()
+                    : List.of(
+                            Gauge.builder("holdfast.streams.budget.open", open, AtomicInteger::get)
+                                    .description(
+                                            "Established streams that count for the budget of a cluster, listener or route")
+                                    .tag("scope", place.scope)
+                                    .tag("name", place.name)
+                                    .register(registry),
+                            Gauge.builder("holdfast.streams.budget.limit", this, s -> s.limit)
+                                    .description(
+                                            "Most streams that the cluster, listener or route may have; 0 is no limit")
+                                    .tag("scope", place.scope)
+                                    .tag("name", place.name)
+                                    .register(registry));
         }
 
         private boolean take(int most) {
             limit = most;
             int taken = open.incrementAndGet();
-            if (taken > most) {
+            if (most > 0 && taken > most) {
                 open.decrementAndGet();
                 return false;
             }
-            if (taken >= most * WARN && !warned && !place.scope.equals("client")) {
+            if (most > 0 && taken >= most * WARN && !warned && !place.scope.equals("client")) {
                 warned = true;
                 LOG.atWarn()
                         .addKeyValue(place.scope, place.name)
@@ -55,12 +77,15 @@ public final class Budgets {
     /** What a stream was refused by, or the slots it has taken. */
     public record Taken(List<Slot> slots, @Nullable String refusedBy) {}
 
-    /** Takes a slot of each limit in {@code rules}; none where one of them is full, and then says which scope it was. */
+    /**
+     * Takes a slot of the listener, which is always counted, and of each limit in {@code rules}; none where one of them is
+     * full, and then says which scope it was.
+     */
     public Taken take(StreamRules rules, String listener, String route, String client) {
         StreamRules.Limits limits = rules.limits();
         List<Slot> taken = new ArrayList<>(3);
         String full = null;
-        if (limits.perListener() > 0 && !take("listener", listener, limits.perListener(), taken)) {
+        if (!take("listener", listener, limits.perListener(), taken)) {
             full = "listener";
         } else if (limits.perRoute() > 0 && !take("route", route, limits.perRoute(), taken)) {
             full = "route";
@@ -78,9 +103,9 @@ public final class Budgets {
     private boolean take(String scope, String name, int most, List<Slot> taken) {
         boolean[] got = new boolean[1];
         Slot slot = slots.compute(new Place(scope, name), (place, known) -> {
-            Slot of = known == null ? new Slot(place) : known;
+            Slot of = known == null ? new Slot(place, registry) : known;
             got[0] = of.take(most);
-            return of.open.get() == 0 ? null : of;
+            return kept(of);
         });
         if (got[0] && slot != null) {
             taken.add(slot);
@@ -96,19 +121,16 @@ public final class Budgets {
                 if (left < known.limit * CALM) {
                     known.warned = false;
                 }
-                return left == 0 ? null : known;
+                return kept(known);
             });
         }
     }
 
-    /** {@code scope name} to {@code open/limit}, but for clients. */
-    public Map<String, int[]> view() {
-        Map<String, int[]> out = new TreeMap<>();
-        slots.forEach((place, slot) -> {
-            if (!place.scope.equals("client")) {
-                out.put(place.scope + " " + place.name, new int[] {slot.open.get(), slot.limit});
-            }
-        });
-        return out;
+    private @Nullable Slot kept(Slot slot) {
+        if (slot.open.get() > 0) {
+            return slot;
+        }
+        slot.gauges.forEach(registry::remove);
+        return null;
     }
 }

@@ -1,6 +1,5 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.message.ByteEnd;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
@@ -12,70 +11,77 @@ public final class EventStream extends LongStream {
     private static final int RETRY_MOST_MILLIS = 4_000;
 
     private final boolean plain;
+    private final Events events = new Events();
     private final long intervalNanos;
-    private int lastTwo;
     private long pingedNanos = System.nanoTime();
-    private long messages;
 
-    /** @param plain whether the events can be read: neither compressed nor of a length told beforehand */
+    /** @param plain whether the events can be read: not compressed */
     public EventStream(Owner owner, Terms terms, boolean plain) {
         super(owner, terms);
         this.plain = plain;
-        this.intervalNanos =
-                plain && rules.ping().client() ? rules.ping().interval().toNanos() : 0;
+        this.intervalNanos = plain && rules.ping().on() && rules.ping().client()
+                ? rules.ping().interval().toNanos()
+                : 0;
     }
 
     @Override
     void relayToBackend(ByteBuf data, boolean end) {
-        ByteEnd to = owner.upstream();
-        if (to == null) {
-            data.release();
-        } else {
-            to.data(data, end);
-        }
+        toBackend(data, end);
     }
 
     @Override
     void relayToClient(ByteBuf data, boolean end) {
-        int bytes = data.readableBytes();
-        if (bytes > 0) {
-            int last = data.writerIndex();
-            lastTwo = ((bytes > 1 ? data.getByte(last - 2) & 0xff : lastTwo & 0xff) << 8)
-                    | (data.getByte(last - 1) & 0xff);
-            if (betweenEvents()) {
-                messages++;
-            }
+        if (!plain) {
+            owner.downstream().data(data, end);
+            return;
         }
-        owner.downstream().data(data, end);
-        if (!end && draining() && betweenEvents()) {
-            endNow();
+        boolean leaving = draining() && owner.downstream().writable();
+        int stop = events.advance(data, data.readerIndex(), leaving);
+        if (!end && leaving && events.between()) {
+            owner.downstream().data(data.readRetainedSlice(stop - data.readerIndex()), false);
+            data.release();
+            leave();
+        } else {
+            owner.downstream().data(data, end);
         }
     }
 
-    /** Compressed events hide where one ends. */
-    private boolean betweenEvents() {
-        return !plain || lastTwo == 0 || lastTwo == ('\n' << 8 | '\n') || lastTwo == ('\r' << 8 | '\r');
+    @Override
+    boolean asksToLeave() {
+        return true;
     }
 
     @Override
     void goodbye(int code, String text) {
-        if (betweenEvents()) {
-            endNow();
+        leaveIfPossible();
+    }
+
+    @Override
+    public void downstreamWritable() {
+        if (draining()) {
+            leaveIfPossible();
         }
     }
 
-    private void endNow() {
+    /** Where compressed, any place is as good as another. A client that does not read is not told, but cut in time. */
+    private void leaveIfPossible() {
+        if ((!plain || events.between()) && owner.downstream().writable()) {
+            leave();
+        }
+    }
+
+    private void leave() {
+        if (finished()) {
+            return;
+        }
         ByteBuf last = Unpooled.EMPTY_BUFFER;
         if (plain) {
             int wait = ThreadLocalRandom.current().nextInt(RETRY_LEAST_MILLIS, RETRY_MOST_MILLIS);
             last = Unpooled.copiedBuffer("retry: " + wait + "\n\n", StandardCharsets.US_ASCII);
         }
+        abortBackend();
         owner.downstream().data(last, true);
         owner.downstream().flush();
-        ByteEnd to = owner.upstream();
-        if (to != null) {
-            to.abort();
-        }
         finish(reason());
     }
 
@@ -83,7 +89,7 @@ public final class EventStream extends LongStream {
 
     @Override
     long pingDue() {
-        return intervalNanos == 0 ? never() : Math.max(backendNanos(), pingedNanos) + intervalNanos;
+        return intervalNanos == 0 ? NEVER : Math.max(backendNanos(), pingedNanos) + intervalNanos;
     }
 
     @Override
@@ -92,14 +98,14 @@ public final class EventStream extends LongStream {
             return;
         }
         pingedNanos = now;
-        if (betweenEvents()) {
+        if (events.between() && owner.downstream().writable()) {
             owner.downstream().data(Unpooled.copiedBuffer(":\n\n", StandardCharsets.US_ASCII), false);
             owner.downstream().flush();
         }
     }
 
     @Override
-    long messagesToClient() {
-        return messages;
+    public long messagesToClient() {
+        return events.count();
     }
 }

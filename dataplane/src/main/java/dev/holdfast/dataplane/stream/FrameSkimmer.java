@@ -12,8 +12,19 @@ final class FrameSkimmer {
     static final int CLOSE = 8;
     static final int PONG = 10;
 
-    /** Of a message, all its fragments together; beyond it {@link #tooLong} is set and nothing more is read. */
+    /** A message is longer than allowed (RFC 6455 §7.4.1). */
+    static final int TOO_LONG = 1009;
+
+    /** What came is no frame: a control frame in parts or over 125 octets, a length with its first bit set (§5.2, §5.5). */
+    static final int BROKEN = 1002;
+
+    private static final int CONTROL_AT_MOST = 125;
+
+    /** Of a message, all its fragments together; beyond it {@link #wrong} is set and nothing more is read. */
     private final long limit;
+
+    /** Whether there is a limit, so that nothing may get past it in the guise of a control frame or a broken length. */
+    private final boolean strict;
 
     private int headerRead;
     private int headerSize = 2;
@@ -25,13 +36,14 @@ final class FrameSkimmer {
     private long messages;
     private long messageBytes;
     private boolean closeSeen;
-    private boolean tooLong;
+    private int wrong;
     private boolean lost;
     private int frameStart;
 
     /** @param limit of a message in bytes, 0 for none */
     FrameSkimmer(long limit) {
-        this.limit = limit <= 0 ? Long.MAX_VALUE : limit;
+        this.strict = limit > 0;
+        this.limit = limit;
     }
 
     /** Never again once a length has been met that no frame may have: what follows cannot be told apart. */
@@ -43,15 +55,28 @@ final class FrameSkimmer {
         return closeSeen;
     }
 
-    boolean tooLong() {
-        return tooLong;
+    /** The close code for what is wrong, 0 where nothing is; without a limit the peers judge for themselves. */
+    int wrong() {
+        return wrong;
+    }
+
+    /** Forgets the frame begun, all of which has come since {@link #frameStart}: it will be given again. */
+    void rewind() {
+        inPayload = false;
+        headerRead = 0;
+        headerSize = 2;
+    }
+
+    /** Whether the frame begun, of which {@code octets} have come, may turn out to be a Pong of so many payload octets. */
+    boolean maybePong(int octets, int payload) {
+        return octets > 0 && first == (0x80 | PONG) && (octets == 1 || (second & 0x7f) == payload);
     }
 
     long messages() {
         return messages;
     }
 
-    /** Where the frame that ended last, or was too long, began in the buffer given last; -1 where in an earlier one. */
+    /** Where the frame that began last, also one that is wrong, began in the buffer given last; -1 where in an earlier one. */
     int frameStart() {
         return frameStart;
     }
@@ -72,7 +97,7 @@ final class FrameSkimmer {
     /** Goes on from {@code index}, to the end of the buffer or to the first boundary; returns where it stopped. */
     int advance(ByteBuf buffer, int index, boolean stopAtBoundary) {
         int end = buffer.writerIndex();
-        if (tooLong || lost) {
+        if (wrong != 0 || lost) {
             return end;
         }
         frameStart = -1;
@@ -95,13 +120,14 @@ final class FrameSkimmer {
             }
             header(buffer.getByte(index++) & 0xff);
             if (headerRead == headerSize) {
-                if (length < 0) {
+                if (strict) {
+                    wrong = judge();
+                    if (wrong != 0) {
+                        return index;
+                    }
+                } else if (length < 0) {
                     lost = true;
                     return end;
-                }
-                if (exceeds()) {
-                    tooLong = true;
-                    return index;
                 }
                 payloadLeft = length;
                 inPayload = true;
@@ -116,12 +142,15 @@ final class FrameSkimmer {
         return index;
     }
 
-    private boolean exceeds() {
+    private int judge() {
+        if (length < 0) {
+            return BROKEN;
+        }
         if ((first & 0x0f) >= CLOSE) {
-            return false;
+            return length > CONTROL_AT_MOST || (first & 0x80) == 0 ? BROKEN : 0;
         }
         messageBytes += length;
-        return messageBytes > limit || messageBytes < 0;
+        return messageBytes > limit || messageBytes < 0 ? TOO_LONG : 0;
     }
 
     private void header(int octet) {

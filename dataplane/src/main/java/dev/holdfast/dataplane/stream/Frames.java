@@ -16,7 +16,14 @@ final class Frames {
         ByteBuf payload = Unpooled.buffer(2 + text.length());
         payload.writeShort(code);
         ByteBufUtil.writeUtf8(payload, text);
-        payload.writerIndex(Math.min(payload.writerIndex(), 2 + TEXT_AT_MOST));
+        if (payload.readableBytes() > 2 + TEXT_AT_MOST) {
+            // Whole characters only: the text must be UTF-8 (RFC 6455 §5.5.1).
+            int end = 2 + TEXT_AT_MOST;
+            while ((payload.getByte(end) & 0xc0) == 0x80) {
+                end--;
+            }
+            payload.writerIndex(end);
+        }
         return control(FrameSkimmer.CLOSE, payload, masked);
     }
 
@@ -40,14 +47,14 @@ final class Frames {
         return frame;
     }
 
-    /** Whether the Pong that ends at {@code end} answers {@link #ping} with {@code mark}. */
-    static boolean answers(ByteBuf buffer, int start, int end, boolean masked, long mark) {
+    /** The payload of the Pong in {@code buffer} where it is eight octets, as ours are; else 0. */
+    static long mark(ByteBuf buffer, int start, int end, boolean masked) {
         int head = masked ? 6 : 2;
-        if (end - start != head + 8) {
-            return false;
+        if (end - start != head + Long.BYTES) {
+            return 0;
         }
         int mask = masked ? buffer.getInt(start + 2) : 0;
         long pair = ((long) mask << 32) | (mask & 0xffffffffL);
-        return (buffer.getLong(start + head) ^ pair) == mark;
+        return buffer.getLong(start + head) ^ pair;
     }
 }

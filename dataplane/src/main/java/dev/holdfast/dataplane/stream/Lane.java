@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.stream;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
 
 /** One direction of a WebSocket: passes frames on as they are, and puts control frames of our own between two of them. */
@@ -13,13 +14,17 @@ final class Lane {
     private final FrameSkimmer frames;
     private final boolean masked;
     private final Sink out;
+    /** Whose Pongs come by this lane and end here. */
+    private @Nullable Pings asking;
+
     /** To go out at the next boundary. */
     private @Nullable ByteBuf waiting;
 
     private boolean lastWaits;
     private boolean closed;
-    /** Of the Ping whose Pong is awaited by this lane and ends with us, 0 for none. */
-    private long pongMark;
+
+    /** The begin of what may be a Pong to us, at most 13 octets, until the rest of it comes. */
+    private @Nullable ByteBuf begun;
 
     /** @param masked whether what we put in must be masked: towards the backend */
     Lane(FrameSkimmer frames, boolean masked, Sink out) {
@@ -32,22 +37,23 @@ final class Lane {
         return frames;
     }
 
+    void answersTo(Pings pings) {
+        asking = pings;
+    }
+
     /** Our Close has gone out by this lane, or there was one already: nothing more goes out. */
     boolean closed() {
         return closed;
     }
 
-    boolean awaitsPong() {
-        return pongMark != 0;
-    }
-
-    void swallowPong(long mark) {
-        pongMark = mark;
-    }
-
     /** Whether a Ping may go out by this lane now or at the next boundary. */
     boolean open() {
         return !closed && !lastWaits && !frames.closeSeen();
+    }
+
+    /** Whether a frame of ours still waits for the end of the one that is passing. */
+    boolean waits() {
+        return waiting != null;
     }
 
     void ping(long mark) {
@@ -81,8 +87,8 @@ final class Lane {
         ByteBuf frame = waiting;
         if (frame != null) {
             waiting = null;
-            out.write(frame, false);
             closed = lastWaits;
+            out.write(frame, false);
         }
     }
 
@@ -94,96 +100,99 @@ final class Lane {
         }
     }
 
-    /** Passes {@code data} on; false where a message in it is too long: it, and what follows, has not gone out. */
-    boolean relay(ByteBuf data, boolean end) {
-        if (closed) {
-            frames.advance(data, data.readerIndex(), false);
-            data.release();
-            return true;
+    /** Frees all that is held; nothing more comes. */
+    void over() {
+        drop();
+        if (begun != null) {
+            begun.release();
+            begun = null;
         }
-        if (pongMark != 0) {
-            return frameByFrame(data, end);
-        }
-        if (waiting == null) {
-            frames.advance(data, data.readerIndex(), false);
-            if (frames.tooLong()) {
-                return cutShort(data);
-            }
-            out.write(data, end);
-            return true;
-        }
-        int stop = frames.advance(data, data.readerIndex(), true);
-        if (frames.tooLong()) {
-            return cutShort(data);
-        }
-        if (!frames.atBoundary()) {
-            out.write(data, end);
-            return true;
-        }
-        ByteBuf before = data.readRetainedSlice(stop - data.readerIndex());
-        out.write(before, false);
-        flushWaiting();
-        return relay(data, end);
     }
 
-    /** As long as a Pong of ours is awaited each frame is looked at, so that it goes no further. */
-    private boolean frameByFrame(ByteBuf data, boolean end) {
+    /** Passes {@code data} on; false where what comes in it is wrong: it, and what follows, has not gone out. */
+    boolean relay(ByteBuf given, boolean end) {
+        ByteBuf data = given;
+        ByteBuf before = begun;
+        if (before != null) {
+            begun = null;
+            data = Unpooled.wrappedBuffer(before, given);
+        }
         int index = data.readerIndex();
-        while (index < data.writerIndex()) {
-            int stop = frames.advance(data, index, true);
-            if (frames.tooLong()) {
-                return cutShort(data);
-            }
-            int start = frames.frameStart();
-            if (frames.atBoundary()
-                    && start >= 0
-                    && frames.opcode() == FrameSkimmer.PONG
-                    && Frames.answers(data, start, stop, frames.masked(), pongMark)) {
-                pongMark = 0;
-                if (start > data.readerIndex()) {
-                    out.write(data.readRetainedSlice(start - data.readerIndex()), false);
-                }
-                data.readerIndex(stop);
-                if (waiting != null) {
-                    flushWaiting();
-                }
-                if (data.isReadable() || end) {
-                    return relay(data, end);
-                }
+        while (!closed && index < data.writerIndex()) {
+            boolean stepwise = waiting != null || awaitsPong();
+            index = frames.advance(data, index, stepwise);
+            if (frames.wrong() != 0) {
+                passOn(data, frames.frameStart());
                 data.release();
-                return true;
+                return false;
             }
-            index = stop;
-            if (frames.atBoundary() && waiting != null) {
-                out.write(data.readRetainedSlice(index - data.readerIndex()), false);
+            if (!stepwise || !frames.atBoundary()) {
+                break;
+            }
+            if (isOurPong(data, index)) {
+                passOn(data, frames.frameStart());
+                data.readerIndex(index);
+            }
+            if (waiting != null) {
+                passOn(data, index);
                 flushWaiting();
-                return relay(data, end);
             }
         }
-        out.write(data, end);
+        if (closed) {
+            frames.advance(data, index, false);
+            data.release();
+        } else {
+            rest(data, end);
+        }
         return true;
     }
 
-    private boolean cutShort(ByteBuf data) {
-        int start = frames.frameStart();
-        if (start > data.readerIndex()) {
-            out.write(data.readRetainedSlice(start - data.readerIndex()), false);
-        }
-        data.release();
-        return false;
+    private boolean awaitsPong() {
+        return asking != null && asking.awaitsPong();
     }
 
-    /** After {@link #relay} has refused: whether the lane ends at a boundary, so that a Close may follow. */
-    boolean closeAfterTooLong(int code, String text) {
-        drop();
-        if (closed) {
-            return true;
-        }
-        closed = true;
-        if (frames.frameStart() < 0) {
+    private boolean isOurPong(ByteBuf data, int end) {
+        int start = frames.frameStart();
+        Pings to = asking;
+        if (to == null || start < 0 || frames.opcode() != FrameSkimmer.PONG) {
             return false;
         }
-        out.write(Frames.close(code, text, masked), false);
-        return true;
+        long mark = Frames.mark(data, start, end, frames.masked());
+        return mark != 0 && to.answered(mark);
+    }
+
+    /** What stands before {@code until} and has not gone out. */
+    private void passOn(ByteBuf data, int until) {
+        if (until > data.readerIndex()) {
+            out.write(data.readRetainedSlice(until - data.readerIndex()), false);
+        }
+    }
+
+    private void rest(ByteBuf data, boolean end) {
+        int start = frames.frameStart();
+        if (!end
+                && awaitsPong()
+                && !frames.atBoundary()
+                && start >= data.readerIndex()
+                && frames.maybePong(data.writerIndex() - start, Long.BYTES)) {
+            passOn(data, start);
+            begun = data;
+            frames.rewind();
+        } else if (data.isReadable() || end) {
+            out.write(data, end);
+        } else {
+            data.release();
+        }
+    }
+
+    /** After {@link #relay} has refused: says Close where the lane ends between two frames; else it only ends. */
+    void closeAfterWrong(int code, String text) {
+        drop();
+        if (!closed) {
+            closed = true;
+            if (frames.frameStart() >= 0) {
+                out.write(Frames.close(code, text, masked), false);
+            }
+        }
     }
 }

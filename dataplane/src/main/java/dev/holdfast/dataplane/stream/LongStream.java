@@ -17,8 +17,13 @@ import org.jspecify.annotations.Nullable;
  * names and the rules that it opened with, so that a thousand reloads pin nothing.
  */
 public abstract sealed class LongStream permits WebSocketStream, EventStream, GrpcStream, Tunnel, Relay {
-    private static final Duration GRACE = Duration.ofSeconds(5);
-    private static final long NEVER = Long.MAX_VALUE;
+    /** For the answer to a goodbye that concerns one stream alone. */
+    static final Duration GRACE = Duration.ofSeconds(5);
+
+    /** In nanoseconds of {@link System#nanoTime}. */
+    static final long NEVER = Long.MAX_VALUE;
+
+    private static final Duration HALF_CLOSED = Duration.ofSeconds(2);
 
     /** The exchange or connection that has become this stream. */
     public interface Owner {
@@ -76,10 +81,14 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
 
     private @Nullable ScheduledFuture<?> timer;
     private @Nullable ScheduledFuture<?> cutTimer;
+    private @Nullable ScheduledFuture<?> goodbyeTimer;
+    private @Nullable ScheduledFuture<?> throttleTimer;
+    private @Nullable Farewell farewell;
+    private long throttledUntilNanos;
     private boolean finished;
-    private boolean clientThrottled;
-    private boolean drainClaimed;
+    private boolean cut;
     private boolean clientEnded;
+    private volatile boolean drainClaimed;
 
     // Written on the loop, read by views, where a stale moment does no harm.
     private long clientNanos = openedNanos;
@@ -119,8 +128,12 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         return reason;
     }
 
-    public final boolean draining() {
+    final boolean draining() {
         return draining;
+    }
+
+    final boolean finished() {
+        return finished;
     }
 
     /** True the first time only: a stream whose drain is planned is not drained again. One plan is applied at a time. */
@@ -128,6 +141,11 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         boolean first = !drainClaimed;
         drainClaimed = true;
         return first;
+    }
+
+    /** The client has ended its half. */
+    final boolean clientEnded() {
+        return clientEnded;
     }
 
     // ---- the relay
@@ -150,8 +168,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
                 tooFast(pause);
             }
         }
-        ByteEnd to = owner.upstream();
-        if (to != null && !finished && (clientThrottled || !to.writable())) {
+        if (!finished && !clientHeard()) {
             owner.downstream().reading(false);
         }
     }
@@ -161,14 +178,21 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
             drain("rate_limit", GRACE, 1008, "too many messages");
             return;
         }
-        clientThrottled = true;
-        loop.schedule(
-                () -> {
-                    clientThrottled = false;
-                    upstreamWritable();
-                },
-                pauseNanos,
-                TimeUnit.NANOSECONDS);
+        // What had been read already may come after; the debt grows, so the last pause is the longest.
+        throttledUntilNanos = clientNanos + pauseNanos;
+        if (throttleTimer == null) {
+            throttleTimer = in(pauseNanos, this::throttleOver);
+        }
+    }
+
+    private void throttleOver() {
+        throttleTimer = null;
+        long left = throttledUntilNanos - System.nanoTime();
+        if (left > 0 && !draining) {
+            throttleTimer = in(left, this::throttleOver);
+        } else {
+            upstreamWritable();
+        }
     }
 
     /** What the backend sends; owned by this. */
@@ -193,41 +217,67 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         }
     }
 
-    public final void upstreamWritable() {
+    /** Whether the client is read: neither for its own speed nor for the backend's slowness is it held back. */
+    final boolean clientHeard() {
         ByteEnd to = owner.upstream();
-        if (!finished && !clientThrottled && to != null && to.writable()) {
+        return throttleTimer == null && (to == null || to.writable());
+    }
+
+    public final void upstreamWritable() {
+        if (!finished && clientHeard()) {
             owner.downstream().reading(true);
         }
     }
 
+    /** The client takes what it is sent. */
+    public void downstreamWritable() {}
+
     abstract void relayToBackend(ByteBuf data, boolean end);
 
     abstract void relayToClient(ByteBuf data, boolean end);
+
+    final void toBackend(ByteBuf data, boolean end) {
+        ByteEnd to = owner.upstream();
+        if (to == null) {
+            data.release();
+        } else {
+            to.data(data, end);
+        }
+    }
 
     /** The backend has ended its half. */
     void backendEnded() {
         finish(reason);
     }
 
+    /** The backend's end is gone without an end of its own; false where the client is still to be heard. */
+    public boolean backendGone() {
+        return true;
+    }
+
     /** For both-way streams: the client's half may go on for a moment, then all ends. */
     final void endSoon() {
         owner.downstream().flush();
         if (clientEnded) {
+            abortBackend();
             finish(reason.isEmpty() ? "closed" : reason);
-            return;
+        } else {
+            stop(cutTimer);
+            cutTimer = in(HALF_CLOSED.toNanos(), () -> end(reason.isEmpty() ? "backend_closed" : reason));
         }
-        loop.schedule(() -> cut(reason.isEmpty() ? "backend_closed" : reason), 2, TimeUnit.SECONDS);
     }
 
     // ---- timers: one at a time
 
+    private ScheduledFuture<?> in(long nanos, Runnable action) {
+        return loop.schedule(action, nanos, TimeUnit.NANOSECONDS);
+    }
+
     private void arm() {
         long due = Math.min(Math.min(endsNanos, idleDue()), pingDue());
-        if (due == NEVER || finished) {
-            return;
+        if (due != NEVER && !finished) {
+            timer = in(Math.max(due - System.nanoTime(), TimeUnit.MILLISECONDS.toNanos(1)), this::tick);
         }
-        timer = loop.schedule(
-                this::tick, Math.max(due - System.nanoTime(), TimeUnit.MILLISECONDS.toNanos(1)), TimeUnit.NANOSECONDS);
     }
 
     private long idleDue() {
@@ -251,14 +301,15 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         }
     }
 
-    /** When {@link #ping} has something to do, in nanoseconds of {@link System#nanoTime}. */
+    /** When {@link #ping} has something to do. */
     long pingDue() {
         return NEVER;
     }
 
     void ping(long now) {}
 
-    static long never() {
+    /** When a Ping that is not answered ends the stream. */
+    long pingDeadline() {
         return NEVER;
     }
 
@@ -272,6 +323,36 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
 
     // ---- the end
 
+    /** Whether its goodbye is a question that the client answers; else it is the end at once. */
+    abstract boolean asksToLeave();
+
+    /** One of many that are drained together: its goodbye is in a moment of the drain that is its own. Once only. */
+    final void join(Farewell with, StreamRules.Drain drain, double luck) {
+        assert loop.inEventLoop();
+        Farewell known = farewell;
+        if (finished || draining || (known != null && !with.reason().equals(LiveStreams.SHUTDOWN))) {
+            return;
+        }
+        if (known == null) {
+            farewell = with;
+            with.joined();
+        }
+        stop(goodbyeTimer);
+        // Clients that are told at once come back at once. What is asked to leave is asked early, so that the rest of
+        // the
+        // time is for its answer; what can only be ended may use that time to end by itself.
+        long time = drain.time().toNanos();
+        long jitter = Math.min(drain.jitter().toNanos(), time);
+        long delay = (long) (jitter * luck) + (asksToLeave() ? 0 : time - jitter);
+        Farewell of = java.util.Objects.requireNonNull(farewell);
+        goodbyeTimer = in(delay, () -> {
+            if (!finished && !draining) {
+                of.told();
+                drain(with.reason(), Duration.ofNanos(time - delay), drain.code(), drain.text());
+            }
+        });
+    }
+
     /** Says goodbye in the stream's own language, and cuts at the deadline. */
     public final void drain(String why, Duration time, int code, String text) {
         assert loop.inEventLoop();
@@ -282,28 +363,41 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         reason = why;
         long nanos = Math.max(time.toNanos(), 0);
         drainAtNanos = System.nanoTime() + nanos;
-        cutTimer = loop.schedule(() -> cut(why), nanos, TimeUnit.NANOSECONDS);
+        stop(cutTimer);
+        cutTimer = in(nanos, () -> cut(why));
+        if (throttleTimer != null) {
+            // Its answer must be heard.
+            throttleTimer.cancel(false);
+            throttleTimer = null;
+            upstreamWritable();
+        }
         goodbye(code, text);
     }
 
     abstract void goodbye(int code, String text);
 
-    /** Ends both sides at once. */
+    /** Ends both sides at once, as what did not leave in time. */
     public final void cut(String why) {
+        cut = true;
+        end(why);
+    }
+
+    private void end(String why) {
         if (!finished) {
-            ByteEnd to = owner.upstream();
-            if (to != null) {
-                to.abort();
-            }
-            abortClient();
+            abortBackend();
+            owner.downstream().abort();
             finish(why);
         }
     }
 
-    void abortClient() {
-        owner.downstream().abort();
+    final void abortBackend() {
+        ByteEnd to = owner.upstream();
+        if (to != null) {
+            to.abort();
+        }
     }
 
+    /** Both sides have said what they had to. */
     final void endBoth() {
         owner.downstream().data(Unpooled.EMPTY_BUFFER, true);
         owner.downstream().flush();
@@ -323,13 +417,25 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         }
     }
 
-    /** The exchange has ended for reasons of its own; frees what is held. */
+    /** The exchange has ended, maybe for reasons of its own; frees what is held. */
     public void over() {
+        if (finished) {
+            return;
+        }
         finished = true;
-        for (ScheduledFuture<?> left : new ScheduledFuture<?>[] {timer, cutTimer}) {
-            if (left != null) {
-                left.cancel(false);
-            }
+        Farewell of = farewell;
+        if (of != null) {
+            of.gone(cut);
+        }
+        stop(timer);
+        stop(cutTimer);
+        stop(goodbyeTimer);
+        stop(throttleTimer);
+    }
+
+    private static void stop(@Nullable ScheduledFuture<?> timer) {
+        if (timer != null) {
+            timer.cancel(false);
         }
     }
 
@@ -343,16 +449,16 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         return bytesToClient;
     }
 
-    long messagesFromClient() {
+    public long messagesFromClient() {
         return 0;
     }
 
-    long messagesToClient() {
+    public long messagesToClient() {
         return 0;
     }
 
     /** Of the last Ping of ours and its Pong, 0 where there was none. */
-    long roundTripMicros() {
+    public long roundTripMicros() {
         return 0;
     }
 
@@ -360,9 +466,17 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     public final StreamView view() {
         long now = System.nanoTime();
         long nowMillis = System.currentTimeMillis();
-        long idleAt = idleDue();
-        long soonest = draining ? drainAtNanos : Math.min(idleAt, endsNanos);
-        boolean none = soonest == NEVER;
+        long soonest;
+        String by;
+        if (draining) {
+            soonest = drainAtNanos;
+            by = "drain";
+        } else {
+            long idleAt = idleDue();
+            long pingAt = pingDeadline();
+            soonest = Math.min(Math.min(idleAt, pingAt), endsNanos);
+            by = soonest == NEVER ? "" : soonest == pingAt ? "ping" : soonest == idleAt ? "idle" : "lifetime";
+        }
         return owner.view(new Counts(
                 nowMillis - TimeUnit.NANOSECONDS.toMillis(now - Math.max(clientNanos, backendNanos)),
                 bytesFromClient,
@@ -370,8 +484,8 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
                 messagesFromClient(),
                 messagesToClient(),
                 draining,
-                none ? "" : draining ? "drain" : idleAt <= endsNanos ? "idle" : "lifetime",
-                none ? 0 : nowMillis + TimeUnit.NANOSECONDS.toMillis(soonest - now),
+                by,
+                by.isEmpty() ? 0 : nowMillis + TimeUnit.NANOSECONDS.toMillis(soonest - now),
                 roundTripMicros()));
     }
 }

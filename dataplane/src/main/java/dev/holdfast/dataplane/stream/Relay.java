@@ -1,6 +1,5 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.message.ByteEnd;
 import io.netty.buffer.ByteBuf;
 
 /**
@@ -8,7 +7,6 @@ import io.netty.buffer.ByteBuf;
  * what the other sends; of the protocol nothing is known, so its goodbye is its end.
  */
 public final class Relay extends LongStream {
-    private boolean clientEnded;
     private boolean backendEnded;
 
     public Relay(Owner owner, Terms terms) {
@@ -17,14 +15,8 @@ public final class Relay extends LongStream {
 
     @Override
     void relayToBackend(ByteBuf data, boolean end) {
-        ByteEnd to = owner.upstream();
-        if (to == null) {
-            data.release();
-        } else {
-            to.data(data, end);
-        }
+        toBackend(data, end);
         if (end) {
-            clientEnded = true;
             endIfBoth();
         }
     }
@@ -41,16 +33,18 @@ public final class Relay extends LongStream {
     }
 
     private void endIfBoth() {
-        if (clientEnded && backendEnded) {
+        if (clientEnded() && backendEnded) {
             finish(reason());
         }
     }
 
-    /** Where nobody is waited for there is nothing to say; else it may come to its own end within the time. */
+    @Override
+    boolean asksToLeave() {
+        return false;
+    }
+
     @Override
     void goodbye(int code, String text) {
-        if (reason().equals("idle") || reason().equals("closed_by_operator")) {
-            cut(reason());
-        }
+        cut(reason());
     }
 }

@@ -1,6 +1,5 @@
 package dev.holdfast.dataplane.stream;
 
-import dev.holdfast.dataplane.message.ByteEnd;
 import io.netty.buffer.ByteBuf;
 
 /** Any other upgrade: bytes both ways, of which nothing is known, so its goodbye is its end. */
@@ -11,12 +10,7 @@ public final class Tunnel extends LongStream {
 
     @Override
     void relayToBackend(ByteBuf data, boolean end) {
-        ByteEnd to = owner.upstream();
-        if (to == null) {
-            data.release();
-        } else {
-            to.data(data, end);
-        }
+        toBackend(data, end);
     }
 
     @Override
@@ -30,5 +24,12 @@ public final class Tunnel extends LongStream {
     }
 
     @Override
-    void goodbye(int code, String text) {}
+    boolean asksToLeave() {
+        return false;
+    }
+
+    @Override
+    void goodbye(int code, String text) {
+        cut(reason());
+    }
 }

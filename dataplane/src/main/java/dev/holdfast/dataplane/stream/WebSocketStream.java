@@ -1,84 +1,90 @@
 package dev.holdfast.dataplane.stream;
 
 import dev.holdfast.dataplane.message.ByteEnd;
-import dev.holdfast.plan.StreamRules;
 import io.netty.buffer.ByteBuf;
-import java.time.Duration;
-import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** A WebSocket (RFC 6455), relayed frame for frame as it comes: a lane to each side, skimmed in place. */
 public final class WebSocketStream extends LongStream {
-    private static final Duration GRACE = Duration.ofSeconds(2);
-
     private final Lane toBackend;
     private final Lane toClient;
-    private final StreamRules.Ping pings;
-    private final long intervalNanos;
-    private final long timeoutNanos;
-    /** When a Ping went out that is not answered, 0 for none. */
-    private long clientPingedNanos;
-
-    private long backendPingedNanos;
-    private long lastClientPingNanos;
-    private long roundTripMicros;
+    private final @Nullable Pings client;
+    private final @Nullable Pings backend;
 
     public WebSocketStream(Owner owner, Terms terms) {
         super(owner, terms);
-        this.pings = rules.ping();
-        this.intervalNanos = pings.interval().toNanos();
-        this.timeoutNanos = pings.timeout().toNanos();
         this.toBackend = new Lane(new FrameSkimmer(rules.limits().messageBytes()), true, this::toBackend);
         this.toClient = new Lane(
                 new FrameSkimmer(0), false, (data, end) -> owner.downstream().data(data, end));
-    }
-
-    private void toBackend(ByteBuf data, boolean end) {
-        ByteEnd to = owner.upstream();
-        if (to == null) {
-            data.release();
-        } else {
-            to.data(data, end);
-        }
+        boolean on = rules.ping().on();
+        this.client = on && rules.ping().client() ? new Pings(rules.ping(), toClient, toBackend) : null;
+        this.backend = on && rules.ping().backend() ? new Pings(rules.ping(), toBackend, toClient) : null;
     }
 
     @Override
     void relayToBackend(ByteBuf data, boolean end) {
-        clientPingedNanos = 0;
-        boolean awaited = toBackend.awaitsPong();
-        if (!toBackend.relay(data, end)) {
-            tooLong();
-            return;
+        if (client != null) {
+            client.alive(clientNanos());
         }
-        if (awaited && !toBackend.awaitsPong()) {
-            roundTripMicros = TimeUnit.NANOSECONDS.toMicros(clientNanos() - lastClientPingNanos);
+        if (!toBackend.relay(data, end)) {
+            wrong(toBackend.frames().wrong());
+            return;
         }
         if (draining()) {
             flushBackend();
-            endIfBothClosed();
+            endIfAnswered();
         }
     }
 
     @Override
     void relayToClient(ByteBuf data, boolean end) {
-        backendPingedNanos = 0;
+        if (backend != null) {
+            backend.alive(backendNanos());
+        }
         toClient.relay(data, end);
         if (draining()) {
             owner.downstream().flush();
-            endIfBothClosed();
+            endIfAnswered();
+        }
+    }
+
+    @Override
+    public void downstreamWritable() {
+        if (client != null) {
+            // It reads: a Ping may stand behind much that it has to read before.
+            client.alive(System.nanoTime());
         }
     }
 
     /** The client is told why (RFC 6455 §7.4.1); the backend's lane may have ended within a frame. */
-    private void tooLong() {
-        boolean whole = toBackend.closeAfterTooLong(1009, "message too long");
+    private void wrong(int code) {
+        String why = code == FrameSkimmer.TOO_LONG ? "message_too_long" : "bad_frame";
+        String text = why.replace('_', ' ');
+        toBackend.closeAfterWrong(code, text);
         flushBackend();
-        drain("message_too_long", whole ? GRACE : Duration.ZERO, 1009, "message too long");
+        drain(why, GRACE, code, text);
     }
 
     @Override
     void backendEnded() {
-        endSoon();
+        if (!waitsForClient()) {
+            endSoon();
+        }
+    }
+
+    @Override
+    public boolean backendGone() {
+        return !waitsForClient();
+    }
+
+    /** It has been told and may still answer, whether the backend is there or not. */
+    private boolean waitsForClient() {
+        return draining() && toClient.closed();
+    }
+
+    @Override
+    boolean asksToLeave() {
+        return true;
     }
 
     @Override
@@ -87,7 +93,7 @@ public final class WebSocketStream extends LongStream {
         owner.downstream().flush();
         toBackend.close(code, text);
         flushBackend();
-        endIfBothClosed();
+        endIfAnswered();
     }
 
     private void flushBackend() {
@@ -97,8 +103,8 @@ public final class WebSocketStream extends LongStream {
         }
     }
 
-    private void endIfBothClosed() {
-        if (toClient.closed() && toBackend.frames().closeSeen()) {
+    private void endIfAnswered() {
+        if (toClient.closed() && (toBackend.frames().closeSeen() || clientEnded())) {
             endBoth();
         }
     }
@@ -107,74 +113,47 @@ public final class WebSocketStream extends LongStream {
 
     @Override
     long pingDue() {
-        if (!pings.on()) {
-            return never();
-        }
-        long due = never();
-        if (pings.client() && toClient.open() && !toBackend.frames().closeSeen()) {
-            due = clientPingedNanos == 0 ? clientNanos() + intervalNanos : clientPingedNanos + timeoutNanos;
-        }
-        if (pings.backend() && toBackend.open() && !toClient.frames().closeSeen()) {
-            due = Math.min(
-                    due, backendPingedNanos == 0 ? backendNanos() + intervalNanos : backendPingedNanos + timeoutNanos);
-        }
-        return due;
+        return Math.min(client == null ? NEVER : client.due(), backend == null ? NEVER : backend.due());
+    }
+
+    @Override
+    long pingDeadline() {
+        return Math.min(client == null ? NEVER : client.deadline(), backend == null ? NEVER : backend.deadline());
     }
 
     @Override
     void ping(long now) {
-        if (pings.client() && toClient.open() && !toBackend.frames().closeSeen()) {
-            if (clientPingedNanos != 0 && clientPingedNanos + timeoutNanos - now <= 0) {
-                drain("ping_timeout", GRACE, 1001, "no answer to a ping");
-                return;
-            }
-            if (clientPingedNanos == 0 && clientNanos() + intervalNanos - now <= 0) {
-                long mark = mark();
-                toClient.ping(mark);
-                toBackend.swallowPong(mark);
-                owner.downstream().flush();
-                clientPingedNanos = now;
-                lastClientPingNanos = now;
-            }
+        boolean clientThere = client == null || client.look(now, clientHeard());
+        boolean backendThere =
+                backend == null || backend.look(now, owner.downstream().writable());
+        owner.downstream().flush();
+        flushBackend();
+        if (!clientThere) {
+            drain("ping_timeout", GRACE, 1001, "no answer to a ping");
+        } else if (!backendThere) {
+            drain("ping_timeout_backend", GRACE, 1001, "the backend does not answer a ping");
         }
-        if (pings.backend() && toBackend.open() && !toClient.frames().closeSeen()) {
-            if (backendPingedNanos != 0 && backendPingedNanos + timeoutNanos - now <= 0) {
-                drain("ping_timeout", GRACE, 1001, "the backend does not answer a ping");
-                return;
-            }
-            if (backendPingedNanos == 0 && backendNanos() + intervalNanos - now <= 0) {
-                long mark = mark();
-                toBackend.ping(mark);
-                toClient.swallowPong(mark);
-                flushBackend();
-                backendPingedNanos = now;
-            }
-        }
-    }
-
-    private static long mark() {
-        return ThreadLocalRandom.current().nextLong() | 1;
     }
 
     @Override
     public void over() {
         super.over();
-        toBackend.drop();
-        toClient.drop();
+        toBackend.over();
+        toClient.over();
     }
 
     @Override
-    long messagesFromClient() {
+    public long messagesFromClient() {
         return toBackend.frames().messages();
     }
 
     @Override
-    long messagesToClient() {
+    public long messagesToClient() {
         return toClient.frames().messages();
     }
 
     @Override
-    long roundTripMicros() {
-        return roundTripMicros;
+    public long roundTripMicros() {
+        return client == null ? 0 : client.roundTripMicros();
     }
 }

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,13 +47,23 @@ public final class ClusterState {
         this.registry = registry;
         this.balancer = new Balancer(config, null);
         this.gauges = List.of(
-                gauge(
-                        "holdfast.cluster.streams.open",
-                        "Established streams to the cluster, by their own budget",
-                        streams),
+                budget("holdfast.streams.budget.open", streams::get),
+                budget("holdfast.streams.budget.limit", () -> this.config.maxStreams()),
                 gauge("holdfast.cluster.connections", "Connections that count for the circuit breaker", connections),
                 gauge("holdfast.cluster.requests.active", "Requests that count for the circuit breaker", requests),
                 gauge("holdfast.cluster.requests.pending", "Requests that wait for a connection", pending));
+    }
+
+    private Gauge budget(String name, Supplier<Number> value) {
+        boolean open = name.endsWith("open");
+        return Gauge.builder(name, value)
+                .description(
+                        open
+                                ? "Established streams that count for the budget of a cluster, listener or route"
+                                : "Most streams that the cluster, listener or route may have; 0 is no limit")
+                .tag("scope", "cluster")
+                .tag("name", config.name())
+                .register(registry);
     }
 
     private Gauge gauge(String name, String description, AtomicInteger value) {
@@ -121,7 +132,8 @@ public final class ClusterState {
             return false;
         }
         EndpointState counted = counted(endpoint);
-        if (counted != null && counted.connections.incrementAndGet() > config.traffic().connectionsPerEndpoint()) {
+        if (counted != null
+                && counted.connections.incrementAndGet() > config.traffic().connectionsPerEndpoint()) {
             counted.connections.decrementAndGet();
             releaseConnection();
             return false;

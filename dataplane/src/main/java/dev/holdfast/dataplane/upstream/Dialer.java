@@ -117,8 +117,7 @@ public final class Dialer {
     }
 
     /** The endpoint's addresses, none where its name has none. */
-    private void resolve(
-            ClusterTraffic.Dns dns, Cluster.Endpoint endpoint, Consumer<List<SocketAddress>> found) {
+    private void resolve(ClusterTraffic.Dns dns, Cluster.Endpoint endpoint, Consumer<List<SocketAddress>> found) {
         byte[] literal = NetUtil.createByteArrayFromIpAddressString(endpoint.host());
         if (literal != null) {
             found.accept(List.of(address(literal, endpoint.port())));

@@ -199,6 +199,18 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         }
     }
 
+    @Override
+    public void leaveBreaker() {
+        if (channel.attr(LEFT_POOL).setIfAbsent(Boolean.TRUE) == null) {
+            pool.cluster.releaseConnection();
+            EndpointState counted = pool.cluster.counted(address);
+            if (counted != null) {
+                counted.connections.decrementAndGet();
+            }
+            pool.next();
+        }
+    }
+
     void close() {
         channel.close();
     }
@@ -234,13 +246,6 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                     return;
                 }
                 tunnel = true;
-                channel.attr(LEFT_POOL).set(Boolean.TRUE);
-                pool.cluster.releaseConnection();
-                EndpointState counted = pool.cluster.counted(address);
-                if (counted != null) {
-                    counted.connections.decrementAndGet();
-                }
-                pool.next();
                 to.responseHead(new ResponseHead(101, response.headers()), false);
                 to.responseFlush();
                 ReferenceCountUtil.release(message);
@@ -313,6 +318,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         long limit = pool.cluster.config().breaker().maxRequestsPerConnection();
         long life = pool.cluster.config().maxConnectionDuration().toNanos();
         if (!keepAlive
+                || channel.attr(LEFT_POOL).get() != null
                 || !requestEnded
                 || !channel.isActive()
                 || (limit > 0 && served >= limit)

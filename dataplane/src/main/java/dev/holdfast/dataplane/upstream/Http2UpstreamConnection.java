@@ -439,6 +439,10 @@ final class Http2UpstreamConnection {
             }
         }
 
+        /** Its connection is shared, and counts as long as it is open. */
+        @Override
+        public void leaveBreaker() {}
+
         @Override
         public void abort() {
             Http2Stream to = stream;

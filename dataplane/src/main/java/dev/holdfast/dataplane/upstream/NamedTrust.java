@@ -62,9 +62,11 @@ final class NamedTrust implements X509TrustManager {
         String value = String.valueOf(shown.get(1));
         for (Tls.Name name : names) {
             boolean fits = name.type() == Tls.NameType.URI
-                    ? Integer.valueOf(URI).equals(shown.get(0)) && value.equals(name.match().value())
+                    ? Integer.valueOf(URI).equals(shown.get(0))
+                            && value.equals(name.match().value())
                     : Integer.valueOf(DNS).equals(shown.get(0))
-                            && covers(value.toLowerCase(Locale.ROOT), name.match().value());
+                            && covers(
+                                    value.toLowerCase(Locale.ROOT), name.match().value());
             if (fits) {
                 return true;
             }
@@ -75,7 +77,8 @@ final class NamedTrust implements X509TrustManager {
     /** A wildcard covers one label (RFC 6125 §6.4.3). */
     private static boolean covers(String shown, String wanted) {
         int dot = wanted.indexOf('.');
-        return shown.equals(wanted) || shown.startsWith("*.") && dot > 0 && shown.substring(1).equals(wanted.substring(dot));
+        return shown.equals(wanted)
+                || shown.startsWith("*.") && dot > 0 && shown.substring(1).equals(wanted.substring(dot));
     }
 
     @Override

@@ -3,7 +3,6 @@ package dev.holdfast.dataplane.upstream;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.Cluster;
-import dev.holdfast.plan.ClusterTraffic;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.handler.ssl.SslHandler;

@@ -22,6 +22,9 @@ public interface Upstream extends ByteEnd {
 
     void trailers(HttpHeaders trailers);
 
+    /** The exchange is a stream from now on: its connection no longer counts for the circuit breaker. */
+    void leaveBreaker();
+
     /** What arrives from the backend. Buffers are owned by the callee. */
     interface Events {
         void upstreamReady(Upstream upstream);

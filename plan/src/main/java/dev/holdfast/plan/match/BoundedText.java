@@ -1,5 +1,6 @@
 package dev.holdfast.plan.match;
 
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -19,10 +20,16 @@ public final class BoundedText implements CharSequence {
     }
 
     public static boolean matches(Pattern pattern, CharSequence text) {
+        return tell(pattern, text).orElse(false);
+    }
+
+    /** Empty where the bound is exceeded. */
+    static Optional<Boolean> tell(Pattern pattern, CharSequence text) {
         try {
-            return pattern.matcher(new BoundedText(text, new int[] {LOOKS})).matches();
+            return Optional.of(
+                    pattern.matcher(new BoundedText(text, new int[] {LOOKS})).matches());
         } catch (Exhausted | StackOverflowError tooMuch) {
-            return false;
+            return Optional.empty();
         }
     }
 

@@ -49,7 +49,8 @@ public record Diff(int line, List<String> removed, List<String> added) {
         int i = 0;
         int j = 0;
         while (i < removed.size() || j < added.size()) {
-            boolean same = i < removed.size() && j < added.size() && removed.get(i).equals(added.get(j));
+            boolean same =
+                    i < removed.size() && j < added.size() && removed.get(i).equals(added.get(j));
             if (same) {
                 out.add(" " + removed.get(i));
                 i++;

@@ -70,25 +70,28 @@ public final class ManifestEditor {
     }
 
     private static String scalar(MappingNode map, String key) {
-        return value(map, key).map(v -> v instanceof ScalarNode s ? s.getValue() : "").orElse("");
+        return value(map, key)
+                .map(v -> v instanceof ScalarNode s ? s.getValue() : "")
+                .orElse("");
     }
 
     private static Optional<NodeTuple> tuple(MappingNode map, String key) {
         return map.getValue().stream()
-                .filter(t -> t.getKeyNode() instanceof ScalarNode k && k.getValue().equals(key))
+                .filter(t ->
+                        t.getKeyNode() instanceof ScalarNode k && k.getValue().equals(key))
                 .findFirst();
     }
 
     private static Optional<String> apply(Text text, MappingNode root, Change change) {
         return switch (change) {
             case Change.Add add ->
-                at(root, add.path()).flatMap(n -> n instanceof MappingNode m ? text.add(m, add.yaml()) : Optional.empty());
+                at(root, add.path())
+                        .flatMap(n -> n instanceof MappingNode m ? text.add(m, add.yaml()) : Optional.empty());
             case Change.Rename rename ->
                 parent(root, rename.path())
                         .flatMap(p -> tuple(p, last(rename.path())))
                         .map(t -> text.replace(t.getKeyNode(), rename.name()));
-            case Change.Replace replace ->
-                at(root, replace.path()).map(n -> text.replace(n, replace.yaml()));
+            case Change.Replace replace -> at(root, replace.path()).map(n -> text.replace(n, replace.yaml()));
             case Change.Remove remove -> {
                 String path = whole(root, remove.path());
                 yield parent(root, path).flatMap(p -> tuple(p, last(path)).flatMap(t -> text.remove(p, t)));
@@ -114,7 +117,8 @@ public final class ManifestEditor {
         int dot = path.lastIndexOf('.');
         return dot < 0
                 ? Optional.of(root)
-                : at(root, path.substring(0, dot)).flatMap(n -> n instanceof MappingNode m ? Optional.of(m) : Optional.empty());
+                : at(root, path.substring(0, dot))
+                        .flatMap(n -> n instanceof MappingNode m ? Optional.of(m) : Optional.empty());
     }
 
     private static Optional<Node> at(MappingNode root, String path) {
@@ -130,7 +134,8 @@ public final class ManifestEditor {
             while (bracket >= 0) {
                 int end = step.indexOf(']', bracket);
                 int index = Integer.parseInt(step.substring(bracket + 1, end));
-                if (!(here instanceof SequenceNode list) || index >= list.getValue().size()) {
+                if (!(here instanceof SequenceNode list)
+                        || index >= list.getValue().size()) {
                     return Optional.empty();
                 }
                 here = list.getValue().get(index);

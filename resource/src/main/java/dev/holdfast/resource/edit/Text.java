@@ -75,7 +75,8 @@ record Text(String text) {
     /** Where the last thing written of a node ends; a block's own end lies past the comments after it. */
     private int lastContent(Node node) {
         return switch (node) {
-            case MappingNode m when m.getFlowStyle() != FlowStyle.FLOW && !m.getValue().isEmpty() ->
+            case MappingNode m
+            when m.getFlowStyle() != FlowStyle.FLOW && !m.getValue().isEmpty() ->
                 lastContent(m.getValue().getLast().getValueNode());
             case org.snakeyaml.engine.v2.nodes.SequenceNode s
             when s.getFlowStyle() != FlowStyle.FLOW && !s.getValue().isEmpty() ->

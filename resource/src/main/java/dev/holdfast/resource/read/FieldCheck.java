@@ -60,8 +60,8 @@ final class FieldCheck {
                                 : unknown.withChoice(new Change.Remove(below(path, name))));
             }
         });
-        shape.fields.forEach((name, child) -> {
-            if (child.required && child.fallback.isEmpty() && !map.entries().containsKey(name)) {
+        for (String name : shape.needed()) {
+            if (!map.entries().containsKey(name)) {
                 add(
                         ProblemCode.REQUIRED,
                         map,
@@ -69,7 +69,7 @@ final class FieldCheck {
                         "the field is required and absent",
                         "Add \"" + name + "\".");
             }
-        });
+        }
     }
 
     private static String below(String path, String name) {

@@ -44,8 +44,7 @@ final class Rules {
                 "either targetRef or targetRefs must be used: the policy names nothing that it applies to, and"
                         + " the API refuses it",
                 one ? "Keep targetRefs and remove targetRef." : "Add these lines under spec.");
-        problems.add(
-                one ? problem.withChoice(new Change.Remove("spec.targetRef")) : proposal(problem, policy, all));
+        problems.add(one ? problem.withChoice(new Change.Remove("spec.targetRef")) : proposal(problem, policy, all));
     }
 
     /** The lines to add; a policy reaches its own namespace only, so where the one Gateway is elsewhere that is said. */

@@ -12,8 +12,10 @@ import java.util.regex.Pattern;
 /** What a StreamPolicy may not say beyond each field's own shape. */
 final class StreamPolicyRules {
     private static final int CLOSE_TEXT_OCTETS = 123;
-    private static final Pattern NOTHING = Pattern.compile("(0+(h|ms|m|s))+");
-    private static final Pattern BYTES = Pattern.compile("[0-9]{1,15}(Ki|Mi|Gi|k|M|G)?");
+    private static final long DRAIN_MILLIS = 10_000;
+    private static final Pattern TIME = Pattern.compile("([0-9]{1,5}(h|m|s|ms)){1,4}");
+    private static final Pattern PART = Pattern.compile("([0-9]{1,5})(h|ms|m|s)");
+    private static final Pattern BYTES = Pattern.compile("[1-9][0-9]{0,8}(Ki|Mi|Gi|k|M|G)?");
 
     private StreamPolicyRules() {}
 
@@ -34,14 +36,34 @@ final class StreamPolicyRules {
         if (text.text("").getBytes(StandardCharsets.UTF_8).length > CLOSE_TEXT_OCTETS) {
             add(text, problems, "a Close frame takes 123 octets of text at most", "Write a shorter text.");
         }
-        Field interval = spec.at("ping.interval");
-        if (interval.present() && NOTHING.matcher(interval.text("")).matches()) {
-            add(interval, problems, "an interval of nothing would ping without end", "Write 30s, or remove ping.");
+        for (String path : List.of("ping.interval", "ping.timeout", "idleTimeout", "maxLifetime")) {
+            Field time = spec.at(path);
+            if (TIME.matcher(time.text("")).matches() && millis(time) == 0) {
+                add(
+                        time,
+                        problems,
+                        "a time of nothing would end every stream at once",
+                        "Write a longer time, or remove the field.");
+            }
+        }
+        Field time = spec.at("drain.time");
+        Field jitter = spec.at("drain.jitter");
+        if (jitter.present() && millis(jitter) > (time.present() ? millis(time) : DRAIN_MILLIS)) {
+            add(
+                    jitter,
+                    problems,
+                    "goodbyes cannot be spread over " + jitter.text("") + ", for the drain takes " + time.text("10s")
+                            + " in all",
+                    "Write a jitter no longer than drain.time.");
         }
         for (String path : List.of("limits.messageBytes", "limits.bytesPerSecond")) {
             Field bytes = spec.at(path);
             if (bytes.present() && !BYTES.matcher(bytes.text("")).matches()) {
-                add(bytes, problems, "\"" + bytes.text("") + "\" is no number of bytes", "Write 65536, 64Ki or 1Mi.");
+                add(
+                        bytes,
+                        problems,
+                        "\"" + bytes.text("") + "\" is no number of bytes above zero",
+                        "Write 65536, 64Ki or 1Mi.");
             }
         }
         if (spec.at("limits.onExceeded").present()
@@ -53,6 +75,20 @@ final class StreamPolicyRules {
                     "there is no rate that could be exceeded",
                     "Add messagesPerSecond or bytesPerSecond, or remove onExceeded.");
         }
+    }
+
+    /** Of a duration as GEP-2257 has it. */
+    private static long millis(Field field) {
+        return PART.matcher(field.text(""))
+                .results()
+                .mapToLong(part -> Long.parseLong(part.group(1))
+                        * switch (part.group(2)) {
+                            case "h" -> 3_600_000L;
+                            case "m" -> 60_000L;
+                            case "s" -> 1_000L;
+                            default -> 1L;
+                        })
+                .sum();
     }
 
     private static void add(Field at, List<Problem> problems, String message, String fix) {

@@ -11,8 +11,7 @@ import org.junit.jupiter.api.Test;
 /** A change touches its place and nothing else: comments, order, quotes and other documents stay as they were. */
 final class ManifestEditorTest {
     private static final ResourceRef POLICY = new ResourceRef("", "Policy", "default", "p");
-    private static final String TEXT =
-            """
+    private static final String TEXT = """
             # of the file
             kind: Other
             metadata: {name: p}
@@ -36,7 +35,8 @@ final class ManifestEditorTest {
     void addsBeforeTheFirstEntryWithItsIndentation() {
         assertThat(edit(TEXT, new Change.Add("spec", "refs:\n  - name: z\n")))
                 .contains(TEXT.replace("  a: 1", "  refs:\n    - name: z\n  a: 1"));
-        assertThat(edit(TEXT, new Change.Add("spec.b", "n: 2"))).contains(TEXT.replace("    c: [", "    n: 2\n    c: ["));
+        assertThat(edit(TEXT, new Change.Add("spec.b", "n: 2")))
+                .contains(TEXT.replace("    c: [", "    n: 2\n    c: ["));
     }
 
     @Test

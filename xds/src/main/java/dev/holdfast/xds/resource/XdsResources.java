@@ -56,7 +56,8 @@ public final class XdsResources {
         Map<Integer, List<Listener>> ports = new TreeMap<>();
         for (Listener listener : plan.listeners()) {
             if (!asksForCertificates(listener)) {
-                ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
+                ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>())
+                        .add(listener);
             }
         }
         ports.forEach((port, of) -> {
@@ -276,7 +277,9 @@ public final class XdsResources {
                     "Run it on the embedded plane."));
         }
         boolean plain = listener.client().equals(ClientRules.DEFAULT)
-                && listener.tls().map(t -> t.crypto().equals(Tls.Crypto.DEFAULT)).orElse(true);
+                && listener.tls()
+                        .map(t -> t.crypto().equals(Tls.Crypto.DEFAULT))
+                        .orElse(true);
         return plain
                 ? Optional.empty()
                 : Optional.of(warning(

@@ -7,6 +7,7 @@ import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.testkit.golden.Golden;
 import dev.holdfast.xds.Plans;
 import dev.holdfast.xds.snapshot.Snapshot;
@@ -184,6 +185,43 @@ final class XdsResourcesTest {
         assertThat(XdsResources.of(plans.plan()).problems())
                 .singleElement()
                 .satisfies(p -> assertThat(p.render()).contains("route.yaml:18", "Unix sockets"));
+    }
+
+    @Test
+    void aRouteWhoseGuardEnvoyIsNotToldOfAnswers500() {
+        Plans plans = new Plans();
+        Route open = plans.plan()
+                .listeners()
+                .getFirst()
+                .virtualHosts()
+                .getFirst()
+                .routes()
+                .getFirst();
+        plans.moreRoutes.add(new Route(
+                "app/guarded/0/0",
+                "app/guarded",
+                new Route.Match(new Route.PathMatch.Prefix("/guarded"), "", List.of(), List.of()),
+                open.action(),
+                List.of(),
+                open.requestTimeout(),
+                open.backendRequestTimeout(),
+                open.idleTimeout(),
+                open.maxStreamDuration(),
+                open.upgrades(),
+                open.streams(),
+                List.of(new SecurityFilter.Authorization(List.of(), false)),
+                open.origin()));
+        XdsResources all = XdsResources.of(plans.plan());
+        List<io.envoyproxy.envoy.config.route.v3.Route> guarded = all.of(ResourceType.ROUTE).values().stream()
+                .flatMap(t -> ((RouteConfiguration) t).getVirtualHostsList().stream())
+                .flatMap(h -> h.getRoutesList().stream())
+                .filter(r -> r.getName().startsWith("app/guarded/"))
+                .toList();
+        assertThat(guarded).isNotEmpty().allSatisfy(r -> {
+            assertThat(r.hasRoute()).isFalse();
+            assertThat(r.getDirectResponse().getStatus()).isEqualTo(500);
+        });
+        assertThat(all.problems().toString()).contains("Authorization", "it answers 500");
     }
 
     private static String rewritten(String prefix, String replacement, String path) {

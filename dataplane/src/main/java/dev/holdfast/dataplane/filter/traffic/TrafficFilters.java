@@ -9,10 +9,6 @@ public final class TrafficFilters {
 
     public static FilterFactory make(TrafficFilter filter) {
         return switch (filter) {
-            case TrafficFilter.Cors cors -> {
-                CorsRules rules = new CorsRules(cors);
-                yield () -> new CorsFilter(rules);
-            }
             case TrafficFilter.LocalRateLimit limit -> {
                 RateLimits limits = new RateLimits(limit);
                 yield () -> new RateLimitFilter(limits);
