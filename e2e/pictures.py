@@ -23,9 +23,29 @@ with Gateway(command="demo", admin=False) as demo, sync_playwright() as play:
         page.click("#change")
         time.sleep(1.2)
     page.screenshot(path=IMAGES / "demo.png")
+    # A few more streams beside the page's own, and pages asked for, so that there is something to see.
+    for n in range(4):
+        one = context.new_page()
+        one.goto(site + "/")
+        one.wait_for_function("document.querySelector('#ws .state').textContent === 'open'")
+    for _ in range(20):
+        page.click("#reload")
+        time.sleep(0.6)
+    for name, scheme, width, height in (("console", "light", 1280, 720), ("console-dark", "dark", 1280, 720), ("console-narrow", "light", 400, 800)):
+        other = context.new_page()
+        other.emulate_media(color_scheme=scheme)
+        other.set_viewport_size({"width": width, "height": height})
+        other.goto(console)
+        other.locator("#streams tbody tr:not([hidden])").nth(5).wait_for()
+        time.sleep(2.5)
+        other.screenshot(path=IMAGES / f"{name}.png")
     other = context.new_page()
-    other.set_viewport_size({"width": 1000, "height": 760})
-    other.goto(console)
-    time.sleep(1.5)
-    other.screenshot(path=IMAGES / "console.png")
+    other.set_viewport_size({"width": 1280, "height": 860})
+    other.goto(console + "#configuration")
+    other.locator("details.route summary", has_text="home-assistant.ironstone.casa").first.click()
+    time.sleep(0.5)
+    other.screenshot(path=IMAGES / "console-configuration.png")
     browser.close()
+
+for image in IMAGES.glob("*.png"):
+    assert image.stat().st_size < 250_000, image

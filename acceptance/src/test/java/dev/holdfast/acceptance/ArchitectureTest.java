@@ -50,8 +50,10 @@ final class ArchitectureTest {
             List.of("resource", "plan", "problem"),
             "doctor",
             List.of("resource", "plan", "problem"),
+            "kubernetes",
+            List.of("resource", "plan", "problem"),
             "app",
-            List.of("translate", "resource", "dataplane", "xds", "console", "doctor", "plan", "problem"));
+            List.of("translate", "resource", "dataplane", "xds", "console", "doctor", "kubernetes", "plan", "problem"));
 
     private static final List<String> JDK_ONLY = List.of("problem", "plan");
 

@@ -191,6 +191,7 @@ final class CorpusTest {
                             cluster.idleTimeout(),
                             cluster.maxConnectionDuration(),
                             cluster.http2(),
+                            cluster.traffic(),
                             cluster.origin()));
         }
         List<Listener> listeners = new ArrayList<>();

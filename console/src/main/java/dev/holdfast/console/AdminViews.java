@@ -14,6 +14,7 @@ import java.util.function.Supplier;
  * @param problems of the newest manifests, whether or not they were applied
  * @param reloads newest first
  * @param envoys those that are driven, on the second plane
+ * @param figures for the graphs
  */
 public record AdminViews(
         Supplier<Plan> plan,
@@ -22,4 +23,5 @@ public record AdminViews(
         Supplier<List<Problem>> problems,
         BooleanSupplier ready,
         Supplier<List<Reload>> reloads,
-        Supplier<List<? extends Record>> envoys) {}
+        Supplier<List<? extends Record>> envoys,
+        Supplier<Figures> figures) {}

@@ -22,7 +22,10 @@ final class HostRule {
         if (host == null || !ours(name(host), local.getAddress())) {
             return false;
         }
-        return origin == null || origin.equalsIgnoreCase("http://" + host);
+        // A proxy before it may speak TLS to the browser.
+        return origin == null
+                || origin.equalsIgnoreCase("http://" + host)
+                || origin.equalsIgnoreCase("https://" + host);
     }
 
     private boolean ours(String name, InetAddress local) {

@@ -2,17 +2,8 @@ package dev.holdfast.console;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.holdfast.plan.Plan;
-import dev.holdfast.plan.StreamView;
-import dev.holdfast.plan.Streams;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -20,53 +11,31 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class AdminServerTest {
-    private final List<String> closed = new CopyOnWriteArrayList<>();
-    private final AtomicBoolean ready = new AtomicBoolean();
-    private AdminServer server;
+    private TestConsole console;
 
     @BeforeEach
     void start() throws IOException {
-        Streams streams = new Streams() {
-            @Override
-            public List<StreamView> list() {
-                return List.of();
-            }
-
-            @Override
-            public boolean close(String id) {
-                closed.add(id);
-                return id.equals("known");
-            }
-        };
-        server = new AdminServer(
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                new AdminViews(() -> Plan.EMPTY, streams, () -> "m 1\n", List::of, ready::get, List::of, List::of));
-        server.start();
+        console = TestConsole.onThisMachine();
     }
 
     @AfterEach
     void stop() {
-        server.close();
+        console.close();
     }
 
     private String ask(String method, String path, String headers) throws IOException {
-        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
-            socket.getOutputStream()
-                    .write((method + " " + path + " HTTP/1.1\r\n" + headers + "Connection: close\r\n\r\n")
-                            .getBytes(StandardCharsets.US_ASCII));
-            return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        }
+        return console.ask(method, path, headers);
     }
 
     private String host() {
-        return "Host: localhost:" + server.port() + "\r\n";
+        return console.host();
     }
 
     @Test
     void answersWhatItIsAskedAndSaysWhenItIsReady() throws IOException {
         assertThat(ask("GET", "/healthz", host())).startsWith("HTTP/1.1 200");
         assertThat(ask("GET", "/readyz", host())).startsWith("HTTP/1.1 503");
-        ready.set(true);
+        console.ready.set(true);
         assertThat(ask("GET", "/readyz", host())).startsWith("HTTP/1.1 200");
         assertThat(ask("GET", "/metrics", host())).endsWith("m 1\n");
         assertThat(ask("GET", "/api/plan", host())).contains("\"listeners\":[]");
@@ -75,7 +44,36 @@ class AdminServerTest {
                 .containsIgnoringCase("default-src 'none'");
         assertThat(ask("GET", "/nothing", host())).startsWith("HTTP/1.1 404");
         assertThat(ask("POST", "/api/plan", host())).startsWith("HTTP/1.1 405");
+        assertThat(ask("DELETE", "/api/plan", host() + TestConsole.BEARER)).startsWith("HTTP/1.1 405");
         assertThat(ask("GET", "/../../etc/passwd", host())).startsWith("HTTP/1.1 404");
+        assertThat(ask("GET", "/vendor/../AdminServer.class", host())).startsWith("HTTP/1.1 404");
+        assertThat(ask("OPTIONS", "*", host())).startsWith("HTTP/1.1 4");
+    }
+
+    @Test
+    void everyFileThatThePageNamesIsThere() throws IOException {
+        String page = ask("GET", "/", host());
+        List<String> named = java.util.regex.Pattern.compile("(?:src|href)=\"(/[^\"]*\\.\\w+)\"")
+                .matcher(page)
+                .results()
+                .map(m -> m.group(1))
+                .distinct()
+                .toList();
+        assertThat(named).contains("/main.js", "/console.css", "/vendor/uPlot.iife.min.js");
+        for (String path : named) {
+            assertThat(ask("GET", path, host())).startsWith("HTTP/1.1 200");
+        }
+        assertThat(ask("GET", "/main.js", host())).contains("text/javascript");
+        String main = ask("GET", "/main.js", host());
+        assertThat(java.util.regex.Pattern.compile("from '\\.(/\\w+\\.js)'")
+                        .matcher(main)
+                        .results()
+                        .map(m -> m.group(1))
+                        .toList())
+                .isNotEmpty()
+                .allSatisfy(path -> assertThat(ask("GET", path, host())).startsWith("HTTP/1.1 200"));
+        // What the policy forbids must not be in it: scripts or styles in the page itself.
+        assertThat(page).doesNotContain("<style", "style=", "onclick").doesNotContainPattern("<script(?![^>]* src=)");
     }
 
     @ParameterizedTest
@@ -87,31 +85,95 @@ class AdminServerTest {
                 "Host: [::2]\r\n",
                 "Host: \r\n",
                 "Host: localhost\r\nOrigin: https://evil.example\r\n",
+                "Host: localhost\r\nOrigin: http://localhost:1\r\n",
                 "Host: localhost\r\nOrigin: null\r\n"
             })
     void refusesForeignHostsAndOrigins(String headers) throws IOException {
-        for (String path : List.of("/", "/api/streams", "/metrics")) {
-            assertThat(ask("GET", path, headers)).startsWith("HTTP/1.1 403");
+        for (String path : List.of("/", "/api/streams", "/metrics", "/api/session", "/api/events", "/healthz")) {
+            assertThat(ask("GET", path, headers + TestConsole.BEARER)).startsWith("HTTP/1.1 403");
         }
-        assertThat(ask("DELETE", "/api/streams/known", headers)).startsWith("HTTP/1.1 403");
-        assertThat(closed).isEmpty();
+        assertThat(ask("DELETE", "/api/streams/known", headers + TestConsole.BEARER))
+                .startsWith("HTTP/1.1 403");
+        assertThat(console.closed).isEmpty();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"localhost", "127.0.0.1", "127.8.9.1", "[::1]", "LOCALHOST", "holdfast.localhost"})
     void answersToTheNamesOfThisMachine(String name) throws IOException {
-        String host = "Host: " + name + ":" + server.port() + "\r\n";
+        String host = "Host: " + name + ":" + console.port() + "\r\n";
         assertThat(ask("GET", "/healthz", host)).startsWith("HTTP/1.1 200");
-        assertThat(ask("GET", "/healthz", host + "Origin: http://" + name + ":" + server.port() + "\r\n"))
+        assertThat(ask("GET", "/api/streams", host + "Origin: http://" + name + ":" + console.port() + "\r\n"))
                 .startsWith("HTTP/1.1 200");
     }
 
     @Test
-    void closesAStreamOnlyWhenAskedAsItShould() throws IOException {
+    void closesAStreamOnlyWithTheToken() throws IOException {
         assertThat(ask("GET", "/api/streams/known", host())).startsWith("HTTP/1.1 405");
-        assertThat(closed).isEmpty();
-        assertThat(ask("DELETE", "/api/streams/known", host())).startsWith("HTTP/1.1 200");
-        assertThat(ask("DELETE", "/api/streams/other", host())).startsWith("HTTP/1.1 404");
-        assertThat(closed).containsExactly("known", "other");
+        assertThat(ask("DELETE", "/api/streams/known", host()))
+                .startsWith("HTTP/1.1 401")
+                .containsIgnoringCase("WWW-Authenticate: Bearer");
+        assertThat(ask("DELETE", "/api/streams/known", host() + "Authorization: Bearer wrong\r\n"))
+                .startsWith("HTTP/1.1 401");
+        assertThat(ask("DELETE", "/api/streams/known", host() + "Authorization: Basic " + TestConsole.TOKEN + "\r\n"))
+                .startsWith("HTTP/1.1 401");
+        assertThat(ask("DELETE", "/api/streams?route=a/b", host())).startsWith("HTTP/1.1 401");
+        assertThat(console.closed).isEmpty();
+        assertThat(ask("DELETE", "/api/streams/known", host() + TestConsole.BEARER))
+                .startsWith("HTTP/1.1 200");
+        assertThat(ask("DELETE", "/api/streams/other", host() + TestConsole.BEARER))
+                .startsWith("HTTP/1.1 404");
+        assertThat(console.closed).containsExactly("known", "other");
+    }
+
+    @Test
+    void closesAllOfARouteThatIsNamed() throws IOException {
+        assertThat(ask("DELETE", "/api/streams?route=shop%2Fweb", host() + TestConsole.BEARER))
+                .startsWith("HTTP/1.1 200")
+                .endsWith("{\"closing\":3}");
+        for (String wrong :
+                List.of("/api/streams", "/api/streams?all=1", "/api/streams?route=a&x=1", "/api/streams?")) {
+            assertThat(ask("DELETE", wrong, host() + TestConsole.BEARER)).startsWith("HTTP/1.1 400");
+        }
+        assertThat(console.closed).containsExactly("route shop/web");
+    }
+
+    @Test
+    void thePageOfThisMachineIsGivenTheTokenAndNoOtherPageIs() throws IOException {
+        String mine = host() + "X-Holdfast-Console: 1\r\n";
+        assertThat(ask("GET", "/api/session", mine)).contains(TestConsole.TOKEN);
+        assertThat(ask("GET", "/api/session", mine + "Sec-Fetch-Site: same-origin\r\n"))
+                .contains(TestConsole.TOKEN);
+        // A page elsewhere cannot send the header without a preflight, which nobody answers.
+        assertThat(ask("GET", "/api/session", host()))
+                .startsWith("HTTP/1.1 200")
+                .doesNotContain(TestConsole.TOKEN);
+        for (String site : List.of("cross-site", "same-site")) {
+            assertThat(ask("GET", "/api/session", mine + "Sec-Fetch-Site: " + site + "\r\n"))
+                    .doesNotContain(TestConsole.TOKEN);
+            assertThat(ask("GET", "/api/streams", host() + "Sec-Fetch-Site: " + site + "\r\n"))
+                    .startsWith("HTTP/1.1 403");
+        }
+        String preflight = ask(
+                "OPTIONS",
+                "/api/session",
+                "Host: localhost:" + console.port() + "\r\nOrigin: https://evil.example\r\n"
+                        + "Access-Control-Request-Headers: x-holdfast-console\r\n");
+        assertThat(preflight).startsWith("HTTP/1.1 403").doesNotContainIgnoringCase("access-control-allow");
+    }
+
+    @Test
+    void whereTheTokenIsAlwaysNeededOnlyHealthAndThePageGoWithoutIt() throws IOException {
+        try (TestConsole strict = TestConsole.byToken()) {
+            for (String path : List.of("/api/streams", "/api/plan", "/api/problems", "/metrics", "/api/events")) {
+                assertThat(strict.ask("GET", path, strict.host())).startsWith("HTTP/1.1 401");
+            }
+            for (String path : List.of("/", "/main.js", "/healthz")) {
+                assertThat(strict.ask("GET", path, strict.host())).startsWith("HTTP/1.1 200");
+            }
+            assertThat(strict.ask("GET", "/api/session", strict.host() + "X-Holdfast-Console: 1\r\n"))
+                    .endsWith("{\"tokenAlways\":true}");
+            assertThat(strict.ask("GET", "/api/streams", strict.host() + TestConsole.BEARER))
+                    .startsWith("HTTP/1.1 200");
+        }
     }
 }

@@ -5,6 +5,7 @@ import dev.holdfast.dataplane.filter.Calls;
 import dev.holdfast.dataplane.filter.FilterSet;
 import dev.holdfast.dataplane.filter.SideCall;
 import dev.holdfast.dataplane.filter.Surroundings;
+import dev.holdfast.dataplane.health.HealthChecks;
 import dev.holdfast.dataplane.listener.Sockets;
 import dev.holdfast.dataplane.listener.TlsContexts;
 import dev.holdfast.dataplane.message.ProxyFailure;
@@ -17,6 +18,7 @@ import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Dialer;
 import dev.holdfast.dataplane.upstream.Names;
 import dev.holdfast.dataplane.upstream.Pools;
+import dev.holdfast.dataplane.upstream.Selection;
 import dev.holdfast.dataplane.upstream.Transport;
 import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.Applied;
@@ -32,8 +34,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.resolver.AddressResolverGroup;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -41,6 +41,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The embedded data plane. A new plan is made whole beside the old one and published by one reference; sockets are
@@ -51,7 +52,8 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     private final AccessLog log;
     private final LiveStreams streams;
     private final MultiThreadIoEventLoopGroup loops;
-    private final AddressResolverGroup<InetSocketAddress> resolver = Names.resolver();
+    private final Names names = new Names();
+    private final HealthChecks checks;
     private final Map<EventLoop, Pools> pools = new ConcurrentHashMap<>();
     private final TlsContexts contexts = new TlsContexts();
     private final Sockets sockets;
@@ -67,6 +69,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         this.metrics = new Metrics(registry);
         this.log = log;
         this.streams = new LiveStreams(metrics);
+        this.checks = new HealthChecks(this::pools);
         this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
         this.sockets = new Sockets(this, loops, contexts);
     }
@@ -126,6 +129,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
             }
         });
         pools.forEach((loop, ofLoop) -> loop.execute(ofLoop::sweep));
+        checks.follow(clusters.values(), loops);
         int drained = streams.drainDetached(snapshot);
         metrics.retain(snapshot.routes(), nextClusters.keySet());
         metrics.reload("applied");
@@ -162,7 +166,8 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
             sockets.close();
         }
         snapshot.filterSet().closeAllBut(FilterSet.EMPTY);
-        resolver.close();
+        checks.close();
+        names.close();
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
     }
 
@@ -184,6 +189,16 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     @Override
     public boolean close(String id) {
         return streams.close(id);
+    }
+
+    @Override
+    public int closeRoute(String route) {
+        return streams.closeRoute(route);
+    }
+
+    @Override
+    public int size() {
+        return streams.size();
     }
 
     @Override
@@ -212,8 +227,14 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     }
 
     @Override
-    public void connect(EventLoop loop, ClusterState cluster, RequestHead head, boolean fresh, Upstream.Events events) {
-        pools(loop).connect(cluster, head, fresh, events);
+    public void connect(
+            EventLoop loop,
+            ClusterState cluster,
+            RequestHead head,
+            boolean fresh,
+            Upstream.Events events,
+            @Nullable Selection selection) {
+        pools(loop).connect(cluster, head, fresh, events, selection);
     }
 
     @Override
@@ -222,7 +243,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     }
 
     private Pools pools(EventLoop loop) {
-        return pools.computeIfAbsent(loop, l -> new Pools(l, resolver));
+        return pools.computeIfAbsent(loop, l -> new Pools(l, names));
     }
 
     @Override
@@ -256,7 +277,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         } else if (!taken) {
             call.upstreamFailed(ProxyFailure.OVERLOADED);
         } else {
-            connect(loop, to, head, false, call);
+            connect(loop, to, head, false, call, null);
         }
         return call;
     }

@@ -6,12 +6,14 @@ import static org.awaitility.Awaitility.await;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
@@ -64,9 +66,17 @@ final class TestGateway implements AutoCloseable {
     Cluster.Protocol protocol = Cluster.Protocol.AUTO;
     Optional<Cluster.UpstreamTls> upstreamTls = Optional.empty();
     Optional<Cluster.Endpoint> endpoint = Optional.empty();
+    List<Cluster.Endpoint> endpoints = List.of();
+    RouteTraffic traffic = RouteTraffic.NONE;
+    ClusterTraffic clusterTraffic = ClusterTraffic.NONE;
+    Map<String, Cluster.Endpoint> moreClusters = Map.of();
     String cluster = "c";
     List<String> routes = List.of("d/app");
     List<HttpFilter> httpFilters = List.of();
+    Optional<HeaderRoute> headerRoute = Optional.empty();
+
+    /** A route of the same backend for requests with a header, before the others. */
+    record HeaderRoute(Route.ValueMatch header, List<HttpFilter> filters) {}
 
     /** One connection of the backend's: reads heads, answers bytes. */
     interface Script {
@@ -148,7 +158,9 @@ final class TestGateway implements AutoCloseable {
     Plan plan() {
         Cluster made = new Cluster(
                 cluster,
-                List.of(endpoint.orElse(new Cluster.Endpoint("127.0.0.1", server.getLocalPort()))),
+                endpoints.isEmpty()
+                        ? List.of(endpoint.orElse(new Cluster.Endpoint("127.0.0.1", server.getLocalPort())))
+                        : endpoints,
                 protocol,
                 false,
                 upstreamTls,
@@ -160,8 +172,23 @@ final class TestGateway implements AutoCloseable {
                 Duration.ofMinutes(1),
                 Duration.ZERO,
                 Http2Settings.DEFAULT,
+                clusterTraffic,
                 ORIGIN);
         List<Route> all = new ArrayList<>();
+        headerRoute.ifPresent(h -> all.add(new Route(
+                "d/header/0/0",
+                "d/header",
+                new Route.Match(new Route.PathMatch.Prefix("/"), "", List.of(h.header), List.of()),
+                new Route.Action.Forward(List.of(new Route.Destination(cluster, 1, 0, List.of()))),
+                List.of(),
+                requestTimeout,
+                backendTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                Set.of("websocket"),
+                StreamRules.DEFAULT,
+                h.filters,
+                ORIGIN)));
         for (String route : routes) {
             all.add(new Route(
                     route + "/0/0",
@@ -176,6 +203,7 @@ final class TestGateway implements AutoCloseable {
                     upgrades,
                     rules,
                     httpFilters,
+                    traffic,
                     ORIGIN));
         }
         Listener listener = new Listener(
@@ -188,7 +216,9 @@ final class TestGateway implements AutoCloseable {
                 client,
                 List.of(new VirtualHost("*", all)),
                 ORIGIN);
-        return new Plan(List.of(listener), Map.of(cluster, made), List.of());
+        Map<String, Cluster> clusters = new java.util.HashMap<>(Map.of(cluster, made));
+        moreClusters.forEach((name, at) -> clusters.put(name, made.named(name).at(List.of(at))));
+        return new Plan(List.of(listener), clusters, List.of());
     }
 
     TestGateway start() {

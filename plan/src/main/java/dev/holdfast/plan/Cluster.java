@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param name unique in the plan, stable over changes that do not concern it
  * @param useClientProtocol speak upstream what the client spoke, where the backend can
  * @param streamsInBreaker whether a stream counts as a request for as long as it is open, as in Envoy
+ * @param traffic which endpoint takes a request, and which is left out
  * @param maxStreams budget of established streams, apart from {@code breaker}; 0 is unlimited
  */
 public record Cluster(
@@ -27,9 +28,44 @@ public record Cluster(
         Duration idleTimeout,
         Duration maxConnectionDuration,
         Http2Settings http2,
+        ClusterTraffic traffic,
         Origin origin) {
     public Cluster {
         endpoints = List.copyOf(endpoints);
+    }
+
+    /** With all endpoints alike, each in turn. */
+    public Cluster(
+            String name,
+            List<Endpoint> endpoints,
+            Protocol protocol,
+            boolean useClientProtocol,
+            Optional<UpstreamTls> tls,
+            CircuitBreaker breaker,
+            int maxStreams,
+            boolean streamsInBreaker,
+            Optional<TcpKeepalive> tcpKeepalive,
+            Duration connectTimeout,
+            Duration idleTimeout,
+            Duration maxConnectionDuration,
+            Http2Settings http2,
+            Origin origin) {
+        this(
+                name,
+                endpoints,
+                protocol,
+                useClientProtocol,
+                tls,
+                breaker,
+                maxStreams,
+                streamsInBreaker,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                ClusterTraffic.NONE,
+                origin);
     }
 
     /** The same cluster under another name. */
@@ -48,6 +84,27 @@ public record Cluster(
                 idleTimeout,
                 maxConnectionDuration,
                 http2,
+                traffic,
+                origin);
+    }
+
+    /** The same cluster with other endpoints. */
+    public Cluster at(List<Endpoint> others) {
+        return new Cluster(
+                name,
+                others,
+                protocol,
+                useClientProtocol,
+                tls,
+                breaker,
+                maxStreams,
+                streamsInBreaker,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                traffic,
                 origin);
     }
 

@@ -7,7 +7,7 @@ import java.time.Duration;
  * {@link Route#httpFilters}. Equal filters are one: what requests share of it (a bucket, keys) lives on over changes of the
  * plan that leave it as it is.
  */
-public sealed interface HttpFilter {
+public sealed interface HttpFilter permits HttpFilter.Fault, SecurityFilter, TrafficFilter {
     /**
      * Delays and failures on purpose; percentages 0 to 100.
      *

@@ -12,13 +12,15 @@ import java.util.TreeMap;
  * @param l4 listeners whose connections are relayed
  * @param clusters cluster name to cluster
  * @param outcomes what became of each resource of ours, by kind, namespace and name
+ * @param provenance where the values came from
  */
 public record Plan(
         List<Listener> listeners,
         List<L4Listener> l4,
         Map<String, Cluster> clusters,
         List<Problem> problems,
-        List<Outcome> outcomes) {
+        List<Outcome> outcomes,
+        Provenance provenance) {
     public static final Plan EMPTY = new Plan(List.of(), Map.of(), List.of());
 
     public Plan {
@@ -27,6 +29,21 @@ public record Plan(
         clusters = java.util.Collections.unmodifiableMap(new TreeMap<>(clusters));
         problems = List.copyOf(problems);
         outcomes = List.copyOf(outcomes);
+    }
+
+    /** The same with fewer listeners. */
+    public Plan serving(List<Listener> kept) {
+        return new Plan(kept, l4, clusters, problems, outcomes, provenance);
+    }
+
+    /** A plan whose values came from nowhere in particular. */
+    public Plan(
+            List<Listener> listeners,
+            List<L4Listener> l4,
+            Map<String, Cluster> clusters,
+            List<Problem> problems,
+            List<Outcome> outcomes) {
+        this(listeners, l4, clusters, problems, outcomes, Provenance.NONE);
     }
 
     /** A plan of HTTP alone, of which nothing is to be told. */

@@ -14,6 +14,7 @@ import java.util.Set;
  * @param idleTimeout of a stream, zero for none
  * @param streams how what becomes an established stream is treated
  * @param httpFilters in the order in which they see a request; a redirect and an answer of our own pass them too
+ * @param traffic what is asked of the way to its backends
  * @param upgrades lower-case upgrade types that pass
  */
 public record Route(
@@ -29,6 +30,7 @@ public record Route(
         Set<String> upgrades,
         StreamRules streams,
         List<HttpFilter> httpFilters,
+        RouteTraffic traffic,
         Origin origin) {
     public Route {
         filters = List.copyOf(filters);
@@ -36,7 +38,7 @@ public record Route(
         upgrades = Set.copyOf(upgrades);
     }
 
-    /** Without HTTP filters. */
+    /** Without HTTP filters, and with nothing asked of the way to its backends. */
     public Route(
             String id,
             String route,
@@ -63,6 +65,58 @@ public record Route(
                 upgrades,
                 streams,
                 List.of(),
+                RouteTraffic.NONE,
+                origin);
+    }
+
+    /** With nothing asked of the way to its backends. */
+    public Route(
+            String id,
+            String route,
+            Match match,
+            Action action,
+            List<Filter> filters,
+            Duration requestTimeout,
+            Duration backendRequestTimeout,
+            Duration idleTimeout,
+            Duration maxStreamDuration,
+            Set<String> upgrades,
+            StreamRules streams,
+            List<HttpFilter> httpFilters,
+            Origin origin) {
+        this(
+                id,
+                route,
+                match,
+                action,
+                filters,
+                requestTimeout,
+                backendRequestTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                upgrades,
+                streams,
+                httpFilters,
+                RouteTraffic.NONE,
+                origin);
+    }
+
+    /** The same under another name, for other requests. */
+    public Route matching(String otherId, Match otherMatch) {
+        return new Route(
+                otherId,
+                route,
+                otherMatch,
+                action,
+                filters,
+                requestTimeout,
+                backendRequestTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                upgrades,
+                streams,
+                httpFilters,
+                traffic,
                 origin);
     }
 
@@ -100,8 +154,21 @@ public record Route(
         /** A redirect; empty strings and port 0 keep what the request has. */
         record Redirect(String scheme, String hostname, int port, PathRewrite path, int statusCode) implements Action {}
 
-        /** An answer of the gateway's own: nothing to forward to. {@code reason} is machine-readable. */
-        record Respond(int statusCode, String reason, String body) implements Action {}
+        /**
+         * An answer of the gateway's own: nothing to forward to.
+         *
+         * @param reason machine-readable; empty where the answer is what the manifest asks for
+         * @param headers beside those that every answer has
+         */
+        record Respond(int statusCode, String reason, String body, List<Header> headers) implements Action {
+            public Respond {
+                headers = List.copyOf(headers);
+            }
+
+            public Respond(int statusCode, String reason, String body) {
+                this(statusCode, reason, body, List.of());
+            }
+        }
     }
 
     /** A weighted cluster; {@code failure} non-zero answers with that status instead (an invalid backendRef). */
@@ -119,6 +186,12 @@ public record Route(
 
         /** {@code hostname} empty keeps the Host. */
         record UrlRewrite(String hostname, PathRewrite path) implements Filter {}
+
+        /** The Host from what the request says. */
+        record HostRewrite(HostSource source) implements Filter {}
+
+        /** What the client asked for, in {@code x-forwarded-host}, before it is rewritten. */
+        record ForwardedHost() implements Filter {}
     }
 
     /** Set replaces, add appends, remove deletes; in that order. */
@@ -140,5 +213,20 @@ public record Route(
 
         /** Replaces the {@code prefix} that the match named by {@code replacement}. */
         record ReplacePrefix(String prefix, String replacement) implements PathRewrite {}
+
+        /** Every place where {@code pattern} is found; {@code \\1} in the replacement is its first group, as in RE2. */
+        record ReplaceRegex(String pattern, String substitution) implements PathRewrite {}
+    }
+
+    /** Where a Host comes from. */
+    public sealed interface HostSource {
+        /** A header of the request; without it the Host stays. */
+        record FromHeader(String name) implements HostSource {}
+
+        /** The name of the endpoint that was chosen. */
+        record FromBackend() implements HostSource {}
+
+        /** The path, with an expression replaced in it; where the expression is not found, the Host stays. */
+        record FromPath(String pattern, String substitution) implements HostSource {}
     }
 }

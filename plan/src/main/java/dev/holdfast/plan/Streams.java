@@ -6,6 +6,12 @@ import java.util.List;
 public interface Streams {
     List<StreamView> list();
 
+    /** How many are open. */
+    int size();
+
     /** Drains one stream with Close 1001; false where no such stream is open. */
     boolean close(String id);
+
+    /** Drains all of a route ({@code namespace/name}), spread as its drain says; returns how many. */
+    int closeRoute(String route);
 }

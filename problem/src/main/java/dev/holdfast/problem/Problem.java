@@ -67,8 +67,7 @@ public record Problem(
 
     /** The same, with changes that mend it but are for a person to choose. */
     public Problem withChoice(Change... made) {
-        return new Problem(
-                code, severity, resource, fieldPath, position, message, fix, fixYaml, List.of(made), false);
+        return new Problem(code, severity, resource, fieldPath, position, message, fix, fixYaml, List.of(made), false);
     }
 
     /** The same, with changes that may be made without asking. */

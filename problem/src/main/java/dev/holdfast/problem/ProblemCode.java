@@ -30,6 +30,8 @@ public enum ProblemCode {
     NOT_ALLOWED("Accepted", "NotAllowedByListeners"),
     NO_HOSTNAME("Accepted", "NoMatchingListenerHostname"),
     NOT_CARRIED_OUT("Warning", "NotCarriedOut"),
+    GUARD_NOT_CARRIED_OUT("Accepted", "NotCarriedOut"),
+    POLICY_INVALID("Accepted", "Invalid"),
     DEPRECATED("Warning", "DeprecatedField"),
     NOTHING_TO_SERVE("", ""),
     UPGRADE_OFF("", ""),

@@ -3,13 +3,13 @@ package dev.holdfast.resource;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
 import java.util.Map;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** One manifest whose kind we know; its tree has been checked against the schema. Never prints its values. */
 public record Resource(ResourceRef ref, Node.Mapping root) {
     /** The whole manifest. */
     public Field fields() {
-        return new Field(ref, "", root, new Origin(ref, "", Optional.of(root.position())));
+        return Field.of(ref, root);
     }
 
     public Field spec() {
@@ -30,7 +30,19 @@ public record Resource(ResourceRef ref, Node.Mapping root) {
     }
 
     public Origin origin() {
-        return new Origin(ref, "", Optional.of(root.position()));
+        return new Origin(ref, "", root.position().known());
+    }
+
+    /** Of the name alone, which tells almost all apart, and costs nothing. */
+    @Override
+    public int hashCode() {
+        return ref.hashCode();
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return this == other
+                || (other instanceof Resource resource && ref.equals(resource.ref) && root.equals(resource.root));
     }
 
     @Override

@@ -16,10 +16,13 @@ import java.util.stream.Stream;
 
 /** All resources of one reading, sorted by age, then namespace and name, so that order of input never matters. */
 public final class ResourceSet {
-    private static final Comparator<Resource> AGE = Comparator.comparing(Resource::creationTimestamp)
-            .thenComparing(r -> r.ref().namespace())
-            .thenComparing(r -> r.ref().name())
-            .thenComparing(r -> r.ref().kind());
+    private static final Comparator<Aged> AGE = Comparator.comparing(Aged::created)
+            .thenComparing(a -> a.resource.ref().namespace())
+            .thenComparing(a -> a.resource.ref().name())
+            .thenComparing(a -> a.resource.ref().kind());
+
+    /** A resource and when it was made, looked up once. */
+    private record Aged(Resource resource, String created) {}
 
     private final List<Resource> resources;
     private final List<Problem> problems;
@@ -29,7 +32,11 @@ public final class ResourceSet {
     private record Key(String kind, String namespace, String name) {}
 
     public ResourceSet(List<Resource> resources, List<Problem> problems) {
-        this.resources = resources.stream().sorted(AGE).toList();
+        this.resources = resources.stream()
+                .map(r -> new Aged(r, r.creationTimestamp()))
+                .sorted(AGE)
+                .map(Aged::resource)
+                .toList();
         this.problems = List.copyOf(problems);
         for (Resource resource : this.resources) {
             ResourceRef ref = resource.ref();

@@ -49,6 +49,10 @@ final class BackendTlsOutcomes {
                 String text = Conditions.text(problem);
                 conditions.add(new Condition("Accepted", false, "NoValidCACertificate", text));
                 conditions.add(new Condition("ResolvedRefs", false, "InvalidCACertificateRef", text));
+            } else if (problem.code() == ProblemCode.INVALID_KIND) {
+                String text = Conditions.text(problem);
+                conditions.add(new Condition("Accepted", false, "NoValidCACertificate", text));
+                conditions.add(new Condition("ResolvedRefs", false, "InvalidKind", text));
             } else if (!Outcomes.isHint(problem)) {
                 conditions.addAll(List.of(problem));
             }

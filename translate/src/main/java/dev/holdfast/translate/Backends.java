@@ -98,6 +98,7 @@ final class Backends {
                 Durations.of(http.get("connectionIdleTimeout"), Duration.ofHours(1)),
                 Durations.of(http.get("maxConnectionDuration"), Duration.ZERO),
                 ClientTraffic.http2(policy.get("http2"), Http2Settings.DEFAULT),
+                ClusterTraffics.of(policy),
                 ref.origin());
     }
 
@@ -284,6 +285,15 @@ final class Backends {
         for (Field ref : tls.get("caCertificateRefs").items()) {
             String kind = ref.get("kind").text("ConfigMap");
             String name = ref.get("name").text("");
+            if (!ref.get("group").text("").isEmpty() || !(kind.equals("ConfigMap") || kind.equals("Secret"))) {
+                problems.add(Problem.at(
+                        ref.origin(),
+                        ProblemCode.INVALID_KIND,
+                        Severity.ERROR,
+                        "CA certificates lie in a ConfigMap or Secret, not in a " + kind,
+                        "Name a ConfigMap with the key ca.crt."));
+                return Optional.empty();
+            }
             Optional<Resource> found = set.find(kind, namespace, name);
             String ca = found.map(f -> Certificates.value(f, "ca.crt")).orElse("");
             if (!ca.contains("-----BEGIN CERTIFICATE-----")) {

@@ -43,6 +43,15 @@ record Certificates(ResourceSet set, Grants grants, List<Problem> problems) {
         String namespace = ref.get("namespace").text(owner.ref().namespace());
         String name = ref.get("name").text("");
         String secret = "Secret " + namespace + "/" + name;
+        String kind = ref.get("kind").text("Secret");
+        String group = ref.get("group").text("");
+        if (!kind.equals("Secret") || !group.isEmpty()) {
+            return problem(
+                    ref,
+                    ProblemCode.CERTIFICATE_REF,
+                    "a certificate is a Secret, not a " + kind + (group.isEmpty() ? "" : " of " + group),
+                    "Name a Secret of type kubernetes.io/tls.");
+        }
         if (!grants.permits(
                 owner.ref().group(), owner.ref().kind(), owner.ref().namespace(), "", "Secret", namespace, name)) {
             return problem(

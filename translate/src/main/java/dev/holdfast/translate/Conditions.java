@@ -21,7 +21,8 @@ final class Conditions {
             ProblemCode.WRONG_TYPE,
             ProblemCode.INVALID_VALUE,
             ProblemCode.REQUIRED,
-            ProblemCode.NOT_CARRIED_OUT);
+            ProblemCode.NOT_CARRIED_OUT,
+            ProblemCode.GUARD_NOT_CARRIED_OUT);
 
     /** Verdicts whose wording others compare; they stand as they are. */
     private static final Set<ProblemCode> VERBATIM =

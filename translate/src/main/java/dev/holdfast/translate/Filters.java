@@ -1,7 +1,9 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Route;
 import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Resource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -11,21 +13,31 @@ import java.util.Set;
  * The filters of a rule or of a backendRef.
  *
  * @param filters in the order of the manifest
+ * @param httpFilters those that see the request before a backend is asked
+ * @param matches further matches, one of which must hold; empty for none
  * @param answer what is answered instead of forwarding: a redirect, or 500 for a filter that may not be skipped
  */
-record Filters(List<Route.Filter> filters, Optional<Route.Action> answer) {
+record Filters(
+        List<Route.Filter> filters,
+        Optional<Route.Action> answer,
+        List<HttpFilter> httpFilters,
+        List<List<Route.ValueMatch>> matches) {
     /** A request may not pass as if these were not there (Gateway API, HTTPRouteFilter: MUST NOT be skipped). */
-    private static final Set<String> GUARDS = Set.of("ExtensionRef", "ExternalAuth");
+    private static final Set<String> GUARDS = Set.of("ExternalAuth");
 
     static final Route.Action REFUSE = new Route.Action.Respond(500, "not_carried_out", "not_carried_out\n");
 
-    static Filters of(Field list, Route.PathMatch match, Ports ports) {
+    private static final Filters REFUSED = new Filters(List.of(), Optional.of(REFUSE), List.of(), List.of());
+
+    static Filters of(Resource route, Field list, Route.PathMatch match, Ports ports, RouteFilters further) {
         List<Route.Filter> filters = new ArrayList<>();
         Optional<Route.Action> answer = Optional.empty();
+        List<HttpFilter> httpFilters = new ArrayList<>();
+        List<List<Route.ValueMatch>> matches = new ArrayList<>();
         for (Field filter : list.items()) {
             String type = filter.get("type").text("");
             if (GUARDS.contains(type)) {
-                return new Filters(List.of(), Optional.of(REFUSE));
+                return REFUSED;
             }
             switch (type) {
                 case "RequestHeaderModifier" ->
@@ -38,13 +50,25 @@ record Filters(List<Route.Filter> filters, Optional<Route.Action> answer) {
                             rewrite.get("hostname").text(""), path(rewrite.get("path"), match)));
                 }
                 case "RequestRedirect" -> answer = Optional.of(redirect(filter.get("requestRedirect"), match, ports));
+                // With the policies that say who may ask: SecurityPolicies.
+                case "CORS" -> {}
+                case "ExtensionRef" -> {
+                    Optional<RouteFilters.Made> made = further.extension(route, filter.get("extensionRef"));
+                    if (made.isEmpty()) {
+                        return REFUSED;
+                    }
+                    filters.addAll(made.get().filters());
+                    httpFilters.addAll(made.get().httpFilters());
+                    matches.addAll(made.get().matches());
+                    answer = answer.isPresent() ? answer : made.get().answer();
+                }
                 default -> {}
             }
         }
-        return new Filters(filters, answer);
+        return new Filters(filters, answer, httpFilters, matches);
     }
 
-    private static Route.HeaderMutation mutation(Field field) {
+    static Route.HeaderMutation mutation(Field field) {
         return new Route.HeaderMutation(
                 headers(field.get("set")),
                 headers(field.get("add")),

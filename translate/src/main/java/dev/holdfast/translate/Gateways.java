@@ -11,13 +11,14 @@ import dev.holdfast.translate.GatewayListener.Protocol;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** Which Gateways are ours, and their listeners with TLS and client settings. All Gateways share one machine's ports. */
 final class Gateways {
 
     private final Certificates certificates;
     private final Policies client;
-    private final TranslateOptions options;
+    private final Exposure exposure;
     private final List<Problem> problems;
     private final PortClaims ports;
     private final Clients clients;
@@ -29,7 +30,7 @@ final class Gateways {
         this.clients = new Clients(problems);
         this.clientCertificates = new ClientCertificates(set, grants, clients, problems);
         this.client = client;
-        this.options = options;
+        this.exposure = new Exposure(set, options);
         this.problems = problems;
         this.ports = new PortClaims(problems);
     }
@@ -106,19 +107,21 @@ final class Gateways {
                     protocol == Protocol.HTTPS ? ClientTraffic.HTTP_ALPN : List.of(),
                     asked.validation()));
         }
-        return Optional.of(ports.claim(new GatewayListener(
+        OptionalInt bindPort = exposure.bindPort(gateway, port);
+        GatewayListener made = new GatewayListener(
                 gateway,
                 owner,
                 field,
                 protocol,
                 port,
-                options.bindPort(port),
+                bindPort.orElse(0),
                 hostname,
                 tls,
                 ClientTraffic.http(policy),
                 clients.of(policy, protocol, hostname),
                 ClientTraffic.connection(policy, protocol),
                 serves,
-                asked.refused())));
+                asked.refused());
+        return Optional.of(bindPort.isEmpty() ? made.broken() : ports.claim(made));
     }
 }

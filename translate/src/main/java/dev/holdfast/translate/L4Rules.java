@@ -82,11 +82,18 @@ record L4Rules(Rules rules, List<Problem> problems) {
 
     /** Of a SecurityPolicy only authorization concerns connections; what it would guard is not let through. */
     private boolean refused(Resource route, String ruleName, GatewayListener listener) {
-        return listener.refuses()
-                || rules.security()
-                        .rule(route, ruleName, listener)
-                        .filter(p -> p.get("authorization").present())
-                        .isPresent();
+        Optional<Field> authorization = rules.security()
+                .policies()
+                .rule(route, ruleName, listener)
+                .map(p -> p.get("authorization"))
+                .filter(Field::present);
+        authorization.ifPresent(a -> problems.add(Problem.at(
+                a.origin(),
+                ProblemCode.GUARD_NOT_CARRIED_OUT,
+                Severity.WARNING,
+                "authorization of connections is not carried out on this plane; " + route.ref() + " takes none",
+                "Remove it from this route, or have the backend check its clients.")));
+        return listener.refuses() || authorization.isPresent();
     }
 
     private List<L4Route.Destination> destinations(

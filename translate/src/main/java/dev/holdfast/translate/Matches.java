@@ -87,7 +87,7 @@ record Matches(List<Problem> problems) {
         return Optional.of(List.copyOf(out.values()));
     }
 
-    private boolean valid(Field at, String expression) {
+    boolean valid(Field at, String expression) {
         try {
             Pattern.compile(expression);
             return true;

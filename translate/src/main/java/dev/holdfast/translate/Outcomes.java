@@ -64,8 +64,10 @@ final class Outcomes {
         }
         PolicyOutcomes ancestors = new PolicyOutcomes(set, known, routes, remarks);
         policies.forEach(p -> out.addAll(ancestors.of(p)));
-        BackendTlsOutcomes tls = new BackendTlsOutcomes(known, attachments);
-        set.kind("BackendTLSPolicy").forEach(policy -> out.add(tls.of(policy)));
+        if (!set.kind("BackendTLSPolicy").isEmpty()) {
+            BackendTlsOutcomes tls = new BackendTlsOutcomes(known, attachments);
+            set.kind("BackendTLSPolicy").forEach(policy -> out.add(tls.of(policy)));
+        }
         return out.stream().sorted(Comparator.comparing(Outcome::resource)).toList();
     }
 

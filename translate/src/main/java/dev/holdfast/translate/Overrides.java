@@ -40,9 +40,14 @@ final class Overrides {
 
     static List<Remark> of(
             Policies policies, List<GatewayListener> listeners, List<Attachment> attachments, List<Problem> problems) {
+        if (policies.claims().isEmpty()) {
+            return List.of();
+        }
         Overrides pass = new Overrides(policies);
         listeners.forEach(pass::listener);
-        if (!policies.kind().equals("ClientTrafficPolicy")) {
+        boolean ofRoutes =
+                policies.claims().stream().anyMatch(c -> !c.target().kind().equals("Gateway"));
+        if (ofRoutes && !policies.kind().equals("ClientTrafficPolicy")) {
             attachments.forEach(pass::route);
         }
         pass.replaced.forEach((claim, places) -> pass.overridden(claim, pass.text(places), problems));

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,10 @@ import org.jspecify.annotations.Nullable;
  * asks with {@code mergeType} to be laid over the next wider one.
  */
 final class Policies {
+    /** Lists whose items a StrategicMerge tells apart, and by which of their fields; all others are replaced whole. */
+    private static final Map<String, String> MERGE_KEYS =
+            Map.of("httpUpgrade", "type", "compression", "type", "compressor", "type", "contextExtensions", "name");
+
     /** Kinds whose sections are listeners. */
     private static final Set<String> LISTENERS = Set.of("Gateway", "ListenerSet");
 
@@ -197,11 +202,8 @@ final class Policies {
         if (merge.isEmpty()) {
             return Optional.of(L4.contains(route.ref().kind()) ? filled(spec, wider) : spec);
         }
-        return Optional.of(wider.map(base -> new Field(
-                        spec.resource(),
-                        spec.path(),
-                        merge(base.node(), spec.node(), merge.get().equals("StrategicMerge")),
-                        spec.parent()))
+        return Optional.of(wider.map(base ->
+                        spec.with(merge(base.node(), spec.node(), merge.get().equals("StrategicMerge"))))
                 .orElse(spec));
     }
 
@@ -212,24 +214,57 @@ final class Policies {
                 && spec.node() instanceof Node.Mapping over) {
             Map<String, Node> out = new LinkedHashMap<>(under.entries());
             out.putAll(over.entries());
-            return new Field(spec.resource(), spec.path(), new Node.Mapping(over.position(), out), spec.parent());
+            return spec.with(new Node.Mapping(over.position(), out));
         }
         return spec;
     }
 
-    /** RFC 7396, and for StrategicMerge lists of mappings with a {@code type} are joined by it. */
+    /**
+     * What {@link #rule} is made of, the narrowest first: one policy whole, or a narrow one and the wider one it is laid
+     * over. Where a value came from is the first that has it.
+     */
+    List<Field> layers(Resource route, String rule, GatewayListener listener) {
+        Optional<Field> wider = listener(listener.gateway(), listener.owner(), listener.section());
+        Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
+        Resource narrow = own != null ? own : policy(Target.of(route, ""));
+        if (narrow == null) {
+            return wider.stream().toList();
+        }
+        return narrow.spec().get("mergeType").present()
+                ? Stream.concat(Stream.of(narrow.spec()), wider.stream()).toList()
+                : List.of(narrow.spec());
+    }
+
+    /** The policies that {@link #rule} is made of, the narrowest first. */
+    List<Resource> policies(Resource route, String rule, GatewayListener listener) {
+        Optional<Resource> wider = wider(listener).map(Claim::policy);
+        Optional<Resource> narrow = (rule.isEmpty() ? Optional.<Claim>empty() : at(Target.of(route, rule)))
+                .or(() -> at(Target.of(route, "")))
+                .map(Claim::policy);
+        boolean merges = narrow.map(n -> n.spec().get("mergeType").present()).orElse(true);
+        return java.util.stream.Stream.concat(
+                        narrow.stream(), merges ? wider.stream() : java.util.stream.Stream.empty())
+                .toList();
+    }
+
+    /** RFC 7396, and for StrategicMerge the lists of {@link #MERGE_KEYS} are joined by what tells their items apart. */
     static Node merge(@Nullable Node base, @Nullable Node patch, boolean strategic) {
+        return merge(base, patch, strategic, "");
+    }
+
+    private static Node merge(@Nullable Node base, @Nullable Node patch, boolean strategic, String name) {
         if (base instanceof Node.Mapping under && patch instanceof Node.Mapping over) {
             Map<String, Node> out = new LinkedHashMap<>(under.entries());
-            over.entries().forEach((k, v) -> out.put(k, out.containsKey(k) ? merge(out.get(k), v, strategic) : v));
+            over.entries().forEach((k, v) -> out.put(k, out.containsKey(k) ? merge(out.get(k), v, strategic, k) : v));
             return new Node.Mapping(over.position(), out);
         }
-        if (strategic && base instanceof Node.Sequence under && patch instanceof Node.Sequence over) {
+        String key = MERGE_KEYS.get(name);
+        if (strategic && key != null && base instanceof Node.Sequence under && patch instanceof Node.Sequence over) {
             Map<String, Node> byType = new LinkedHashMap<>();
             boolean typed = true;
             for (Node item : java.util.stream.Stream.concat(under.items().stream(), over.items().stream())
                     .toList()) {
-                if (item instanceof Node.Mapping m && m.entries().get("type") instanceof Node.Scalar type) {
+                if (item instanceof Node.Mapping m && m.entries().get(key) instanceof Node.Scalar type) {
                     byType.put(type.text(), item);
                 } else {
                     typed = false;

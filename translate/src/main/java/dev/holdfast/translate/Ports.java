@@ -6,7 +6,10 @@ import java.util.stream.Collectors;
 
 /** Where the listeners' ports are really bound, so that a redirect leads to a port that answers. */
 record Ports(Map<Integer, Integer> bound) {
-    static Ports of(List<GatewayListener> listeners) {
+    static Ports of(List<GatewayListener> listeners, TranslateOptions options) {
+        if (options.exposed()) {
+            return new Ports(Map.of());
+        }
         return new Ports(listeners.stream()
                 .collect(Collectors.toMap(GatewayListener::port, GatewayListener::bindPort, (a, b) -> a)));
     }

@@ -1,7 +1,9 @@
 package dev.holdfast.translate;
 
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
@@ -19,10 +21,13 @@ import java.util.Set;
 record Rules(
         Backends backends,
         Policies traffic,
-        Policies security,
+        SecurityPolicies security,
         Policies streams,
         Ports ports,
+        RouteFilters further,
+        HttpFilters httpFilters,
         Map<String, Cluster> clusters,
+        Provenances provenances,
         List<Problem> problems) {
     /** Where neither route nor policy says otherwise. */
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(15);
@@ -75,26 +80,35 @@ record Rules(
         String ruleName = rule.get("name").text("");
         Optional<Field> policy = traffic.rule(resource, ruleName, attachment.listener());
         Optional<Field> streamPolicy = streams.rule(resource, ruleName, attachment.listener());
-        boolean refused = attachment.listener().refuses()
-                || security.rule(resource, ruleName, attachment.listener()).isPresent();
+        SecurityPolicies.Guard guard = security.of(resource, rule, attachment.listener());
+        boolean refused = attachment.listener().refuses() || guard.refuses();
         String name = resource.ref().namespace() + "/" + resource.ref().name();
         String id = name + "/" + (ruleName.isEmpty() ? Integer.toString(index) : ruleName);
+        Provenances.Layers layers = new Provenances.Layers(
+                rule,
+                traffic.layers(resource, ruleName, attachment.listener()),
+                streams.layers(resource, ruleName, attachment.listener()));
+        provenances.rule(attachment.listener(), id, layers);
         List<Optional<Route.Match>> matches = new Matches(problems).of(resource, rule);
+        Optional<RouteTraffic.Retry> retry = RouteTraffics.retry(rule, policy);
+        List<RouteTraffic.Mirror> mirrors = refused ? List.of() : mirrors(attachment, rule, id, policy, streamPolicy);
         Optional<Route.Action> forward = Optional.empty();
         for (int m = 0; m < matches.size(); m++) {
             if (matches.get(m).isEmpty()) {
                 continue;
             }
+            int at = m;
             Route.Match match = matches.get(m).get();
-            Filters filters = Filters.of(rule.get("filters"), match.path(), ports);
+            Filters filters = Filters.of(resource, rule.get("filters"), match.path(), ports, further);
+            Optional<List<HttpFilter>> http = httpFilters.of(policy, filters.httpFilters(), id, guard);
             Route.Action action;
-            if (refused) {
+            if (refused || http.isEmpty()) {
                 action = Filters.REFUSE;
             } else if (filters.answer().isPresent()) {
                 action = filters.answer().get();
             } else {
                 if (forward.isEmpty()) {
-                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy));
+                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy, layers));
                 }
                 action = forward.get();
             }
@@ -104,8 +118,8 @@ record Rules(
                     match,
                     action,
                     filters.filters(),
-                    requestTimeout(rule, policy),
-                    Durations.of(rule.at("timeouts.backendRequest"), Duration.ZERO),
+                    requestTimeout(rule, policy, retry.isPresent()),
+                    retry.isPresent() ? Duration.ZERO : Durations.of(rule.at("timeouts.backendRequest"), Duration.ZERO),
                     policyTime(
                             streamPolicy,
                             "idleTimeout",
@@ -116,10 +130,45 @@ record Rules(
                             policyTime(policy, "timeout.http.maxStreamDuration", Duration.ZERO)),
                     upgrades(resource, policy),
                     StreamPolicies.rules(streamPolicy),
-                    refused ? List.of() : HttpFilters.of(policy),
+                    refused ? List.of() : http.orElse(List.of()),
+                    RouteTraffics.of(retry, rule, match.path(), mirrors),
                     rule.origin());
-            out.add(new Entry(route, resource, index, m));
+            with(route, filters.matches()).forEach(r -> out.add(new Entry(r, resource, index, at)));
         }
+    }
+
+    /** The route once for each of the further matches, whose conditions are joined to its own. */
+    private static List<Route> with(Route route, List<List<Route.ValueMatch>> further) {
+        if (further.isEmpty()) {
+            return List.of(route);
+        }
+        List<Route> out = new ArrayList<>();
+        for (int i = 0; i < further.size(); i++) {
+            Route.Match own = route.match();
+            List<Route.ValueMatch> headers = new ArrayList<>(own.headers());
+            headers.addAll(further.get(i));
+            out.add(route.matching(
+                    route.id() + (i == 0 ? "" : "-" + i),
+                    new Route.Match(own.path(), own.method(), headers, own.queryParams())));
+        }
+        return out;
+    }
+
+    /** A mirror whose backend is not there is named in a problem and left out; the request passes all the same. */
+    private List<RouteTraffic.Mirror> mirrors(
+            Attachment attachment, Field rule, String id, Optional<Field> policy, Optional<Field> streamPolicy) {
+        List<RouteTraffic.Mirror> out = new ArrayList<>();
+        List<Field> filters = rule.get("filters").items();
+        for (int i = 0; i < filters.size(); i++) {
+            Field mirror = filters.get(i).get("requestMirror");
+            if (!filters.get(i).get("type").text("").equals("RequestMirror")) {
+                continue;
+            }
+            backends.cluster(id + "/mirror-" + i, attachment.route(), mirror.get("backendRef"), policy, streamPolicy)
+                    .ifPresent(cluster -> out.add(new RouteTraffic.Mirror(
+                            keep(cluster, attachment.listener()), RouteTraffics.percent(mirror))));
+        }
+        return out;
     }
 
     private Route.Action forward(
@@ -128,19 +177,25 @@ record Rules(
             String id,
             Route.PathMatch match,
             Optional<Field> policy,
-            Optional<Field> streamPolicy) {
+            Optional<Field> streamPolicy,
+            Provenances.Layers layers) {
         List<Route.Destination> destinations = new ArrayList<>();
         List<Field> refs = rule.get("backendRefs").items();
         for (int i = 0; i < refs.size(); i++) {
             Field ref = refs.get(i);
             int weight = (int) ref.get("weight").number(1);
-            Filters filters = Filters.of(ref.get("filters"), match, ports);
+            Filters filters = Filters.of(attachment.route(), ref.get("filters"), match, ports, further);
             Optional<Cluster> cluster = backends.cluster(id + "/" + i, attachment.route(), ref, policy, streamPolicy);
-            if (cluster.isEmpty() || filters.answer().isPresent()) {
+            // What sees a request before a backend is chosen cannot depend on which.
+            boolean strange = filters.answer().isPresent()
+                    || !filters.httpFilters().isEmpty()
+                    || !filters.matches().isEmpty();
+            if (cluster.isEmpty() || strange) {
                 destinations.add(new Route.Destination("", weight, 500, List.of()));
             } else {
-                destinations.add(new Route.Destination(
-                        keep(cluster.get(), attachment.listener()), weight, 0, filters.filters()));
+                String kept = keep(cluster.get(), attachment.listener());
+                provenances.cluster(kept, layers);
+                destinations.add(new Route.Destination(kept, weight, 0, filters.filters()));
             }
         }
         return destinations.isEmpty() ? NO_BACKEND : new Route.Action.Forward(destinations);
@@ -159,12 +214,12 @@ record Rules(
     }
 
     /** The route's own timeouts come first, then the policy's; {@code 0s} is none. */
-    private static Duration requestTimeout(Field rule, Optional<Field> policy) {
+    private static Duration requestTimeout(Field rule, Optional<Field> policy, boolean retried) {
         Field request = rule.at("timeouts.request");
         Field backend = rule.at("timeouts.backendRequest");
         return request.present()
                 ? Durations.of(request, REQUEST_TIMEOUT)
-                : backend.present()
+                : backend.present() && !retried
                         ? Durations.of(backend, REQUEST_TIMEOUT)
                         : policyTime(policy, "timeout.http.requestTimeout", REQUEST_TIMEOUT);
     }

@@ -7,15 +7,21 @@ import java.util.Map;
  *
  * @param portOffset added to listener ports below 1024
  * @param resolve {@code namespace/service[:port]} to {@code host:port}
+ * @param exposed each Gateway has a Service of its own, whose targetPorts are the ports to bind
  */
-public record TranslateOptions(int portOffset, Map<String, String> resolve) {
+public record TranslateOptions(int portOffset, Map<String, String> resolve, boolean exposed) {
     public static final TranslateOptions NONE = new TranslateOptions(0, Map.of());
 
     public TranslateOptions {
         resolve = Map.copyOf(resolve);
     }
 
-    /** The port that a listener's port is bound as. */
+    /** Where listeners are bound on the ports they name. */
+    public TranslateOptions(int portOffset, Map<String, String> resolve) {
+        this(portOffset, resolve, false);
+    }
+
+    /** The port that a listener's port is bound as, where no Service says. */
     int bindPort(int port) {
         return port > 0 && port < 1024 ? port + portOffset : port;
     }

@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -45,20 +46,31 @@ public final class Translator {
         Deprecations.check(set, problems);
         RouteKinds.check(set, problems);
         TlsOverlaps.check(listeners, problems);
+        BackendTlsConflicts.check(set, problems);
 
+        Provenances provenances = new Provenances();
+        listeners.forEach(l -> provenances.listener(l, client.listener(l.gateway(), l.owner(), l.section())));
         Map<String, Cluster> clusters = new TreeMap<>();
-        Rules rules = new Rules(
-                new Backends(set, grants, options, problems),
+        Backends backends = new Backends(set, grants, options, problems);
+        Function<Map<String, Cluster>, Rules> into = made -> new Rules(
+                backends,
                 backend,
-                security,
+                new SecurityPolicies(set, grants, security, new SideClusters(backends, made), problems),
                 streams,
-                Ports.of(listeners),
-                clusters,
+                Ports.of(listeners, options),
+                new RouteFilters(set, grants, problems),
+                new HttpFilters(new TrafficPolicies(set, problems)),
+                made,
+                provenances,
                 problems);
+        Rules rules = into.apply(clusters);
+        // What is wrong with a route is told as well where its listener does not serve.
+        Rules unserved = into.apply(new TreeMap<>());
         Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
         Map<GatewayListener, List<Attachment>> connections = new LinkedHashMap<>();
         for (Attachment attachment : attachments) {
             if (!attachment.listener().serves()) {
+                unserved.of(attachment);
                 continue;
             }
             if (!attachment.listener().protocol().http()) {
@@ -96,7 +108,8 @@ public final class Translator {
                         attachments,
                         policies,
                         remarks,
-                        Stream.concat(set.problems().stream(), found.stream()).toList()));
+                        Stream.concat(set.problems().stream(), found.stream()).toList()),
+                provenances.provenance());
     }
 
     private static List<VirtualHost> virtualHosts(Map<String, List<Rules.Entry>> byHost) {

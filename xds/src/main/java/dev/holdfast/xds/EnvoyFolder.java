@@ -90,7 +90,8 @@ final class EnvoyFolder {
 
     /** Writes the bootstrap; false where another one was there. */
     boolean keeps(String text) throws IOException {
-        boolean same = Files.exists(bootstrap()) && Files.readString(bootstrap()).equals(text);
+        boolean same =
+                Files.exists(bootstrap()) && Files.readString(bootstrap()).equals(text);
         if (!same) {
             Files.writeString(bootstrap(), text);
         }

@@ -109,28 +109,30 @@ final class FleetTest {
     @Test
     void aRefusalIsAProblemAndKeepsNoOtherBack() {
         Plans plans = new Plans();
-        plane.apply(plans.plan());
+        plane.apply(http(plans));
         FakeEnvoy good = envoy("good");
         FakeEnvoy bad = envoy("bad");
         untilAllHold(List.of(good, bad));
         bad.refuses = ResourceType.VIRTUAL_HOST;
         plans.requestTimeout = Duration.ofSeconds(7);
-        plane.apply(plans.plan());
-        await().atMost(PATIENCE).untilAsserted(() -> assertThat(plane.problems())
-                .anyMatch(p -> p.code() == ProblemCode.ENVOY_REFUSED && p.message().contains("Envoy bad")));
+        plane.apply(http(plans));
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(plane.problems())
+                        .anyMatch(p -> p.code() == ProblemCode.ENVOY_REFUSED
+                                && p.message().contains("Envoy bad")));
         untilAllHold(List.of(good));
         // A refusal is answered by silence until the next change, so no storm comes of it.
         long seen = bad.responses.get();
         for (int i = 0; i < 20; i++) {
             plans.requestTimeout = Duration.ofSeconds(8 + i);
-            plane.apply(plans.plan());
+            plane.apply(http(plans));
         }
         untilAllHold(List.of(good));
         await().atMost(PATIENCE).until(() -> bad.responses.get() > seen);
         assertThat(bad.responses.get() - seen).isLessThanOrEqualTo(21);
         bad.refuses = null;
         plans.requestTimeout = Duration.ofSeconds(60);
-        plane.apply(plans.plan());
+        plane.apply(http(plans));
         untilAllHold(List.of(good, bad));
         assertThat(plane.problems()).isEmpty();
     }
@@ -138,7 +140,7 @@ final class FleetTest {
     @Test
     void aClientThatNeverAnswersIsSentNoMoreAndKeepsNoOtherBack() {
         Plans plans = new Plans();
-        plane.apply(plans.plan());
+        plane.apply(http(plans));
         FakeEnvoy silent = envoy("silent");
         silent.silent = true;
         FakeEnvoy good = envoy("good");
@@ -146,7 +148,7 @@ final class FleetTest {
         for (int i = 1; i <= 100; i++) {
             plans.requestTimeout = Duration.ofSeconds(i);
             plans.maxConnections = i;
-            plane.apply(plans.plan());
+            plane.apply(http(plans));
         }
         untilAllHold(List.of(good));
         // One response of each kind that it asks for awaits its answer.
@@ -155,7 +157,7 @@ final class FleetTest {
 
     @Test
     void whatSpeaksNoGrpcIsClosedAndTheOthersGoOn() throws IOException {
-        plane.apply(new Plans().plan());
+        plane.apply(http(new Plans()));
         for (String text : List.of("GET / HTTP/1.1\r\n\r\n", "\u0000\u0001\u0002", "x".repeat(100_000))) {
             try (Socket socket = new Socket("127.0.0.1", plane.port())) {
                 socket.setSoTimeout(30_000);
@@ -201,8 +203,12 @@ final class FleetTest {
                                     List.of(new Route.Destination("c/" + i % CLUSTERS, 1, 0, List.of())))))));
         }
         plans.requestTimeout = Duration.ZERO;
+        return http(plans);
+    }
+
+    /** On the port without TLS only. */
+    private static Plan http(Plans plans) {
         Plan plan = plans.plan();
-        // On one port only: the plan of the example has two.
         return new Plan(plan.listeners().subList(1, 2), plan.clusters(), List.of());
     }
 }

@@ -30,8 +30,9 @@ import picocli.CommandLine.Spec;
 /** {@code holdfast check -f PATH}: every problem with its place and its fix, without running anything. */
 @Command(
         name = "check",
-        description = "Reads, validates and translates manifests, looks for what was hardly meant, and names every problem"
-                + " with its place and its fix.",
+        description =
+                "Reads, validates and translates manifests, looks for what was hardly meant, and names every problem"
+                        + " with its place and its fix.",
         footer = {"", "Exit status: 0 clean (hints aside), 1 problems, 2 wrong usage or unreadable input."})
 final class CheckCommand implements Callable<Integer> {
     /** One mending may bring another to light; more rounds than this bring nothing. */
@@ -84,7 +85,8 @@ final class CheckCommand implements Callable<Integer> {
             case text -> text(out, seen, mender);
             case json -> json(out, seen.problems(), mender);
             case sarif ->
-                out.println(SarifReport.of(seen.problems(), spec.root().version()[0].replaceAll("[^0-9.]", ""), mender::diff));
+                out.println(SarifReport.of(
+                        seen.problems(), spec.root().version()[0].replaceAll("[^0-9.]", ""), mender::diff));
         }
         out.flush();
         if (seen.read().unreadable()) {
@@ -131,8 +133,9 @@ final class CheckCommand implements Callable<Integer> {
         }
         StringBuilder summary = new StringBuilder();
         for (Severity severity : Severity.values()) {
-            long count =
-                    seen.problems().stream().filter(p -> p.severity() == severity).count();
+            long count = seen.problems().stream()
+                    .filter(p -> p.severity() == severity)
+                    .count();
             summary.append(summary.isEmpty() ? "" : ", ")
                     .append(count)
                     .append(' ')

@@ -25,8 +25,9 @@ final class EnvoyCheck {
 
     @Option(
             names = "--envoy",
-            description = "Checks for Envoys: what they cannot carry out, and, where a \"run --envoy\" answers at --admin,"
-                    + " how many of its streams this change would cut.")
+            description =
+                    "Checks for Envoys: what they cannot carry out, and, where a \"run --envoy\" answers at --admin,"
+                            + " how many of its streams this change would cut.")
     private boolean envoy;
 
     @Mixin
@@ -65,9 +66,10 @@ final class EnvoyCheck {
     private JsonNode running() throws IOException {
         InetSocketAddress address = admin.address();
         String host = address.getAddress().getHostAddress();
-        URI uri = URI.create("http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + address.getPort()
-                + "/api/envoys");
-        try (HttpClient client = HttpClient.newBuilder().connectTimeout(PATIENCE).build()) {
+        URI uri = URI.create(
+                "http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + address.getPort() + "/api/envoys");
+        try (HttpClient client =
+                HttpClient.newBuilder().connectTimeout(PATIENCE).build()) {
             HttpResponse<String> answer = client.send(
                     HttpRequest.newBuilder(uri).timeout(PATIENCE).build(), HttpResponse.BodyHandlers.ofString());
             return answer.statusCode() == 200

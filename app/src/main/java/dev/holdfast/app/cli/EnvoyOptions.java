@@ -62,8 +62,7 @@ final class EnvoyOptions {
         if (leave && spawn == null) {
             throw wrong("--leave-envoy needs --spawn-envoy");
         }
-        InetSocketAddress address =
-                XdsAddress.parse(spec, "--xds", xds == null ? XdsAddress.DEFAULT : xds);
+        InetSocketAddress address = XdsAddress.parse(spec, "--xds", xds == null ? XdsAddress.DEFAULT : xds);
         if (tls == null && !address.getAddress().isLoopbackAddress()) {
             throw wrong("--xds " + xds + " is not on this machine, and private keys go out by it: give --xds-tls-dir");
         }

@@ -23,10 +23,14 @@ final class Manifests {
 
     @Option(
             names = {"-f", "--file"},
-            required = true,
             paramLabel = "PATH",
             description = "A manifest, or a folder of them. May be given several times.")
     List<Path> paths = new ArrayList<>();
+
+    @Option(
+            names = "--kubernetes",
+            description = "Reads the cluster instead of files: KUBECONFIG, or the Pod's service account.")
+    boolean kubernetes;
 
     @Option(
             names = "--port-offset",
@@ -42,6 +46,12 @@ final class Manifests {
     List<String> resolve = new ArrayList<>();
 
     TranslateOptions options() {
+        if (paths.isEmpty() == !kubernetes) {
+            throw wrong(
+                    kubernetes
+                            ? "--kubernetes and --file exclude each other"
+                            : "Missing required option: '--file=PATH' (or --kubernetes)");
+        }
         if (portOffset < 0 || portOffset > 64_511) {
             throw wrong("--port-offset is " + portOffset + "; it lies between 0 and 64511");
         }

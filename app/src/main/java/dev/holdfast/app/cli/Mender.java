@@ -33,9 +33,9 @@ final class Mender {
 
     /** What would change in the problem's file; empty where only a person can say. */
     Optional<Diff> diff(Problem problem) {
-        return after(problem).flatMap(after -> problem.position()
-                .flatMap(at -> text(at.file()))
-                .map(before -> Diff.of(before, after)));
+        return after(problem)
+                .flatMap(after ->
+                        problem.position().flatMap(at -> text(at.file())).map(before -> Diff.of(before, after)));
     }
 
     String shown(Problem problem, Diff diff) {
@@ -48,8 +48,8 @@ final class Mender {
                 ? Optional.empty()
                 : problem.position()
                         .flatMap(at -> text(at.file()))
-                        .flatMap(text -> problem.resource()
-                                .flatMap(ref -> ManifestEditor.edit(text, ref, problem.changes())));
+                        .flatMap(text ->
+                                problem.resource().flatMap(ref -> ManifestEditor.edit(text, ref, problem.changes())));
     }
 
     /** Makes the safe changes of {@code problems} in their files; how many were made in each. */
@@ -57,7 +57,9 @@ final class Mender {
         Map<String, String> changed = new LinkedHashMap<>();
         Map<String, Integer> made = new LinkedHashMap<>();
         for (Problem problem : problems) {
-            if (!problem.safe() || problem.position().isEmpty() || problem.resource().isEmpty()) {
+            if (!problem.safe()
+                    || problem.position().isEmpty()
+                    || problem.resource().isEmpty()) {
                 continue;
             }
             String file = problem.position().get().file();

@@ -3,11 +3,16 @@ package dev.holdfast.app.cli;
 import dev.holdfast.app.run.Pipeline;
 import dev.holdfast.app.run.Settings;
 import dev.holdfast.app.run.Signals;
+import dev.holdfast.translate.TranslateOptions;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
@@ -44,6 +49,32 @@ final class RunCommand implements Callable<Integer> {
     private boolean devTls;
 
     @Option(
+            names = "--expose",
+            paramLabel = "TYPE",
+            description = {
+                "With --kubernetes: gives each Gateway a Service of this type (LoadBalancer, NodePort or ClusterIP).",
+                "Without it listeners are bound on the ports they name, and all Gateways share them."
+            })
+    private String expose = "";
+
+    @Option(
+            names = "--expose-selector",
+            paramLabel = "LABEL=VALUE",
+            description = "Labels of Holdfast's own Pods, for those Services. May be given several times.")
+    private Map<String, String> selector = new LinkedHashMap<>();
+
+    @Option(
+            names = "--take-envoy-gateway",
+            description = "With --kubernetes: serves the GatewayClasses of Envoy Gateway too; end Envoy Gateway first.")
+    private boolean takeEnvoyGateway;
+
+    @Option(
+            names = "--health",
+            paramLabel = "HOST:PORT",
+            description = "With --kubernetes: where /healthz, /readyz and /metrics are answered to anybody.")
+    private String health = "";
+
+    @Option(
             names = "--access-log",
             paramLabel = "stdout|off|PATH",
             defaultValue = "stdout",
@@ -63,11 +94,14 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        TranslateOptions options = manifests.options();
         Settings settings = new Settings(
                 manifests.paths,
-                manifests.options(),
+                cluster(),
+                new TranslateOptions(options.portOffset(), options.resolve(), !expose.isEmpty()),
                 devTls,
                 admin.address(),
+                admin.tokenFile(),
                 log(),
                 duration(drainTimeout),
                 envoy.settings(),
@@ -81,6 +115,38 @@ final class RunCommand implements Callable<Integer> {
             pipeline.drain();
         }
         return 0;
+    }
+
+    private Optional<Settings.ClusterSettings> cluster() {
+        if (!manifests.kubernetes) {
+            if (!expose.isEmpty() || !selector.isEmpty() || takeEnvoyGateway || !health.isEmpty()) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "--expose, --expose-selector, --take-envoy-gateway and --health are for --kubernetes");
+            }
+            return Optional.empty();
+        }
+        if (!expose.isEmpty()
+                && !List.of("LoadBalancer", "NodePort", "ClusterIP").contains(expose)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--expose " + expose + " is none of LoadBalancer, NodePort and ClusterIP");
+        }
+        if (expose.isEmpty() == !selector.isEmpty()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--expose and --expose-selector are given together or not at all");
+        }
+        return Optional.of(new Settings.ClusterSettings(takeEnvoyGateway, expose, selector, health()));
+    }
+
+    private Optional<InetSocketAddress> health() {
+        if (health.isEmpty()) {
+            return Optional.empty();
+        }
+        Matcher parts = Pattern.compile("(.+):(\\d{1,5})").matcher(health);
+        if (!parts.matches() || Integer.parseInt(parts.group(2)) > 65_535) {
+            throw new ParameterException(spec.commandLine(), "--health " + health + " is not HOST:PORT");
+        }
+        return Optional.of(new InetSocketAddress(parts.group(1), Integer.parseInt(parts.group(2))));
     }
 
     private Optional<PrintStream> log() throws IOException {

@@ -2,6 +2,7 @@ package dev.holdfast.app.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.holdfast.app.run.AdminToken;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.ConnectException;
@@ -11,6 +12,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
@@ -110,8 +112,11 @@ final class StreamsCommand implements Callable<Integer> {
                 spec.commandLine().getOut().println("closing " + id);
                 return 0;
             }
-            spec.commandLine().getErr().println("holdfast: no open stream has the id " + id);
-            return 1;
+            if (answer.statusCode() == 404) {
+                spec.commandLine().getErr().println("holdfast: no open stream has the id " + id);
+                return 1;
+            }
+            return refused(answer, spec);
         }
     }
 
@@ -119,8 +124,7 @@ final class StreamsCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         HttpResponse<String> answer = ask(admin, "/api/streams", "GET");
         if (answer.statusCode() != 200) {
-            spec.commandLine().getErr().println("holdfast: the admin address answered " + answer.statusCode());
-            return 2;
+            return refused(answer, spec);
         }
         JsonNode streams = new ObjectMapper().readTree(answer.body());
         String table = StreamsTable.of(streams, System.currentTimeMillis());
@@ -133,20 +137,33 @@ final class StreamsCommand implements Callable<Integer> {
         return 0;
     }
 
+    private static int refused(HttpResponse<String> answer, CommandSpec spec) {
+        spec.commandLine()
+                .getErr()
+                .println(
+                        answer.statusCode() == 401
+                                ? "holdfast: the admin address wants its token; name the file that holds it with"
+                                        + " --admin-token-file"
+                                : "holdfast: the admin address answered " + answer.statusCode());
+        return 2;
+    }
+
     private static HttpResponse<String> ask(AdminOption admin, String path, String method)
             throws IOException, InterruptedException {
         InetSocketAddress address = admin.address();
         String host = address.getAddress().getHostAddress();
+        Optional<String> token = admin.tokenFile().isPresent()
+                ? Optional.of(AdminToken.read(admin.tokenFile().get()))
+                : AdminToken.ofRunning(address.getPort());
         URI uri =
                 URI.create("http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + address.getPort() + path);
         try (HttpClient client =
                 HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build()) {
-            return client.send(
-                    HttpRequest.newBuilder(uri)
-                            .method(method, HttpRequest.BodyPublishers.noBody())
-                            .timeout(Duration.ofSeconds(10))
-                            .build(),
-                    HttpResponse.BodyHandlers.ofString());
+            HttpRequest.Builder request = HttpRequest.newBuilder(uri)
+                    .method(method, HttpRequest.BodyPublishers.noBody())
+                    .timeout(Duration.ofSeconds(10));
+            token.ifPresent(t -> request.header("Authorization", "Bearer " + t));
+            return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
         } catch (ConnectException refused) {
             throw new IOException("no gateway answers at " + host + ":" + address.getPort()
                     + "; start one with ./holdfast run, or name its admin address with --admin");

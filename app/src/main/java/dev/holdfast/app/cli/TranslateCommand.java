@@ -7,6 +7,7 @@ import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
+import dev.holdfast.translate.Sources;
 import dev.holdfast.translate.Translator;
 import dev.holdfast.xds.resource.XdsResources;
 import java.io.IOException;
@@ -82,7 +83,7 @@ final class TranslateCommand implements Callable<Integer> {
             return 2;
         }
         PrintWriter out = spec.commandLine().getOut();
-        out.print(resources.isPresent() ? text(resources.orElseThrow()) : text(plan));
+        out.print(resources.isPresent() ? text(resources.orElseThrow()) : text(plan, read));
         out.flush();
         return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
     }
@@ -94,12 +95,14 @@ final class TranslateCommand implements Callable<Integer> {
         };
     }
 
-    private String text(Plan plan) throws IOException {
+    private String text(Plan plan, ReadResult read) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
         if (to == Target.status) {
             tree.put("resources", StatusTree.of(plan.outcomes()));
         } else {
-            tree.put("listeners", Tree.of(plan.listeners()));
+            tree.put(
+                    "listeners",
+                    PlanSources.added(Tree.of(plan.listeners()), Sources.of(read.resources(), manifests.options())));
             if (!plan.l4().isEmpty()) {
                 tree.put("l4", Tree.of(plan.l4()));
             }

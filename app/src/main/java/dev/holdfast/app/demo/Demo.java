@@ -59,9 +59,11 @@ public final class Demo implements AutoCloseable {
                 .orElse(OFFSETS.getLast());
         Settings settings = new Settings(
                 List.of(folder),
+                Optional.empty(),
                 new TranslateOptions(offset, Map.of("home-automation/home-assistant", "127.0.0.1:" + server.port())),
                 true,
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), free(19_000) ? 19_000 : 0),
+                Optional.empty(),
                 accessLog ? Optional.of(System.out) : Optional.empty(),
                 Duration.ofSeconds(3),
                 Optional.empty(),

@@ -11,8 +11,8 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
-import java.util.stream.Stream;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Netty in this process. */
 final class EmbeddedPlane implements Plane {

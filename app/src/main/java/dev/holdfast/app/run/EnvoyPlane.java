@@ -90,8 +90,18 @@ final class EnvoyPlane implements Plane {
             }
 
             @Override
+            public int size() {
+                return 0;
+            }
+
+            @Override
             public boolean close(String id) {
                 return false;
+            }
+
+            @Override
+            public int closeRoute(String route) {
+                return 0;
             }
         };
     }

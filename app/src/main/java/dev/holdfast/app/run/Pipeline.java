@@ -1,9 +1,14 @@
 package dev.holdfast.app.run;
 
+import dev.holdfast.console.Access;
 import dev.holdfast.console.AdminServer;
 import dev.holdfast.console.AdminViews;
+import dev.holdfast.console.PlanChanges;
 import dev.holdfast.console.Reload;
+import dev.holdfast.kubernetes.Cluster;
+import dev.holdfast.kubernetes.ClusterOptions;
 import dev.holdfast.plan.Applied;
+import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -21,6 +26,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -38,22 +44,30 @@ public final class Pipeline implements AutoCloseable {
     private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final Plane plane;
     private final AdminServer admin;
+    private final AdminToken token;
     private final Optional<DevTls> devTls;
     private final Deque<Reload> reloads = new ArrayDeque<>();
     private final Set<String> told = new HashSet<>();
     private @Nullable FileSource source;
+    private @Nullable Cluster cluster;
+    private @Nullable HealthServer health;
     private volatile Plan plan = Plan.EMPTY;
+    private Plan asked = Plan.EMPTY;
     private volatile List<Problem> problems = List.of();
     private volatile boolean ready;
     private volatile boolean ending;
     private @Nullable Integer refused;
+    private Applied latest = new Applied(true, Map.of(), 0, List.of());
 
-    public Pipeline(Settings settings) {
+    public Pipeline(Settings settings) throws IOException {
         this.settings = settings;
         this.plane = settings.envoy().isPresent()
                 ? new EnvoyPlane(settings.envoy().orElseThrow(), metrics, settings.accessLog())
                 : new EmbeddedPlane(metrics, settings.accessLog());
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
+        this.token = settings.adminTokenFile().isPresent()
+                ? AdminToken.in(settings.adminTokenFile().get())
+                : AdminToken.made();
         this.admin = new AdminServer(
                 settings.admin(),
                 new AdminViews(
@@ -63,7 +77,11 @@ public final class Pipeline implements AutoCloseable {
                         this::problems,
                         () -> ready && !ending,
                         this::reloads,
-                        plane::envoys));
+                        plane::envoys,
+                        () -> Counters.read(metrics, plane.streams().size())),
+                tokenAlways()
+                        ? Access.byToken(settings.admin(), token.text())
+                        : Access.onThisMachine(settings.admin(), token.text()));
     }
 
     /** Reads, applies and serves; where that fails, the exit status, and nothing is left bound. */
@@ -77,21 +95,65 @@ public final class Pipeline implements AutoCloseable {
                             + " cannot be bound: it is in use. Choose another with --admin.");
             return Optional.of(2);
         }
+        keepToken();
         try {
             plane.start();
         } catch (IOException e) {
             settings.messages().println("holdfast: " + e.getMessage());
             return Optional.of(2);
         }
+        if (settings.cluster().isPresent()) {
+            return follow(settings.cluster().get());
+        }
         source = new FileSource(settings.paths(), this::changed);
         if (refused != null) {
             return Optional.of(refused);
         }
+        ready();
+        return Optional.empty();
+    }
+
+    /** A cluster is waited for: it may not answer yet, or lack what we need. */
+    private Optional<Integer> follow(Settings.ClusterSettings of) {
+        Set<String> controllers = of.takeEnvoyGateway()
+                ? Set.of(ClusterOptions.OUR_CONTROLLER, ClusterOptions.ENVOY_GATEWAY)
+                : Set.of(ClusterOptions.OUR_CONTROLLER);
+        try {
+            Cluster made = Cluster.connect(new ClusterOptions(controllers, of.expose(), of.selector()), this::changed);
+            cluster = made;
+            say("following the cluster at " + made.address());
+            if (of.health().isPresent()) {
+                health = new HealthServer(of.health().get(), () -> ready && !ending, metrics::scrape);
+            }
+            made.start();
+            return Optional.empty();
+        } catch (IOException e) {
+            say(String.valueOf(e.getMessage()));
+            return Optional.of(2);
+        }
+    }
+
+    private void ready() {
         ready = true;
         say("ready in " + sinceStart() + " ms");
         plane.addresses(plan).forEach(line -> say("  " + line));
         say("  " + adminUrl() + "  console");
-        return Optional.empty();
+        if (tokenAlways() && !token.given()) {
+            say("  " + token.text() + "  its token, shown only now; keep one in a file with --admin-token-file");
+        }
+    }
+
+    /** Off this machine nothing is shown without the token, and nowhere where the operator keeps one. */
+    private boolean tokenAlways() {
+        return token.given() || !settings.admin().getAddress().isLoopbackAddress();
+    }
+
+    private void keepToken() {
+        try {
+            token.keepFor(admin.port());
+        } catch (IOException e) {
+            say("the admin token cannot be kept for streams close (" + e + "); name a file with --admin-token-file");
+        }
     }
 
     public String adminUrl() {
@@ -137,8 +199,10 @@ public final class Pipeline implements AutoCloseable {
         List<Problem> found = new ArrayList<>(Stream.concat(read.problems().stream(), next.problems().stream())
                 .distinct()
                 .toList());
-        boolean wrong = found.stream().anyMatch(Problem::isError);
-        if (next.listeners().isEmpty() && next.l4().isEmpty() && !wrong) {
+        Cluster in = cluster;
+        // In a cluster one user's mistake is not another's: what is right serves, the rest is told in status.
+        boolean wrong = in == null && found.stream().anyMatch(Problem::isError);
+        if (in == null && next.listeners().isEmpty() && next.l4().isEmpty() && !wrong) {
             found.add(nothingToServe());
             wrong = first;
         }
@@ -147,25 +211,65 @@ public final class Pipeline implements AutoCloseable {
             refuse(first, read.unreadable() ? 2 : 1, start, found);
             return;
         }
-        if (!first && next.equals(plan)) {
+        if (!first && next.equals(asked)) {
+            report(set, next);
             settle(found);
             return;
         }
+        int open = plane.streams().size();
         plane.foresee(next).forEach(p -> settings.messages().println(p.render()));
-        Applied applied = plane.apply(next);
+        Applied applied = in == null ? plane.apply(next) : applied(next);
+        latest = applied;
+        report(set, next);
         found.addAll(applied.problems());
         settle(found);
         if (!applied.accepted()) {
             refuse(first, 2, start, applied.problems());
             return;
         }
+        List<Reload.Change> changes = first ? List.of() : PlanChanges.between(plan, next);
         plan = next;
+        asked = next;
         String summary = count(next.listeners().size() + next.l4().size(), "listener") + ", "
                 + count(next.clusters().size(), "cluster") + ", " + count(applied.drainedStreams(), "stream")
                 + " drained";
-        remember(true, applied.drainedStreams(), summary);
+        remember(new Reload(
+                System.currentTimeMillis(), true, applied.drainedStreams(), open, since(start), summary, changes));
+        if (first && in != null) {
+            ready();
+        }
         if (!first) {
-            say("applied in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary);
+            say("applied in " + since(start) + " ms: " + summary);
+        }
+    }
+
+    /** In a cluster what the plane refuses is left out and told, one listener after the other, and the rest serves. */
+    private Applied applied(Plan whole) {
+        List<Problem> refused = new ArrayList<>();
+        Plan rest = whole;
+        while (true) {
+            Applied applied = plane.apply(rest);
+            refused.addAll(applied.problems());
+            Plan before = rest;
+            List<Listener> kept = before.listeners().stream()
+                    .filter(l -> applied.problems().stream()
+                            .noneMatch(p -> p.isError()
+                                    && p.resource()
+                                            .equals(Optional.of(l.origin().resource()))
+                                    && p.fieldPath().startsWith(l.origin().fieldPath())))
+                    .toList();
+            if (applied.accepted() || kept.size() == before.listeners().size()) {
+                return new Applied(
+                        applied.accepted(), applied.boundPorts(), applied.drainedStreams(), List.copyOf(refused));
+            }
+            rest = whole.serving(kept);
+        }
+    }
+
+    private void report(ResourceSet set, Plan made) {
+        Cluster in = cluster;
+        if (in != null) {
+            in.report(set, made, latest);
         }
     }
 
@@ -186,7 +290,8 @@ public final class Pipeline implements AutoCloseable {
     private void refuse(boolean first, int exit, long start, List<Problem> why) {
         long errors = why.stream().filter(Problem::isError).count();
         String summary = errors == 0 ? "nothing to serve" : count((int) errors, "error");
-        remember(false, 0, summary);
+        remember(new Reload(
+                System.currentTimeMillis(), false, 0, plane.streams().size(), since(start), summary, List.of()));
         if (first) {
             refused = exit;
             say("not started: " + summary);
@@ -197,8 +302,7 @@ public final class Pipeline implements AutoCloseable {
                     .tag("result", "refused")
                     .register(metrics)
                     .increment();
-            say("refused in " + (System.nanoTime() - start) / 1_000_000 + " ms: " + summary
-                    + "; the last good manifests go on serving");
+            say("refused in " + since(start) + " ms: " + summary + "; the last good manifests go on serving");
         }
     }
 
@@ -217,9 +321,14 @@ public final class Pipeline implements AutoCloseable {
         told.retainAll(texts);
     }
 
-    private void remember(boolean applied, int drained, String summary) {
+    /** Milliseconds. */
+    private static long since(long startNanos) {
+        return (System.nanoTime() - startNanos) / 1_000_000;
+    }
+
+    private void remember(Reload reload) {
         synchronized (reloads) {
-            reloads.addFirst(new Reload(System.currentTimeMillis(), applied, drained, summary));
+            reloads.addFirst(reload);
             while (reloads.size() > RELOADS_KEPT) {
                 reloads.removeLast();
             }
@@ -257,7 +366,16 @@ public final class Pipeline implements AutoCloseable {
         if (watching != null) {
             watching.close();
         }
+        Cluster in = cluster;
+        if (in != null) {
+            in.close();
+        }
+        HealthServer asked = health;
+        if (asked != null) {
+            asked.close();
+        }
         admin.close();
+        token.forget();
         plane.close();
     }
 }

@@ -47,7 +47,8 @@ public final class Training {
                         .join()
                         .abort();
             }
-            for (String page : List.of("", "metrics", "api/streams", "api/plan", "api/problems", "readyz")) {
+            for (String page : List.of(
+                    "", "metrics", "api/streams", "api/plan", "api/problems", "api/session", "main.js", "readyz")) {
                 client.send(
                         HttpRequest.newBuilder(URI.create(adminUrl + page)).build(),
                         HttpResponse.BodyHandlers.discarding());

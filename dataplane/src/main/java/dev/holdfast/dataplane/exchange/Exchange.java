@@ -20,8 +20,10 @@ import dev.holdfast.dataplane.stream.WebSocketStream;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.StreamView;
 import dev.holdfast.plan.match.RequestView;
@@ -69,6 +71,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private String endpoint = "";
     private String upstreamProtocol = "";
     private @Nullable Filtering filtering;
+    private @Nullable Delivery delivery;
+    private boolean hostFromBackend;
     private @Nullable Pipe requestPipe;
     private @Nullable Pipe responsePipe;
     private @Nullable Identity identity;
@@ -151,13 +155,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             fail(ProxyFailure.NO_ROUTE);
             return;
         }
-        routeName = route.route();
-        routeId = route.id();
-        filters = route.filters();
-        idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
-        maxDuration =
-                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
-        rules = route.streams();
+        take(listener, route);
         if (!end) {
             receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
         }
@@ -166,9 +164,36 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             act(snapshot, route, target);
             return;
         }
+        // Before the filters: what a client calls hop-by-hop must not take off what a filter puts on.
+        HeaderRules.stripHopByHop(original.headers());
         Filtering made = new Filtering(this, chain, snapshot, route, target);
         filtering = made;
         made.run();
+    }
+
+    private void take(Listener listener, Route route) {
+        routeName = route.route();
+        routeId = route.id();
+        filters = route.filters();
+        idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
+        maxDuration =
+                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
+        rules = route.streams();
+    }
+
+    /** The route that the request matches with its headers as they are now; answers and gives null where none does. */
+    @Nullable
+    Route reroute(Snapshot snapshot, String target) {
+        String host = Paths.hostOf(original.authority());
+        Snapshot.ListenerTable table =
+                Snapshot.choose(snapshot.port(downstream.connection().bindPort()), host);
+        Route route = table == null ? null : table.routes().match(host, view(target));
+        if (table == null || route == null) {
+            fail(ProxyFailure.NO_ROUTE);
+            return null;
+        }
+        take(table.listener(), route);
+        return route;
     }
 
     /** Does what the route says, once its filters have let the request pass. */
@@ -184,9 +209,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                                 Redirects.location(redirect, tls, original.authority(), host, target));
                 answer(reply);
             }
-            case Route.Action.Respond(int code, String why, String body) -> {
+            case Route.Action.Respond(int code, String why, String body, List<Route.Header> headers) -> {
                 LocalReply reply = LocalReply.text(code, why, body);
-                reply.headers().set("x-holdfast-reason", why);
+                if (!why.isEmpty()) {
+                    reply.headers().set("x-holdfast-reason", why);
+                }
+                headers.forEach(h -> reply.headers().set(h.name(), h.value()));
                 answer(reply);
             }
             case Route.Action.Forward(List<Route.Destination> destinations) ->
@@ -203,7 +231,16 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (original.upgrade() != null && !takeSlots()) {
             return;
         }
-        Route.Destination destination = pick(destinations);
+        RouteTraffic traffic = route.traffic();
+        Affinity affinity = null;
+        Route.Destination destination = null;
+        if (traffic != RouteTraffic.NONE) {
+            affinity = new Affinity(traffic, original, whose, target);
+            destination = affinity.destination(snapshot, destinations);
+        }
+        if (destination == null) {
+            destination = pick(destinations);
+        }
         if (destination == null || destination.failure() != 0) {
             if (destination != null && destination.failure() == 503) {
                 fail(ProxyFailure.NO_ENDPOINTS);
@@ -232,6 +269,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (original.upgrade() != null && !takeStreamSlot(chosen)) {
             return;
         }
+        if (affinity == null && chosen.config().traffic() != ClusterTraffic.NONE) {
+            affinity = new Affinity(traffic, original, whose, target);
+        }
+        if (affinity != null) {
+            delivery = new Delivery(gateway, this, traffic, chosen, affinity);
+        }
         HttpHeaders headers = original.headers();
         HeaderRules.stripHopByHop(headers);
         HeaderRules.forwarded(headers, clients, downstream.connection(), whose);
@@ -248,6 +291,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                             authority = hostname;
                         }
                     }
+                    case Route.Filter.HostRewrite(Route.HostSource source) -> {
+                        hostFromBackend |= source instanceof Route.HostSource.FromBackend;
+                        authority = HeaderRules.host(source, headers, path, authority);
+                    }
+                    case Route.Filter.ForwardedHost() -> headers.set("x-forwarded-host", original.authority());
                     case Route.Filter.ResponseHeaders ignored -> {}
                 }
             }
@@ -260,7 +308,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
         backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
         downstream.reading(false);
-        gateway.connect(loop(), chosen, forwarded, false, this);
+        Delivery way = delivery;
+        if (way == null) {
+            gateway.connect(loop(), chosen, forwarded, false, this, null);
+            return;
+        }
+        if (!traffic.mirrors().isEmpty() && original.upgrade() == null) {
+            way.mirror(snapshot, traffic.mirrors(), forwarded, requestEnded);
+        }
+        way.connect(false);
     }
 
     private static Route.@Nullable Destination pick(List<Route.Destination> destinations) {
@@ -334,6 +390,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         bytesFromClient += data.readableBytes();
         requestBodyStarted = true;
         requestEnded |= end;
+        Delivery way = delivery;
+        if (way != null) {
+            way.data(data, end);
+        }
         Upstream to = upstream;
         if (to == null || original.upgrade() != null) {
             // What a client sends before its 101 has come waits for it, and nothing more is read.
@@ -385,6 +445,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         Upstream to = upstream;
         if (finished) {
             return;
+        }
+        Delivery way = delivery;
+        if (way != null) {
+            way.trailers(trailers);
         }
         if (to == null) {
             hold(trailers);
@@ -458,6 +522,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private void timedOut(ProxyFailure failure) {
         boolean received = failure == ProxyFailure.REQUEST_RECEIVE_TIMEOUT && requestEnded;
         if (!finished && stream == null && !received) {
+            if (delivery != null) {
+                delivery.timedOut();
+            }
             if (upstream != null) {
                 upstream.abort();
                 upstream = null;
@@ -477,6 +544,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         upstream = ready;
         endpoint = ready.endpoint();
         upstreamProtocol = ready.protocol();
+        if (hostFromBackend) {
+            forwarded = new RequestHead(
+                    forwarded.method(),
+                    HeaderRules.withoutPort(endpoint),
+                    forwarded.target(),
+                    forwarded.upgrade(),
+                    forwarded.http2(),
+                    forwarded.headers());
+        }
         if (forwarded.upgrade() != null) {
             ready.request(forwarded, true);
             ready.flush();
@@ -484,6 +560,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             return;
         }
         Deque<Object> parts = held;
+        Delivery way = delivery;
+        if (way != null) {
+            parts = way.body(held);
+            endHeld |= way.again() && requestEnded;
+            if (requestPipe != null) {
+                requestPipe.drop();
+            }
+        }
         boolean bodyless = requestEnded && parts == null;
         ready.request(forwarded, bodyless);
         BodyStage.Sink to = bodySink(ready, bodyless);
@@ -598,9 +682,33 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     @Override
     public void upstreamFailed(ProxyFailure failure) {
-        if (!finished) {
+        Delivery way = delivery;
+        if (!finished && (way == null || !way.failed(failure))) {
             fail(failure);
         }
+    }
+
+    /** One try has taken too long. */
+    void tryTimedOut() {
+        Delivery way = delivery;
+        if (!finished && !responseStarted && way != null && !way.failed(ProxyFailure.BACKEND_TIMEOUT)) {
+            dropUpstream();
+            fail(ProxyFailure.BACKEND_TIMEOUT);
+        }
+    }
+
+    /** Lets go of the backend's end, whatever it was about to say. */
+    void dropUpstream() {
+        Upstream gone = upstream;
+        upstream = null;
+        if (gone != null) {
+            gone.abort();
+        }
+        downstream.reading(false);
+    }
+
+    RequestHead forwarded() {
+        return forwarded;
     }
 
     @Override
@@ -611,6 +719,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (head.status() < 200 && head.status() != 101) {
             HeaderRules.stripHopByHop(head.headers());
             downstream.respond(head, false);
+            return;
+        }
+        Delivery way = delivery;
+        if (way != null && way.answered(head, downstream.connection().tls())) {
             return;
         }
         responseStarted = true;
@@ -624,7 +736,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         Filtering through = filtering;
         if (through != null) {
-            LocalReply instead = through.response(head);
+            LocalReply instead = through.response(head, false);
             if (instead != null) {
                 replace(instead);
                 return;
@@ -683,14 +795,27 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (!slots.isEmpty()) {
             return true;
         }
-        Budgets.Taken taken = gateway.streams().budgets().take(rules, listenerName, routeName, whose.remoteIp());
+        Budgets.Taken taken =
+                gateway.streams().budgets().take(rules, listenerName, routeName, whose.remoteIp(), user());
         String full = taken.refusedBy();
         if (full != null) {
-            refuse("client".equals(full) ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
+            boolean own = full.equals("client") || full.equals("user");
+            refuse(own ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
             return false;
         }
         slots = taken.slots();
         return true;
+    }
+
+    /** By the claim that the policy counts streams by; empty where nobody has been identified. */
+    private String user() {
+        Identity who = identity;
+        if (who == null || rules.perUser().streams() == 0) {
+            return "";
+        }
+        String claim = rules.perUser().claim();
+        Identity.Claim said = who.claims().get(claim);
+        return said != null ? String.join(",", said.values()) : claim.equals("sub") ? who.subject() : "";
     }
 
     private void refuse(ProxyFailure failure) {
@@ -734,6 +859,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         meters().streamOpened(kind);
         if (gateway.log().on()) {
             gateway.log().line(line("stream_open"));
+        }
+        Identity who = identity;
+        if (rules.tokenExpiry().ends() && who != null && who.expires().isPresent()) {
+            made.expires(who.expires().get());
         }
         made.open();
         if (held != null) {
@@ -834,7 +963,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             // RFC 9110 §9.2.2: a request that went out on a kept connection just closed may be sent once more.
             if (gone != null && gone.reused() && safe && !retried && to != null) {
                 retried = true;
-                gateway.connect(loop(), to, forwarded, true, this);
+                Delivery way = delivery;
+                if (way == null) {
+                    gateway.connect(loop(), to, forwarded, true, this, null);
+                } else {
+                    way.connect(true);
+                }
+                return;
+            }
+            if (delivery != null && delivery.failed(failure)) {
                 return;
             }
             fail(failure);
@@ -875,7 +1012,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     void answer(LocalReply reply) {
         Filtering through = filtering;
         LocalReply instead =
-                through == null ? null : through.response(new ResponseHead(reply.status(), reply.headers()));
+                through == null ? null : through.response(new ResponseHead(reply.status(), reply.headers()), true);
         send(instead == null ? reply : instead);
     }
 
@@ -919,6 +1056,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             if (pipe != null) {
                 pipe.drop();
             }
+        }
+        if (delivery != null) {
+            delivery.over();
         }
         if (filtering != null) {
             filtering.ended();

@@ -15,15 +15,18 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.CompositeByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The filters of one exchange: who has seen the request, who is waited for. */
 final class Filtering implements FilterRequest {
     private final Exchange exchange;
-    private final Filter[] filters;
-    private final Route route;
-    private final String target;
+    private FilterFactory[] chain;
+    private Filter[] filters;
+    private Route route;
+    private String target;
     /** Held only until the request goes on, so that a stream pins no plan. */
     private @Nullable Snapshot snapshot;
 
@@ -32,14 +35,17 @@ final class Filtering implements FilterRequest {
 
     private boolean asking;
     private boolean waiting;
+    private boolean rerouting;
     private @Nullable BodyReady wanted;
     private int most;
+    private boolean local;
 
     Filtering(Exchange exchange, FilterFactory[] chain, Snapshot snapshot, Route route, String target) {
         this.exchange = exchange;
         this.snapshot = snapshot;
         this.route = route;
         this.target = target;
+        this.chain = chain;
         this.filters = new Filter[chain.length];
         for (int i = 0; i < chain.length; i++) {
             filters[i] = chain[i].filter();
@@ -47,7 +53,7 @@ final class Filtering implements FilterRequest {
     }
 
     void run() {
-        while (at < filters.length) {
+        while (settled() && at < filters.length) {
             asking = true;
             Filter.Step step = filters[at].request(this);
             asking = false;
@@ -63,9 +69,36 @@ final class Filtering implements FilterRequest {
         }
         Snapshot of = snapshot;
         snapshot = null;
-        if (of != null) {
+        if (of != null && !exchange.finished()) {
             exchange.act(of, route, target);
         }
+    }
+
+    /** Whether there is a route still, after a filter has asked for it to be looked up again. */
+    private boolean settled() {
+        Snapshot of = snapshot;
+        if (!rerouting || of == null) {
+            return true;
+        }
+        rerouting = false;
+        Route again = exchange.reroute(of, target);
+        if (again == null) {
+            return false;
+        }
+        if (again != route) {
+            route = again;
+            List<FilterFactory> next = new ArrayList<>(List.of(chain).subList(0, at));
+            List<Filter> made = new ArrayList<>(List.of(filters).subList(0, at));
+            for (FilterFactory factory : of.filters(again)) {
+                if (!next.contains(factory)) {
+                    next.add(factory);
+                    made.add(factory.filter());
+                }
+            }
+            chain = next.toArray(FilterFactory[]::new);
+            filters = made.toArray(Filter[]::new);
+        }
+        return true;
     }
 
     @Override
@@ -138,7 +171,8 @@ final class Filtering implements FilterRequest {
 
     /** What is to be answered instead, null to let the answer pass. */
     @Nullable
-    LocalReply response(ResponseHead head) {
+    LocalReply response(ResponseHead head, boolean own) {
+        local = own;
         for (int i = Math.min(at, filters.length - 1); i >= 0; i--) {
             LocalReply instead = filters[i].response(this, head);
             if (instead != null) {
@@ -199,8 +233,23 @@ final class Filtering implements FilterRequest {
     }
 
     @Override
+    public boolean local() {
+        return local;
+    }
+
+    @Override
     public String target() {
         return target;
+    }
+
+    @Override
+    public void retarget(String changed) {
+        target = changed;
+    }
+
+    @Override
+    public void reroute() {
+        rerouting = true;
     }
 
     @Override

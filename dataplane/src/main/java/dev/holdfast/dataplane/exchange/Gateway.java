@@ -7,8 +7,10 @@ import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.stream.LiveStreams;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Dialer;
+import dev.holdfast.dataplane.upstream.Selection;
 import dev.holdfast.dataplane.upstream.Upstream;
 import io.netty.channel.EventLoop;
+import org.jspecify.annotations.Nullable;
 
 /** What every exchange needs of the data plane around it. */
 public interface Gateway {
@@ -27,5 +29,11 @@ public interface Gateway {
     Dialer dialer(EventLoop loop);
 
     /** Asks for a connection on {@code loop}; answers through {@code events}, now or later, on the loop. */
-    void connect(EventLoop loop, ClusterState cluster, RequestHead head, boolean fresh, Upstream.Events events);
+    void connect(
+            EventLoop loop,
+            ClusterState cluster,
+            RequestHead head,
+            boolean fresh,
+            Upstream.Events events,
+            @Nullable Selection selection);
 }

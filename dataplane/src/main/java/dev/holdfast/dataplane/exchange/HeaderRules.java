@@ -108,6 +108,25 @@ final class HeaderRules {
         }
     }
 
+    /** A Host from where a filter says, or {@code otherwise}; of the backend nothing is known yet. */
+    static String host(Route.HostSource source, HttpHeaders headers, String target, String otherwise) {
+        return switch (source) {
+            case Route.HostSource.FromHeader(String name) -> headers.get(name, otherwise);
+            case Route.HostSource.FromBackend() -> otherwise;
+            case Route.HostSource.FromPath(String pattern, String substitution) -> {
+                int question = target.indexOf('?');
+                String path = question < 0 ? target : target.substring(0, question);
+                String made = Substitutions.replace(pattern, substitution, path);
+                yield made.equals(path) ? otherwise : made;
+            }
+        };
+    }
+
+    static String withoutPort(String address) {
+        int colon = address.lastIndexOf(':');
+        return colon < 0 ? address : address.substring(0, colon);
+    }
+
     /** The target with its path rewritten and its query kept. */
     static String rewrite(Route.PathRewrite rewrite, String target) {
         int question = target.indexOf('?');
@@ -116,6 +135,8 @@ final class HeaderRules {
         return switch (rewrite) {
             case Route.PathRewrite.Keep() -> target;
             case Route.PathRewrite.ReplaceFull(String full) -> full + query;
+            case Route.PathRewrite.ReplaceRegex(String pattern, String substitution) ->
+                Substitutions.replace(pattern, substitution, path) + query;
             case Route.PathRewrite.ReplacePrefix(String prefix, String replacement) -> {
                 String stem = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
                 String rest = path.startsWith(stem) ? path.substring(stem.length()) : path;

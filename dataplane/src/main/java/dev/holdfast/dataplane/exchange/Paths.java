@@ -7,7 +7,10 @@ import java.util.Deque;
 final class Paths {
     private Paths() {}
 
-    /** Dot segments resolved, slashes merged where asked for; escaped slashes stay. Cheap where there is nothing to do. */
+    /**
+     * Dot segments resolved, slashes merged where asked for, what need not be escaped unescaped; escaped slashes stay as they came. Cheap
+     * where there is nothing to do.
+     */
     static String normalise(String target, boolean merge) {
         int question = target.indexOf('?');
         String path = question < 0 ? target : target.substring(0, question);
@@ -15,7 +18,7 @@ final class Paths {
             return target;
         }
         String query = question < 0 ? "" : target.substring(question);
-        String dots = path.replace("%2e", ".").replace("%2E", ".");
+        String dots = unescape(path);
         Deque<String> out = new ArrayDeque<>();
         String[] segments = dots.split("/", -1);
         for (int i = 0; i < segments.length; i++) {
@@ -73,12 +76,35 @@ final class Paths {
             if (before == '/' && (c == '/' || c == '.')) {
                 return false;
             }
-            if (c == '%' && path.regionMatches(true, i, "%2e", 0, 3)) {
+            if (c == '%' && unreserved(path, i) != 0) {
                 return false;
             }
             before = c;
         }
         return true;
+    }
+
+    /** The unreserved character (RFC 3986 §2.3) that is escaped at {@code i}, 0 where there is none. */
+    private static char unreserved(String path, int i) {
+        int high = i + 2 < path.length() ? Character.digit(path.charAt(i + 1), 16) : -1;
+        int low = high < 0 ? -1 : Character.digit(path.charAt(i + 2), 16);
+        if (low < 0) {
+            return 0;
+        }
+        char c = (char) (high << 4 | low);
+        boolean plain = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || "-._~".indexOf(c) >= 0;
+        return plain ? c : 0;
+    }
+
+    /** {@code /%61%2Fb} becomes {@code /a%2Fb}: both name the same thing (RFC 3986 §6.2.2.2), so both meet the same route. */
+    private static String unescape(String path) {
+        StringBuilder out = new StringBuilder(path.length());
+        for (int i = 0; i < path.length(); i++) {
+            char plain = path.charAt(i) == '%' ? unreserved(path, i) : 0;
+            out.append(plain == 0 ? path.charAt(i) : plain);
+            i += plain == 0 ? 0 : 2;
+        }
+        return out.toString();
     }
 
     /** The port that an authority names, 0 for none. */

@@ -16,8 +16,17 @@ public interface FilterRequest {
 
     Downstream.Connection connection();
 
-    /** The path and query that were routed by. */
+    /** The path and query that were routed by, or that a filter before has put in their place. */
     String target();
+
+    /** What goes to the backend as path and query; the route stays as it is. */
+    void retarget(String target);
+
+    /**
+     * Routes again by the headers as they are now, once all filters have let the request pass. The filters of a route that is
+     * found so see the request too, but for those that have.
+     */
+    void reroute();
 
     String listener();
 
@@ -31,6 +40,9 @@ public interface FilterRequest {
     Identity identity();
 
     void identify(Identity identity);
+
+    /** Whether the answer that a filter sees is the gateway's own. */
+    boolean local();
 
     /** Goes on after {@link Filter.Step#STOP}; without effect once the exchange has ended. */
     void resume();

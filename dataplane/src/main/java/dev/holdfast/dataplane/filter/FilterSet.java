@@ -1,8 +1,12 @@
 package dev.holdfast.dataplane.filter;
 
+import dev.holdfast.dataplane.filter.security.SecurityFilters;
+import dev.holdfast.dataplane.filter.traffic.TrafficFilters;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.plan.TrafficFilter;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -48,6 +52,8 @@ public final class FilterSet {
     private static FilterFactory make(HttpFilter filter, Surroundings around) {
         return switch (filter) {
             case HttpFilter.Fault fault -> () -> new FaultFilter(fault);
+            case TrafficFilter traffic -> TrafficFilters.make(traffic);
+            case SecurityFilter guard -> SecurityFilters.factory(guard, around);
         };
     }
 

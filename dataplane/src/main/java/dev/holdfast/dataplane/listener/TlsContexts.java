@@ -28,10 +28,8 @@ import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import javax.net.ssl.SSLException;
@@ -225,13 +223,6 @@ public final class TlsContexts {
     private static List<String> names(byte[] chain) throws CertificateException {
         X509Certificate leaf = (X509Certificate)
                 CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(chain));
-        Collection<List<?>> alternatives = leaf.getSubjectAlternativeNames();
-        if (alternatives == null) {
-            return List.of();
-        }
-        return alternatives.stream()
-                .filter(a -> Integer.valueOf(2).equals(a.get(0)))
-                .map(a -> String.valueOf(a.get(1)).toLowerCase(Locale.ROOT))
-                .toList();
+        return DnsNames.of(leaf);
     }
 }

@@ -49,6 +49,7 @@ public final class LiveStreams implements Streams {
     }
 
     /** Streams open now. */
+    @Override
     public int size() {
         return open.size();
     }
@@ -67,6 +68,19 @@ public final class LiveStreams implements Streams {
         StreamRules.Drain drain = stream.terms().rules().drain();
         stream.loop().execute(() -> stream.drain("closed_by_operator", LongStream.GRACE, drain.code(), drain.text()));
         return true;
+    }
+
+    @Override
+    public int closeRoute(String route) {
+        int closing = 0;
+        Farewell farewell = new Farewell("closed_by_operator", route, metrics);
+        for (LongStream stream : open.values()) {
+            if (stream.terms().route().equals(route) && stream.claimDrain()) {
+                closing++;
+                join(stream, farewell, stream.terms().rules().drain());
+            }
+        }
+        return closing;
     }
 
     /** Treats streams whose route is gone, or whose policy has changed, as their policy says; returns how many end. */

@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.handler.ssl.SslContext;
@@ -35,6 +36,8 @@ public final class ClusterState {
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicBoolean warnedOfHttp1 = new AtomicBoolean();
     private final AtomicBoolean warnedOfStreams = new AtomicBoolean();
+    private final AtomicInteger retries = new AtomicInteger();
+    private volatile Balancer balancer;
     private volatile boolean retired;
     /** Set once a plain backend has shown that it does not speak HTTP/2 with prior knowledge. */
     volatile boolean http1Only;
@@ -42,6 +45,7 @@ public final class ClusterState {
     public ClusterState(Cluster config, MeterRegistry registry) {
         this.config = config;
         this.registry = registry;
+        this.balancer = new Balancer(config, null);
         this.gauges = List.of(
                 budget("holdfast.streams.budget.open", streams::get),
                 budget("holdfast.streams.budget.limit", () -> this.config.maxStreams()),
@@ -94,7 +98,19 @@ public final class ClusterState {
             http1Only = false;
             warnedOfHttp1.set(false);
         }
+        if (!next.endpoints().equals(config.endpoints()) || !next.traffic().equals(config.traffic())) {
+            balancer = new Balancer(next, balancer);
+        }
         config = next;
+    }
+
+    public Balancer balancer() {
+        return balancer;
+    }
+
+    /** What became of a request to an endpoint; {@code status} 0 for no answer, {@code local} for what we saw ourselves. */
+    public void report(EndpointState endpoint, int status, boolean local) {
+        balancer.report(endpoint, status, local);
     }
 
     /** Takes a connection's slot of the circuit breaker; false where it is full. */
@@ -108,6 +124,44 @@ public final class ClusterState {
 
     public void releaseConnection() {
         connections.decrementAndGet();
+    }
+
+    /** Takes a slot of the circuit breaker and one of the endpoint's, where those are counted. */
+    boolean tryConnection(Cluster.Endpoint endpoint) {
+        if (!tryConnection()) {
+            return false;
+        }
+        EndpointState counted = counted(endpoint);
+        if (counted != null
+                && counted.connections.incrementAndGet() > config.traffic().connectionsPerEndpoint()) {
+            counted.connections.decrementAndGet();
+            releaseConnection();
+            return false;
+        }
+        return true;
+    }
+
+    /** Null where the connections of an endpoint are not counted. */
+    @Nullable
+    EndpointState counted(Cluster.Endpoint endpoint) {
+        return config.traffic().connectionsPerEndpoint() < 0 ? null : balancer.of(endpoint);
+    }
+
+    /** Takes a slot for a retry; false where as many are under way as may be. */
+    public boolean tryRetry() {
+        ClusterTraffic traffic = config.traffic();
+        long most = traffic.retryBudget()
+                .map(b -> (long) Math.max(b.atLeast(), b.percent() / 100 * requests.get()))
+                .orElse(traffic.maxRetries());
+        if (retries.incrementAndGet() > most) {
+            retries.decrementAndGet();
+            return false;
+        }
+        return true;
+    }
+
+    public void releaseRetry() {
+        retries.decrementAndGet();
     }
 
     /** Takes a request slot; false where the circuit breaker is full. */
@@ -151,7 +205,20 @@ public final class ClusterState {
         }
     }
 
+    /** The next endpoint; null where there is none, or none is healthy. */
     public Cluster.@Nullable Endpoint pick() {
+        return pick(null);
+    }
+
+    /** The endpoint for a request; null where there is none, or none is healthy. */
+    Cluster.@Nullable Endpoint pick(@Nullable Selection selection) {
+        if (selection != null && selection.only() != null) {
+            return selection.only();
+        }
+        if (selection != null || config.traffic() != ClusterTraffic.NONE) {
+            EndpointState chosen = balancer.pick(selection);
+            return chosen == null ? null : chosen.endpoint();
+        }
         List<Cluster.Endpoint> endpoints = config.endpoints();
         return endpoints.isEmpty() ? null : endpoints.get(Math.floorMod(next.getAndIncrement(), endpoints.size()));
     }

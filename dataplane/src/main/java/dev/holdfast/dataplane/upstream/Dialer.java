@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
@@ -12,12 +13,14 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
+import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
-import io.netty.resolver.AddressResolverGroup;
 import io.netty.util.NetUtil;
 import io.netty.util.concurrent.Future;
+import java.net.Inet4Address;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -37,11 +40,11 @@ public final class Dialer {
     private static final long LEAST_PER_ADDRESS_MILLIS = 200;
 
     private final EventLoop loop;
-    private final AddressResolverGroup<InetSocketAddress> resolver;
+    private final Names names;
 
-    Dialer(EventLoop loop, AddressResolverGroup<InetSocketAddress> resolver) {
+    Dialer(EventLoop loop, Names names) {
         this.loop = loop;
-        this.resolver = resolver;
+        this.names = names;
     }
 
     /** What is offered by ALPN where there is TLS. */
@@ -74,7 +77,7 @@ public final class Dialer {
             }
             return;
         }
-        resolve(endpoint, addresses -> {
+        resolve(cluster.config().traffic().dns(), endpoint, addresses -> {
             if (addresses.isEmpty()) {
                 done.failed(ProxyFailure.DNS_FAILED, false);
             } else {
@@ -90,7 +93,7 @@ public final class Dialer {
             done.failed(ProxyFailure.CONNECT_REFUSED, false);
             return;
         }
-        resolve(endpoint, addresses -> {
+        resolve(ClusterTraffic.Dns.DEFAULT, endpoint, addresses -> {
             if (addresses.isEmpty()) {
                 done.failed(ProxyFailure.DNS_FAILED, false);
                 return;
@@ -114,26 +117,47 @@ public final class Dialer {
     }
 
     /** The endpoint's addresses, none where its name has none. */
-    private void resolve(Cluster.Endpoint endpoint, Consumer<List<SocketAddress>> found) {
+    private void resolve(ClusterTraffic.Dns dns, Cluster.Endpoint endpoint, Consumer<List<SocketAddress>> found) {
         byte[] literal = NetUtil.createByteArrayFromIpAddressString(endpoint.host());
         if (literal != null) {
             found.accept(List.of(address(literal, endpoint.port())));
             return;
         }
-        resolver.getResolver(loop)
+
+        names.of(dns.refresh())
+                .getResolver(loop)
                 .resolveAll(InetSocketAddress.createUnresolved(endpoint.host(), endpoint.port()))
                 .addListener((Future<List<InetSocketAddress>> answer) -> {
                     if (!answer.isSuccess() || answer.getNow().isEmpty()) {
                         found.accept(List.of());
                         return;
                     }
-                    List<InetSocketAddress> all = answer.getNow();
+                    List<InetSocketAddress> all = ofFamily(answer.getNow(), dns.family());
+                    if (all.isEmpty()) {
+                        found.accept(List.of());
+                        return;
+                    }
                     // Names with several addresses spread their load by where each dial begins.
                     int from = ThreadLocalRandom.current().nextInt(all.size());
                     found.accept(java.util.stream.IntStream.range(0, all.size())
                             .<SocketAddress>mapToObj(i -> all.get((from + i) % all.size()))
                             .toList());
                 });
+    }
+
+    /** Where one family is preferred, the other is used if there is none of it. */
+    private static List<InetSocketAddress> ofFamily(List<InetSocketAddress> all, ClusterTraffic.Family family) {
+        List<InetSocketAddress> four =
+                all.stream().filter(a -> a.getAddress() instanceof Inet4Address).toList();
+        List<InetSocketAddress> six =
+                all.stream().filter(a -> a.getAddress() instanceof Inet6Address).toList();
+        return switch (family) {
+            case ANY -> all;
+            case IPV4 -> four;
+            case IPV6 -> six;
+            case IPV4_PREFERRED -> four.isEmpty() ? six : four;
+            case IPV6_PREFERRED -> six.isEmpty() ? four : six;
+        };
     }
 
     private static SocketAddress address(byte[] literal, int port) {
@@ -206,6 +230,11 @@ public final class Dialer {
                     .group(loop)
                     .disableResolver()
                     .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) Math.min(share, Integer.MAX_VALUE));
+            long buffer = cluster.config().traffic().bufferLimit();
+            if (buffer > 0) {
+                int high = (int) Math.min(buffer, Integer.MAX_VALUE);
+                bootstrap.option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(high / 2, high));
+            }
             if (endpoint.isUnix()) {
                 return bootstrap.channel(Transport.unix());
             }

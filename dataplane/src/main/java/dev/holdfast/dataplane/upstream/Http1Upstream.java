@@ -203,6 +203,10 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     public void leaveBreaker() {
         if (channel.attr(LEFT_POOL).setIfAbsent(Boolean.TRUE) == null) {
             pool.cluster.releaseConnection();
+            EndpointState counted = pool.cluster.counted(address);
+            if (counted != null) {
+                counted.connections.decrementAndGet();
+            }
             pool.next();
         }
     }

@@ -7,6 +7,7 @@ import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -49,6 +50,7 @@ final class Http2UpstreamConnection {
     private long maxStreams = 100;
     private final IdleWatch watch;
     private long served;
+    private boolean pinged;
 
     Http2UpstreamConnection(Pools pools, Pools.Pool pool, Cluster.Endpoint address, Channel channel, boolean fallback) {
         this.pools = pools;
@@ -116,6 +118,7 @@ final class Http2UpstreamConnection {
         } catch (Http2Exception e) {
             channel.close();
         }
+        pool.cluster.config().traffic().ping().ifPresent(this::ping);
         channel.eventLoop()
                 .schedule(
                         () -> {
@@ -251,9 +254,44 @@ final class Http2UpstreamConnection {
             StreamEnd known = known(streamId);
             if (known != null && !known.ended) {
                 known.ended = true;
-                known.events.upstreamClosed(ProxyFailure.UPSTREAM_RESET);
+                known.events.upstreamClosed(
+                        errorCode == Http2Error.REFUSED_STREAM.code()
+                                ? ProxyFailure.UPSTREAM_REFUSED
+                                : ProxyFailure.UPSTREAM_RESET);
             }
         }
+
+        @Override
+        public void onPingAckRead(ChannelHandlerContext context, long data) {
+            pinged = false;
+        }
+    }
+
+    /** Pings for as long as the connection lasts; one that is not answered in time ends it. */
+    private void ping(ClusterTraffic.PingUpstream ping) {
+        channel.eventLoop()
+                .schedule(
+                        () -> {
+                            if (!channel.isActive()) {
+                                return;
+                            }
+                            pinged = true;
+                            handler.encoder().writePing(ctx(), false, System.nanoTime(), ctx().newPromise());
+                            handler.flush(ctx());
+                            channel.eventLoop()
+                                    .schedule(
+                                            () -> {
+                                                if (pinged) {
+                                                    channel.close();
+                                                } else {
+                                                    ping(ping);
+                                                }
+                                            },
+                                            ping.timeout().toNanos(),
+                                            TimeUnit.NANOSECONDS);
+                        },
+                        ping.interval().toNanos(),
+                        TimeUnit.NANOSECONDS);
     }
 
     private @Nullable StreamEnd known(int streamId) {

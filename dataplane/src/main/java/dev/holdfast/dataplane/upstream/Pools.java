@@ -6,8 +6,6 @@ import dev.holdfast.plan.Cluster;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.resolver.AddressResolverGroup;
-import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -15,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,13 +24,16 @@ public final class Pools {
     private final Dialer dialer;
     private final Map<ClusterState, Pool> pools = new HashMap<>();
 
-    public Pools(EventLoop loop, AddressResolverGroup<InetSocketAddress> resolver) {
+    public Pools(EventLoop loop, Names names) {
         this.loop = loop;
-        this.dialer = new Dialer(loop, resolver);
+        this.dialer = new Dialer(loop, names);
     }
 
     /** One request that waits for a connection. */
-    record Waiter(RequestHead head, Upstream.Events events) {}
+    record Waiter(
+            RequestHead head,
+            Upstream.Events events,
+            @Nullable Selection selection) {}
 
     /** The connections of one cluster on this loop. */
     final class Pool {
@@ -150,12 +152,40 @@ public final class Pools {
         return cluster.retired() ? new Pool(cluster) : pools.computeIfAbsent(cluster, Pool::new);
     }
 
-    /** Finds or opens a connection for the request. */
-    public void connect(ClusterState cluster, RequestHead head, boolean fresh, Upstream.Events events) {
+    /** What comes of {@link #dial}: the channel, which is the caller's to close, or null where nobody answers. */
+    public interface Dialed {
+        void dialed(@Nullable Channel channel);
+    }
+
+    /** Opens a connection that is no pool's, for a check. */
+    public void dial(ClusterState cluster, Cluster.Endpoint endpoint, Dialed then) {
+        dialer.dial(cluster, endpoint, Dialer.Offer.NOTHING, new Dialer.Done() {
+            @Override
+            public void connected(Channel channel) {}
+
+            @Override
+            public void ready(Channel channel) {
+                then.dialed(channel);
+            }
+
+            @Override
+            public void failed(ProxyFailure failure, boolean connected) {
+                then.dialed(null);
+            }
+        });
+    }
+
+    /** Finds or opens a connection for the request; {@code selection} says to which endpoint, null for the next. */
+    public void connect(
+            ClusterState cluster,
+            RequestHead head,
+            boolean fresh,
+            Upstream.Events events,
+            @Nullable Selection selection) {
         assert loop.inEventLoop();
         Pool pool = pool(cluster);
         Cluster config = cluster.config();
-        Cluster.Endpoint endpoint = cluster.pick();
+        Cluster.Endpoint endpoint = cluster.pick(selection);
         if (endpoint == null) {
             events.upstreamFailed(ProxyFailure.NO_ENDPOINTS);
             return;
@@ -177,13 +207,19 @@ public final class Pools {
             h2 = false;
         }
         if (h2) {
-            shared(pool, endpoint, head, events, fallback);
+            shared(pool, endpoint, head, events, fallback, selection);
         } else {
-            http1(pool, endpoint, head, fresh, events);
+            http1(pool, endpoint, head, fresh, events, selection);
         }
     }
 
-    private void http1(Pool pool, Cluster.Endpoint endpoint, RequestHead head, boolean fresh, Upstream.Events events) {
+    private void http1(
+            Pool pool,
+            Cluster.Endpoint endpoint,
+            RequestHead head,
+            boolean fresh,
+            Upstream.Events events,
+            @Nullable Selection selection) {
         Deque<Http1Upstream> queue = pool.idle.get(endpoint);
         if (!fresh && queue != null) {
             for (Http1Upstream kept = queue.poll(); kept != null; kept = queue.poll()) {
@@ -194,8 +230,8 @@ public final class Pools {
                 }
             }
         }
-        if (!pool.cluster.tryConnection()) {
-            pool.queue(() -> connect(pool.cluster, head, fresh, events), events);
+        if (!pool.cluster.tryConnection(endpoint)) {
+            queue(pool, head, fresh, events, selection);
             return;
         }
         open(pool, endpoint, false, events, channel -> {
@@ -207,11 +243,16 @@ public final class Pools {
     }
 
     private void shared(
-            Pool pool, Cluster.Endpoint endpoint, RequestHead head, Upstream.Events events, boolean fallback) {
+            Pool pool,
+            Cluster.Endpoint endpoint,
+            RequestHead head,
+            Upstream.Events events,
+            boolean fallback,
+            @Nullable Selection selection) {
         List<Http2UpstreamConnection> list = pool.shared.computeIfAbsent(endpoint, e -> new ArrayList<>());
         for (Http2UpstreamConnection connection : list) {
             if (connection.hasRoom()) {
-                connection.open(new Waiter(head, events));
+                connection.open(new Waiter(head, events, selection));
                 return;
             }
         }
@@ -221,11 +262,11 @@ public final class Pools {
                 && kept != null
                 && !kept.isEmpty()
                 && pool.cluster.config().tls().isPresent()) {
-            http1(pool, endpoint, head, false, events);
+            http1(pool, endpoint, head, false, events, selection);
             return;
         }
-        if (!pool.cluster.tryConnection()) {
-            pool.queue(() -> connect(pool.cluster, head, false, events), events);
+        if (!pool.cluster.tryConnection(endpoint)) {
+            queue(pool, head, false, events, selection);
             return;
         }
         open(pool, endpoint, true, events, channel -> {
@@ -244,7 +285,7 @@ public final class Pools {
             }
             Http2UpstreamConnection made = new Http2UpstreamConnection(this, pool, endpoint, channel, fallback);
             list.add(made);
-            made.open(new Waiter(head, events));
+            made.open(new Waiter(head, events, selection));
             made.install();
         });
     }
@@ -258,13 +299,26 @@ public final class Pools {
                     .log("the backend does not speak HTTP/2, which useClientProtocol asks for; using HTTP/1.1");
         }
         for (Waiter waiter : waiters) {
-            http1(pool, endpoint, waiter.head(), false, waiter.events());
+            http1(pool, endpoint, waiter.head(), false, waiter.events(), waiter.selection());
         }
     }
 
     /** An HTTP/2 backend that has not advertised extended CONNECT: the upgrade goes by HTTP/1.1. */
     void upgradeByHttp1(Pool pool, Cluster.Endpoint endpoint, Waiter waiter) {
-        http1(pool, endpoint, waiter.head(), false, waiter.events());
+        http1(pool, endpoint, waiter.head(), false, waiter.events(), waiter.selection());
+    }
+
+    /** A check is not to wait, least of all for what it checks. */
+    private void queue(
+            Pool pool, RequestHead head, boolean fresh, Upstream.Events events, @Nullable Selection selection) {
+        if (selection != null && selection.only() != null) {
+            events.upstreamFailed(ProxyFailure.OVERLOADED);
+            return;
+        }
+        if (selection != null) {
+            selection.release();
+        }
+        pool.queue(() -> connect(pool.cluster, head, fresh, events, selection), events);
     }
 
     private interface Opened {
@@ -273,6 +327,7 @@ public final class Pools {
 
     /** Opens a connection in a slot that has been taken; the slot is given back when it ends or does not come about. */
     private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Upstream.Events events, Opened opened) {
+        EndpointState counted = pool.cluster.counted(endpoint);
         dialer.dial(pool.cluster, endpoint, offerHttp2 ? Dialer.Offer.HTTP2 : Dialer.Offer.HTTP1, new Dialer.Done() {
             @Override
             public void connected(Channel channel) {
@@ -297,6 +352,9 @@ public final class Pools {
             }
 
             private void giveBack() {
+                if (counted != null) {
+                    counted.connections.decrementAndGet();
+                }
                 pool.cluster.releaseConnection();
                 pool.next();
             }

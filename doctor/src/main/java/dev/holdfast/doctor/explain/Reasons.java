@@ -30,6 +30,15 @@ final class Reasons {
             Map.entry(
                     "not_carried_out",
                     "the SecurityPolicy or filter that guards the route: it is not carried out here"),
+            Map.entry("cors_origin_not_allowed", "allowOrigins of the CORS policy"),
+            Map.entry("cross_site_request", "csrf.additionalOrigins of the SecurityPolicy"),
+            Map.entry("credentials_missing", "basicAuth or apiKeyAuth of the SecurityPolicy: send credentials"),
+            Map.entry("credentials_wrong", "the Secret that the SecurityPolicy names"),
+            Map.entry("token_missing", "jwt of the SecurityPolicy: send a token where extractFrom looks for it"),
+            Map.entry("token_invalid", "issuer, audiences and keys of the SecurityPolicy's jwt providers"),
+            Map.entry("token_expired", "the client: its token's time is over"),
+            Map.entry("keys_unavailable", "remoteJWKS of the SecurityPolicy: its keys cannot be fetched"),
+            Map.entry("not_authorized", "the rules of authorization in the SecurityPolicy"),
             Map.entry("invalid_backend", "backendRefs and ReferenceGrants"),
             Map.entry("shutting_down", "nothing: the gateway was stopping, try again"));
 

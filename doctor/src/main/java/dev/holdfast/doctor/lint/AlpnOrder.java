@@ -13,8 +13,7 @@ final class AlpnOrder implements Lint {
     public void look(Scene scene, Consumer<Problem> found) {
         scene.policies("ClientTrafficPolicy").forEach(policy -> {
             Field alpn = policy.spec().at("tls.alpnProtocols");
-            List<String> offered =
-                    alpn.items().stream().map(i -> i.text("")).toList();
+            List<String> offered = alpn.items().stream().map(i -> i.text("")).toList();
             int old = offered.indexOf("http/1.1");
             int two = offered.indexOf("h2");
             if (old >= 0 && (two < 0 || old < two)) {

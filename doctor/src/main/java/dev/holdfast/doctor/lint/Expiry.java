@@ -30,7 +30,9 @@ final class Expiry implements Lint {
                             "the certificate " + (over ? "has ended on " : "ends on ") + end
                                     + (over
                                             ? ""
-                                            : ", in " + Duration.between(scene.now(), end).toDays() + " days"),
+                                            : ", in "
+                                                    + Duration.between(scene.now(), end)
+                                                            .toDays() + " days"),
                             "Renew it; a new Secret takes effect without a restart."));
                 }
             });
@@ -39,7 +41,8 @@ final class Expiry implements Lint {
 
     private static Optional<String> pem(Resource secret) {
         String coded = secret.get("data").texts().getOrDefault("tls.crt", "");
-        return Optional.ofNullable(secret.get("stringData").texts().get("tls.crt")).or(() -> decoded(coded));
+        return Optional.ofNullable(secret.get("stringData").texts().get("tls.crt"))
+                .or(() -> decoded(coded));
     }
 
     private static Optional<String> decoded(String base64) {

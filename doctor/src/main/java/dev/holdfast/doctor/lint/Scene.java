@@ -24,7 +24,13 @@ record Scene(ResourceSet set, Plan plan, Instant now) {
     List<Resource> routesOf(Resource policy) {
         return targets(policy)
                 .filter(t -> ROUTES.contains(t.get("kind").text("")))
-                .flatMap(t -> set.find(t.get("kind").text(""), policy.ref().namespace(), t.get("name").text("")).stream())
+                .flatMap(t ->
+                        set
+                                .find(
+                                        t.get("kind").text(""),
+                                        policy.ref().namespace(),
+                                        t.get("name").text(""))
+                                .stream())
                 .toList();
     }
 
@@ -44,7 +50,8 @@ record Scene(ResourceSet set, Plan plan, Instant now) {
     static List<String> gatewaysOf(Resource route) {
         return route.spec().get("parentRefs").items().stream()
                 .filter(p -> p.get("kind").text("Gateway").equals("Gateway"))
-                .map(p -> p.get("namespace").text(route.ref().namespace()) + "/" + p.get("name").text(""))
+                .map(p -> p.get("namespace").text(route.ref().namespace()) + "/"
+                        + p.get("name").text(""))
                 .toList();
     }
 

@@ -14,8 +14,7 @@ final class SharedBreaker implements Lint {
     public void look(Scene scene, Consumer<Problem> found) {
         scene.policies("BackendTrafficPolicy").forEach(policy -> {
             Field breaker = policy.spec().get("circuitBreaker");
-            List<Field> limits = List.of(
-                    breaker.get("maxConnections"), breaker.get("maxParallelRequests"));
+            List<Field> limits = List.of(breaker.get("maxConnections"), breaker.get("maxParallelRequests"));
             for (Field limit : limits) {
                 if (limit.present() && limit.number(FEW) <= FEW) {
                     found.accept(Scene.hint(

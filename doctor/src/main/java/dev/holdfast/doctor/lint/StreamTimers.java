@@ -37,19 +37,31 @@ final class StreamTimers implements Lint {
     }
 
     private static void idle(Field field, Consumer<Problem> found) {
-        tell(field, "a stream that moves no bytes for " + field.text("") + " is cut", "Have the application ping more"
-                + " often, write 0s for no limit, or let StreamPolicy ping.", Severity.WARNING, found);
+        tell(
+                field,
+                "a stream that moves no bytes for " + field.text("") + " is cut",
+                "Have the application ping more" + " often, write 0s for no limit, or let StreamPolicy ping.",
+                Severity.WARNING,
+                found);
     }
 
     private static void ever(Field field, String what, Consumer<Problem> found) {
-        tell(field, what + " is cut " + field.text("") + " after it began, idle or not", "Remove it where streams are to"
-                + " live; StreamPolicy's maxLifetime says goodbye first.", Severity.WARNING, found);
+        tell(
+                field,
+                what + " is cut " + field.text("") + " after it began, idle or not",
+                "Remove it where streams are to" + " live; StreamPolicy's maxLifetime says goodbye first.",
+                Severity.WARNING,
+                found);
     }
 
     private static void request(Field field, Consumer<Problem> found) {
-        tell(field, "server-sent events and gRPC streams are requests too: on Envoy each is cut after " + field.text("")
-                + "; here the time counts until the answer begins, and an established stream goes on", "Write 0s for a"
-                + " route of streams, and give its pages a rule of their own.", Severity.INFO, found);
+        tell(
+                field,
+                "server-sent events and gRPC streams are requests too: on Envoy each is cut after " + field.text("")
+                        + "; here the time counts until the answer begins, and an established stream goes on",
+                "Write 0s for a" + " route of streams, and give its pages a rule of their own.",
+                Severity.INFO,
+                found);
     }
 
     private static void tell(Field field, String message, String fix, Severity severity, Consumer<Problem> found) {

@@ -15,7 +15,8 @@ final class TlsBackend implements Lint {
                     found.accept(Scene.hint(
                             route.spec().get("rules").origin(),
                             ProblemCode.TLS_BACKEND_HTTP2,
-                            backend.name() + " is reached by TLS and may choose HTTP/2: on Envoy a WebSocket then goes as"
+                            backend.name()
+                                    + " is reached by TLS and may choose HTTP/2: on Envoy a WebSocket then goes as"
                                     + " extended CONNECT, and fails where the backend knows no RFC 8441; here it goes by"
                                     + " HTTP/1.1",
                             "For Envoy, give WebSockets a port of their own with appProtocol: kubernetes.io/wss."));

@@ -23,7 +23,9 @@ final class UpgradeOff implements Lint {
                                 "the list replaces the default, so with " + types + " alone WebSocket is turned off",
                                 "Add websocket to the list, unless that is meant.")
                         .withFixYaml("httpUpgrade:\n  - type: websocket\n"
-                                + types.stream().map(t -> "  - type: " + t + "\n").reduce("", String::concat)));
+                                + types.stream()
+                                        .map(t -> "  - type: " + t + "\n")
+                                        .reduce("", String::concat)));
             }
         });
     }

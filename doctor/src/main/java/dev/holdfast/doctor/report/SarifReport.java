@@ -13,8 +13,8 @@ import java.net.URISyntaxException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Function;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** Problems of manifests in the Static Analysis Results Interchange Format, version 2.1.0 (OASIS). */
 public final class SarifReport {
@@ -25,7 +25,9 @@ public final class SarifReport {
     /** {@code mending} is the change of a problem's file, where there is one. */
     public static String of(List<Problem> problems, String version, Function<Problem, Optional<Diff>> mending) {
         ObjectNode root = JSON.createObjectNode();
-        root.put("$schema", "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json");
+        root.put(
+                "$schema",
+                "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json");
         root.put("version", "2.1.0");
         ObjectNode run = root.putArray("runs").addObject();
         ObjectNode driver = run.putObject("tool").putObject("driver");
@@ -44,7 +46,8 @@ public final class SarifReport {
         for (ProblemCode code : codes) {
             ObjectNode rule = rules.addObject();
             rule.put("id", code.name());
-            rule.putObject("help").put("text", "docs/rules/" + page(code) + " says what is looked for, why, and what mends it.");
+            rule.putObject("help")
+                    .put("text", "docs/rules/" + page(code) + " says what is looked for, why, and what mends it.");
         }
         try {
             return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root);

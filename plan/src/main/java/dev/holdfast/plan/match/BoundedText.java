@@ -1,5 +1,6 @@
 package dev.holdfast.plan.match;
 
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -7,7 +8,7 @@ import java.util.regex.Pattern;
  * each character a client adds ({@code (a+)+b}); RE2, for which manifests are written, never does. What would exceed the
  * bound counts as no match.
  */
-final class BoundedText implements CharSequence {
+public final class BoundedText implements CharSequence {
     private static final int LOOKS = 200_000;
 
     private final CharSequence text;
@@ -18,11 +19,26 @@ final class BoundedText implements CharSequence {
         this.left = left;
     }
 
-    static boolean matches(Pattern pattern, CharSequence text) {
+    public static boolean matches(Pattern pattern, CharSequence text) {
+        return tell(pattern, text).orElse(false);
+    }
+
+    /** Empty where the bound is exceeded. */
+    static Optional<Boolean> tell(Pattern pattern, CharSequence text) {
         try {
-            return pattern.matcher(new BoundedText(text, new int[] {LOOKS})).matches();
+            return Optional.of(
+                    pattern.matcher(new BoundedText(text, new int[] {LOOKS})).matches());
         } catch (Exhausted | StackOverflowError tooMuch) {
-            return false;
+            return Optional.empty();
+        }
+    }
+
+    /** {@code text} with every place replaced where {@code pattern} is found; as it is where that takes too long. */
+    public static String replaceAll(Pattern pattern, String text, String replacement) {
+        try {
+            return pattern.matcher(new BoundedText(text, new int[] {LOOKS})).replaceAll(replacement);
+        } catch (Exhausted | StackOverflowError tooMuch) {
+            return text;
         }
     }
 

@@ -110,7 +110,7 @@ public final class RouteTable {
     }
 
     /** The first value of a query parameter, decoded; null where it is absent or its encoding is broken. */
-    static @Nullable String queryParam(String query, String name) {
+    public static @Nullable String queryParam(String query, String name) {
         for (String pair : query.split("&")) {
             int equals = pair.indexOf('=');
             String key = equals < 0 ? pair : pair.substring(0, equals);

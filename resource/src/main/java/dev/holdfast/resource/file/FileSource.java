@@ -41,6 +41,7 @@ public final class FileSource implements AutoCloseable {
     private static final Duration STEP = Duration.ofMillis(25);
 
     private final List<Path> paths;
+    private final ManifestReader reader = new ManifestReader();
     private final Consumer<ReadResult> sink;
     private final Set<Path> watched = new HashSet<>();
     private final Thread thread;
@@ -56,7 +57,7 @@ public final class FileSource implements AutoCloseable {
         this.paths = List.copyOf(paths);
         this.sink = sink;
         this.seen = prints();
-        this.last = ManifestReader.read(this.paths);
+        this.last = reader.readAgain(this.paths);
         sink.accept(last);
         this.thread = Thread.ofVirtual().name("file-source").start(this::watch);
     }
@@ -88,12 +89,12 @@ public final class FileSource implements AutoCloseable {
         long deadline = System.nanoTime() + AT_MOST.toNanos();
         Map<String, Print> before = seen;
         Map<String, Print> now = quiet(QUIET, prints(), deadline);
-        ReadResult read = ManifestReader.read(paths);
+        ReadResult read = reader.readAgain(paths);
         while (!closed && suspicious(before, now, read) && System.nanoTime() < deadline) {
             Map<String, Print> later = quiet(GRACE, now, deadline);
             boolean same = later.equals(now);
             now = later;
-            read = ManifestReader.read(paths);
+            read = reader.readAgain(paths);
             if (same) {
                 break;
             }

@@ -12,6 +12,7 @@ import dev.cel.runtime.CelRuntime;
 import dev.cel.runtime.CelRuntimeFactory;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,12 +21,16 @@ import org.jspecify.annotations.Nullable;
  * load.
  */
 final class CelRule {
+    private static final int KEPT = 2_000;
+
     /** The one rule of many kinds for which {@link Rules} has the lines that mend it. */
     static final String TARGET = "either targetRef or targetRefs must be used";
 
     private final String expression;
     private final String message;
     private final String quiet;
+    private final Map<Object, Boolean> verdicts = new ConcurrentHashMap<>();
+    private @Nullable Projection projection;
     private CelRuntime.@Nullable Program program;
 
     private static final class Language {
@@ -68,8 +73,27 @@ final class CelRule {
         return !quiet.isEmpty() && self instanceof Map<?, ?> map && !map.containsKey(quiet);
     }
 
-    /** An expression that cannot be evaluated, for a field that it needs is absent, does not hold: so the API server has it. */
+    /** Asked once of what looks the same to the rule: routes are many and much alike. */
     boolean holds(Object self) {
+        Projection seen = projection;
+        if (seen == null) {
+            seen = Projection.of(expression);
+            projection = seen;
+        }
+        Object looked = seen.of(self);
+        Boolean known = verdicts.get(looked);
+        if (known == null) {
+            known = evaluate(self);
+            if (verdicts.size() >= KEPT) {
+                verdicts.clear();
+            }
+            verdicts.put(looked, known);
+        }
+        return known;
+    }
+
+    /** An expression that cannot be evaluated, for a field that it needs is absent, does not hold: so the API server has it. */
+    boolean evaluate(Object self) {
         try {
             return Boolean.TRUE.equals(program().eval(Map.of("self", self)));
         } catch (CelEvaluationException notToBeEvaluated) {
@@ -93,6 +117,6 @@ final class CelRule {
 
     /** Loads the language, so that the first manifest need not wait for it. */
     static void warm() {
-        new CelRule("self.all(x, has(x.y) && x.y == 'z')", "", "").holds(List.of(Map.of("y", "z")));
+        new CelRule("self.all(x, has(x.y) && x.y == 'z')", "", "").evaluate(List.of(Map.of("y", "z")));
     }
 }

@@ -12,7 +12,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /** Checks each field by itself: there is such a field, it has the type, and its value lies within the limits. */
@@ -61,8 +60,8 @@ final class FieldCheck {
                                 : unknown.withChoice(new Change.Remove(below(path, name))));
             }
         });
-        shape.fields.forEach((name, child) -> {
-            if (child.required && child.fallback.isEmpty() && !map.entries().containsKey(name)) {
+        for (String name : shape.needed()) {
+            if (!map.entries().containsKey(name)) {
                 add(
                         ProblemCode.REQUIRED,
                         map,
@@ -70,7 +69,7 @@ final class FieldCheck {
                         "the field is required and absent",
                         "Add \"" + name + "\".");
             }
-        });
+        }
     }
 
     private static String below(String path, String name) {
@@ -274,7 +273,7 @@ final class FieldCheck {
     }
 
     private Problem made(ProblemCode code, Node node, String path, String message, String fix) {
-        return Problem.at(new Origin(ref, path, Optional.of(node.position())), code, Severity.ERROR, message, fix);
+        return Problem.at(new Origin(ref, path, node.position().known()), code, Severity.ERROR, message, fix);
     }
 
     private static String cut(String text) {

@@ -16,38 +16,129 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
-/** Files and folders of YAML or JSON into a {@link ResourceSet}; every mistake becomes a problem with its place. */
+/**
+ * Files and folders of YAML or JSON into a {@link ResourceSet}; every mistake becomes a problem with its place. A file
+ * whose bytes are as they were is not read again.
+ */
 public final class ManifestReader {
-    private static final Set<String> CORE =
-            Set.of("Service", "EndpointSlice", "Secret", "ConfigMap", "Namespace", "ServiceAccount");
-    private static final Set<String> CLUSTER_SCOPED = Set.of("GatewayClass", "Namespace");
+    private static final int PARALLEL_FROM = 8;
+    private static final long LARGEST = 64L << 20;
 
-    private final List<Problem> problems = new ArrayList<>();
-    private final List<Resource> resources = new ArrayList<>();
-    private final Map<ResourceRef, SourcePosition> seen = new HashMap<>();
-    private boolean unreadable;
+    private Map<String, Kept> kept = Map.of();
 
-    private ManifestReader() {}
+    private record Kept(byte[] bytes, ManifestFile file) {}
+
+    /** A reader that remembers the files it has read. */
+    public ManifestReader() {}
 
     public static ReadResult read(List<Path> paths) {
-        ManifestReader reader = new ManifestReader();
-        for (Path path : paths) {
-            reader.path(path);
-        }
-        return reader.result();
+        return new ManifestReader().readAgain(paths);
     }
 
     public static ReadResult readText(String file, String yaml) {
-        ManifestReader reader = new ManifestReader();
-        reader.text(file, yaml);
-        return reader.result();
+        return joined(List.of(ManifestFile.of(file, yaml)));
+    }
+
+    /** Objects of a cluster, as trees that stand in no file. */
+    public static ReadResult readTrees(Collection<Node.Mapping> trees) {
+        return joined(List.of(ManifestFile.of(trees)));
+    }
+
+    /** Reads {@code paths}; what has not changed since the last time is taken from there. Not for two threads at once. */
+    public ReadResult readAgain(List<Path> paths) {
+        List<ManifestFile> read = new ArrayList<>();
+        Map<String, Kept> next = new ConcurrentHashMap<>();
+        for (Path path : paths) {
+            read.addAll(path(path, next));
+        }
+        kept = next;
+        return joined(read);
+    }
+
+    private List<ManifestFile> path(Path path, Map<String, Kept> next) {
+        if (!Files.exists(path)) {
+            return List.of(
+                    ManifestFile.unreadable(path, "there is no such file or folder", "Check the path given with -f."));
+        }
+        try {
+            List<Path> files = files(List.of(path));
+            if (files.isEmpty()) {
+                return List.of(ManifestFile.unreadable(
+                        path, "the folder holds no .yaml, .yml or .json file", "Put manifests into it."));
+            }
+            Stream<Path> each = files.size() < PARALLEL_FROM ? files.stream() : files.parallelStream();
+            return each.map(file -> file(file, next)).toList();
+        } catch (IOException | UncheckedIOException e) {
+            return List.of(ManifestFile.unreadable(path, "it cannot be read", "Check its permissions."));
+        }
+    }
+
+    private ManifestFile file(Path path, Map<String, Kept> next) {
+        try {
+            if (Files.size(path) > LARGEST) {
+                return ManifestFile.unreadable(path, "it is larger than 64 MiB", "Split it.");
+            }
+            byte[] bytes = Files.readAllBytes(path);
+            Kept known = kept.get(path.toString());
+            ManifestFile file = known != null && Arrays.equals(known.bytes, bytes) ? known.file : decoded(path, bytes);
+            next.put(path.toString(), new Kept(bytes, file));
+            return file;
+        } catch (IOException e) {
+            return ManifestFile.unreadable(path, "it cannot be read", "Check its permissions.");
+        }
+    }
+
+    private static ManifestFile decoded(Path path, byte[] bytes) {
+        try {
+            String text = StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
+            return ManifestFile.of(path.toString(), text.startsWith("\uFEFF") ? text.substring(1) : text);
+        } catch (CharacterCodingException e) {
+            return ManifestFile.unreadable(path, "it is not UTF-8 text", "Save it as UTF-8.");
+        }
+    }
+
+    /** In the order of the files; a resource that stands twice counts where it stands first. */
+    private static ReadResult joined(List<ManifestFile> files) {
+        List<Problem> problems = new ArrayList<>();
+        List<Resource> resources = new ArrayList<>();
+        Map<ResourceRef, SourcePosition> seen = new HashMap<>();
+        for (ManifestFile file : files) {
+            problems.addAll(file.problems());
+            for (ManifestFile.Document document : file.documents()) {
+                if (document.resource().isEmpty()) {
+                    problems.addAll(document.problems());
+                    continue;
+                }
+                Resource resource = document.resource().get();
+                SourcePosition position = resource.root().position();
+                SourcePosition before = seen.putIfAbsent(resource.ref(), position);
+                if (before == null) {
+                    resources.add(resource);
+                    problems.addAll(document.problems());
+                } else {
+                    problems.add(Problem.of(
+                            ProblemCode.DUPLICATE,
+                            Severity.ERROR,
+                            position.known(),
+                            resource.ref() + " stands already at " + before,
+                            "Rename or remove one."));
+                }
+            }
+        }
+        Rules.check(resources, problems);
+        return new ReadResult(
+                new ResourceSet(resources, problems), problems, files.stream().anyMatch(ManifestFile::unreadable));
     }
 
     /**
@@ -79,120 +170,5 @@ public final class ManifestReader {
         }
         String name = relative.toString();
         return name.endsWith(".yaml") || name.endsWith(".yml") || name.endsWith(".json");
-    }
-
-    private ReadResult result() {
-        Rules.check(resources, problems);
-        return new ReadResult(new ResourceSet(resources, problems), problems, unreadable);
-    }
-
-    private void path(Path path) {
-        if (!Files.exists(path)) {
-            unreadable(path, "there is no such file or folder", "Check the path given with -f.");
-            return;
-        }
-        try {
-            List<Path> files = files(List.of(path));
-            if (files.isEmpty()) {
-                unreadable(path, "the folder holds no .yaml, .yml or .json file", "Put manifests into it.");
-            }
-            for (Path file : files) {
-                file(file);
-            }
-        } catch (IOException | UncheckedIOException e) {
-            unreadable(path, "it cannot be read", "Check its permissions.");
-        }
-    }
-
-    private void file(Path file) {
-        try {
-            byte[] bytes = Files.readAllBytes(file);
-            text(
-                    file.toString(),
-                    StandardCharsets.UTF_8
-                            .newDecoder()
-                            .decode(ByteBuffer.wrap(bytes))
-                            .toString());
-        } catch (CharacterCodingException e) {
-            unreadable(file, "it is not UTF-8 text", "Save it as UTF-8.");
-        } catch (IOException e) {
-            unreadable(file, "it cannot be read", "Check its permissions.");
-        }
-    }
-
-    private void unreadable(Path path, String message, String fix) {
-        unreadable = true;
-        problems.add(Problem.of(
-                ProblemCode.UNREADABLE,
-                Severity.ERROR,
-                Optional.of(new SourcePosition(path.toString(), 1, 1)),
-                message,
-                fix));
-    }
-
-    private void text(String file, String text) {
-        for (Node document : YamlTree.parse(file, text, problems)) {
-            document(document);
-        }
-    }
-
-    private void document(Node node) {
-        if (node instanceof Node.Scalar s && s.type() == Node.Type.NULL) {
-            return;
-        }
-        if (!(node instanceof Node.Mapping map)) {
-            problem(node, ProblemCode.WRONG_TYPE, "a manifest is a mapping with apiVersion and kind", "Write one.");
-            return;
-        }
-        String kind = scalar(map, "kind");
-        String apiVersion = scalar(map, "apiVersion");
-        if (kind.isEmpty() || apiVersion.isEmpty()) {
-            problem(node, ProblemCode.REQUIRED, "apiVersion and kind are required", "Add both.");
-            return;
-        }
-        if (kind.equals("List") && map.entries().get("items") instanceof Node.Sequence items) {
-            items.items().forEach(this::document);
-            return;
-        }
-        Schema schema = Schema.get();
-        if (!schema.knows(kind) && !CORE.contains(kind)) {
-            problems.add(Problem.of(
-                    ProblemCode.UNKNOWN_KIND,
-                    Severity.INFO,
-                    Optional.of(node.position()),
-                    "the kind " + kind + " (" + apiVersion + ") is not one we read; it is left alone",
-                    ""));
-            return;
-        }
-        Node metadata = map.entries().get("metadata");
-        String name = metadata instanceof Node.Mapping m ? scalar(m, "name") : "";
-        if (name.isEmpty()) {
-            problem(node, ProblemCode.REQUIRED, "metadata.name is required", "Add it.");
-            return;
-        }
-        String namespace = CLUSTER_SCOPED.contains(kind)
-                ? ""
-                : metadata instanceof Node.Mapping m && !scalar(m, "namespace").isEmpty()
-                        ? scalar(m, "namespace")
-                        : "default";
-        int slash = apiVersion.indexOf('/');
-        ResourceRef ref = new ResourceRef(slash < 0 ? "" : apiVersion.substring(0, slash), kind, namespace, name);
-        SourcePosition before = seen.putIfAbsent(ref, node.position());
-        if (before != null) {
-            problem(node, ProblemCode.DUPLICATE, ref + " stands already at " + before, "Rename or remove one.");
-            return;
-        }
-        if (schema.knows(kind)) {
-            schema.check(ref, map, problems);
-        }
-        resources.add(new Resource(ref, map));
-    }
-
-    private void problem(Node node, ProblemCode code, String message, String fix) {
-        problems.add(Problem.of(code, Severity.ERROR, Optional.of(node.position()), message, fix));
-    }
-
-    private static String scalar(Node.Mapping map, String name) {
-        return map.entries().get(name) instanceof Node.Scalar s && s.type() != Node.Type.NULL ? s.text() : "";
     }
 }

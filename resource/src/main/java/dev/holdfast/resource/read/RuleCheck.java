@@ -10,12 +10,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Asks the rules over several fields, at every place that has some, of the values with defaults filled in, as the API
- * server does. Values are maps, lists, texts, whole numbers, fractions and truths.
+ * server does. Values are maps (sorted ones where keys are free), lists, texts, whole numbers, fractions and truths.
  */
 final class RuleCheck {
     private static final int LONGEST_SHOWN = 200;
@@ -77,7 +77,7 @@ final class RuleCheck {
     }
 
     private Object mapping(@Nullable Shape shape, Node.Mapping map, Place place) {
-        Map<String, Object> out = new LinkedHashMap<>();
+        Map<String, Object> out = shape == null || shape.fields.isEmpty() ? new TreeMap<>() : new LinkedHashMap<>();
         map.entries().forEach((name, node) -> {
             if (isNull(node)) {
                 return;
@@ -87,11 +87,7 @@ final class RuleCheck {
             out.put(field == null ? name : escaped(name), value(child, node, place.down(name)));
         });
         if (shape != null) {
-            shape.fields.forEach((name, child) -> {
-                if (!child.fallback.isEmpty() && !out.containsKey(escaped(name))) {
-                    out.put(escaped(name), Defaults.of(child));
-                }
-            });
+            shape.defaults().forEach((name, value) -> out.putIfAbsent(escaped(name), value));
         }
         return out;
     }
@@ -121,7 +117,7 @@ final class RuleCheck {
     private void broken(CelRule rule, Node node, Place place) {
         String shown = rule.expression().length() > LONGEST_SHOWN ? "" : " The API's rule is: " + rule.expression();
         problems.add(Problem.at(
-                new Origin(ref, place.toString(), Optional.of(node.position())),
+                new Origin(ref, place.toString(), node.position().known()),
                 ProblemCode.INVALID_VALUE,
                 Severity.ERROR,
                 rule.message(),

@@ -33,7 +33,9 @@ final class Shape {
     @Nullable
     Shape values;
 
-    private @Nullable Limits limits;
+    private volatile @Nullable Limits limits;
+    private volatile @Nullable List<String> needed;
+    private volatile @Nullable Map<String, Object> defaults;
 
     /** Bounds of a number, a text's characters, a list's entries or a mapping's keys. */
     record Limits(
@@ -50,6 +52,35 @@ final class Shape {
         if (known == null) {
             known = read();
             limits = known;
+        }
+        return known;
+    }
+
+    /** Fields that must be there; none that has a default. */
+    List<String> needed() {
+        List<String> known = needed;
+        if (known == null) {
+            known = fields.entrySet().stream()
+                    .filter(f -> f.getValue().required && f.getValue().fallback.isEmpty())
+                    .map(Map.Entry::getKey)
+                    .toList();
+            needed = known;
+        }
+        return known;
+    }
+
+    /** What stands where a field is left out. */
+    Map<String, Object> defaults() {
+        Map<String, Object> known = defaults;
+        if (known == null) {
+            Map<String, Object> made = new LinkedHashMap<>();
+            fields.forEach((name, child) -> {
+                if (!child.fallback.isEmpty()) {
+                    made.put(name, Defaults.of(child));
+                }
+            });
+            known = made;
+            defaults = known;
         }
         return known;
     }

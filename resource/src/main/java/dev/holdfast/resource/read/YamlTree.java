@@ -25,6 +25,7 @@ import org.snakeyaml.engine.v2.schema.CoreSchema;
 final class YamlTree {
     private static final int MAX_NODES = 5_000_000;
     private static final int MAX_DEPTH = 100;
+    private static final int LONGEST_NAME = 40;
 
     private final String file;
     private final List<Problem> problems;
@@ -100,7 +101,7 @@ final class YamlTree {
             case MappingNode mapping -> {
                 Map<String, Node> entries = new LinkedHashMap<>();
                 for (NodeTuple tuple : mapping.getValue()) {
-                    String key = tuple.getKeyNode() instanceof ScalarNode k ? k.getValue() : "?";
+                    String key = tuple.getKeyNode() instanceof ScalarNode k ? shared(k.getValue()) : "?";
                     Node value = convert(tuple.getValueNode(), depth + 1);
                     if (entries.putIfAbsent(key, value) != null) {
                         problems.add(Problem.of(
@@ -117,6 +118,11 @@ final class YamlTree {
             }
             default -> throw new TooMuch();
         };
+    }
+
+    /** Field names come thousands of times; one of each is enough, and is found without looking at its letters. */
+    private static String shared(String key) {
+        return key.length() <= LONGEST_NAME ? key.intern() : key;
     }
 
     private static Node.Type type(Tag tag) {

@@ -1,13 +1,15 @@
 package dev.holdfast.testkit.golden;
 
 import dev.holdfast.console.Tree;
-import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.HeaderEdits;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.Tls;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,15 +34,30 @@ public final class PlanText {
             Tree.of(new ClientRules.Address.Direct()),
             Tree.of(Tls.Crypto.DEFAULT),
             Tree.of(Http2Settings.DEFAULT),
-            Tree.of(Cluster.CircuitBreaker.DEFAULT));
+            Tree.of(Cluster.CircuitBreaker.DEFAULT),
+            Tree.of(ClusterTraffic.NONE),
+            Tree.of(RouteTraffic.NONE),
+            Tree.of(ClusterTraffic.Dns.DEFAULT),
+            Tree.of(new ClusterTraffic.Balance.RoundRobin()));
     private static final Map<String, Object> DEFAULT_OF = Map.of(
-            "requestTimeout", "15s",
-            "connectTimeout", "10s",
-            "idleTimeout", "3600s",
-            "maxStreams", 100_000,
-            "protocol", "AUTO",
-            "upgrades", List.of("websocket"),
-            "weight", 1);
+            "panicPercent",
+            50,
+            "connectionsPerEndpoint",
+            -1L,
+            "requestTimeout",
+            "15s",
+            "connectTimeout",
+            "10s",
+            "idleTimeout",
+            "3600s",
+            "maxStreams",
+            100_000,
+            "protocol",
+            "AUTO",
+            "upgrades",
+            List.of("websocket"),
+            "weight",
+            1);
 
     private PlanText() {}
 

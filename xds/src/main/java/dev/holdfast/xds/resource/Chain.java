@@ -71,7 +71,6 @@ public record Chain(String listener, String filterChain, String digest, long str
 
     /** The text form has its maps in order; the binary one promises none. */
     private static String digest(Message message) {
-        return Digest.of(
-                Rendering.compact(message).getBytes(StandardCharsets.UTF_8));
+        return Digest.of(Rendering.compact(message).getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -68,11 +68,7 @@ public record Replaced(
                 .flatMap(r -> clusters(r.action()))
                 .collect(Collectors.toCollection(TreeSet::new));
         return new Replaced(
-                name,
-                chain,
-                removed,
-                clusters,
-                listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin));
+                name, chain, removed, clusters, listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin));
     }
 
     /** Said before it happens: {@code who} does it, with at most {@code open} streams on it. */
@@ -86,8 +82,7 @@ public record Replaced(
                 ? "Keep the listener until its streams have ended."
                 : "Apply it when few streams are open; docs/planes.md lists what Envoy can change without.";
         return origin.map(o -> Problem.at(o, ProblemCode.STREAMS_CUT, Severity.WARNING, message, fix))
-                .orElseGet(() ->
-                        Problem.of(ProblemCode.STREAMS_CUT, Severity.WARNING, Optional.empty(), message, fix));
+                .orElseGet(() -> Problem.of(ProblemCode.STREAMS_CUT, Severity.WARNING, Optional.empty(), message, fix));
     }
 
     private static Stream<String> clusters(Route.Action action) {

@@ -12,6 +12,8 @@ final class Rewrites {
         return switch (rewrite) {
             case Route.PathRewrite.Keep() -> Optional.empty();
             case Route.PathRewrite.ReplaceFull(String full) -> Optional.of(rule("^.*$", substitution(full)));
+            case Route.PathRewrite.ReplaceRegex(String pattern, String substitution) ->
+                Optional.of(rule(pattern, substitution));
             case Route.PathRewrite.ReplacePrefix(String prefix, String replacement) -> {
                 String stem = Proto.quote(withoutSlash(prefix));
                 String front = substitution(withoutSlash(replacement));

@@ -3,6 +3,8 @@ package dev.holdfast.xds.resource;
 import com.google.protobuf.Any;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.plan.TrafficFilter;
 import io.envoyproxy.envoy.extensions.filters.common.fault.v3.FaultDelay;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.FaultAbort;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
@@ -32,6 +34,8 @@ final class RouteFilters {
     static Made of(HttpFilter filter) {
         return switch (filter) {
             case HttpFilter.Fault fault -> new Made.Config(HttpFilters.FAULT, Proto.any(fault(fault)));
+            case TrafficFilter traffic -> new Made.Missing(false);
+            case SecurityFilter guard -> new Made.Missing(true);
         };
     }
 

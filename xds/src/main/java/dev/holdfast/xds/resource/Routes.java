@@ -61,8 +61,11 @@ record Routes(Plan plan, HttpSettings listener) {
                         .setMatch(match(route.match()))
                         .setRedirect(redirect(redirect))
                         .build());
-            case Route.Action.Respond(int status, String reason, String body) ->
-                List.of(respond(named(route, "").setMatch(match(route.match())), status, reason, body));
+            case Route.Action.Respond(int status, String reason, String body, List<Route.Header> headers) -> {
+                var made = respond(named(route, "").setMatch(match(route.match())), status, reason, body).toBuilder();
+                headers.forEach(h -> made.addResponseHeadersToAdd(Headers.fixed(h.name(), h.value())));
+                yield List.of(made.build());
+            }
             case Route.Action.Forward(List<Route.Destination> destinations) -> forward(route, destinations);
         };
     }
@@ -257,9 +260,8 @@ record Routes(Plan plan, HttpSettings listener) {
     /** The time of one try ends with the response's head. */
     private static void oneTry(Duration time, RouteAction.Builder action) {
         if (!time.isZero()) {
-            action.setRetryPolicy(RetryPolicy.newBuilder()
-                    .setNumRetries(UInt32Value.of(0))
-                    .setPerTryTimeout(Proto.duration(time)));
+            action.setRetryPolicy(
+                    RetryPolicy.newBuilder().setNumRetries(UInt32Value.of(0)).setPerTryTimeout(Proto.duration(time)));
         }
     }
 

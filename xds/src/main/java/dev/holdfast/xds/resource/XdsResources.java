@@ -3,10 +3,12 @@ package dev.holdfast.xds.resource;
 import com.google.protobuf.Message;
 import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -54,7 +56,8 @@ public final class XdsResources {
         Map<Integer, List<Listener>> ports = new TreeMap<>();
         for (Listener listener : plan.listeners()) {
             if (!asksForCertificates(listener)) {
-                ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
+                ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>())
+                        .add(listener);
             }
         }
         ports.forEach((port, of) -> {
@@ -222,6 +225,15 @@ public final class XdsResources {
                                 "Give the sockets a Backend of their own."));
             }
         }
+        plan.clusters().values().stream()
+                .filter(c -> !c.traffic().equals(ClusterTraffic.NONE))
+                .forEach(c -> out.putIfAbsent(
+                        c.name(),
+                        warning(
+                                c.origin(),
+                                "how the backend's endpoints are chosen and checked is not carried out on Envoy yet:"
+                                        + " they are used in turn",
+                                "Run these routes on the embedded plane.")));
         for (Cluster cluster : plan.clusters().values()) {
             cluster.tls()
                     .filter(t -> !t.names().isEmpty() || t.shown().isPresent())
@@ -265,7 +277,9 @@ public final class XdsResources {
                     "Run it on the embedded plane."));
         }
         boolean plain = listener.client().equals(ClientRules.DEFAULT)
-                && listener.tls().map(t -> t.crypto().equals(Tls.Crypto.DEFAULT)).orElse(true);
+                && listener.tls()
+                        .map(t -> t.crypto().equals(Tls.Crypto.DEFAULT))
+                        .orElse(true);
         return plain
                 ? Optional.empty()
                 : Optional.of(warning(
@@ -283,6 +297,12 @@ public final class XdsResources {
                     route.origin(),
                     "filters of the route are not carried out on Envoy: " + String.join(", ", missing)
                             + (RouteFilters.isUnguarded(route) ? "; it answers 500, for they guard it" : ""),
+                    "Run these routes on the embedded plane."));
+        }
+        if (!route.traffic().equals(RouteTraffic.NONE)) {
+            return Optional.of(warning(
+                    route.origin(),
+                    "retries, session persistence and mirrors are not carried out on Envoy yet",
                     "Run these routes on the embedded plane."));
         }
         if (!route.streams().policy().isEmpty()) {
@@ -315,11 +335,20 @@ public final class XdsResources {
                         "Put the URLRewrite filter on the rule."));
             }
         }
+        if (filters.stream()
+                .anyMatch(f -> f instanceof Route.Filter.HostRewrite || f instanceof Route.Filter.ForwardedHost)) {
+            return Optional.of(warning(
+                    route.origin(),
+                    "a Host that is taken from a header, the path or the backend is not carried out on Envoy yet",
+                    "Run these routes on the embedded plane."));
+        }
         boolean refused = filters.stream()
                 .flatMap(f -> switch (f) {
                     case Route.Filter.RequestHeaders(Route.HeaderMutation m) -> Stream.of(m);
                     case Route.Filter.ResponseHeaders(Route.HeaderMutation m) -> Stream.of(m);
                     case Route.Filter.UrlRewrite ignored -> Stream.<Route.HeaderMutation>empty();
+                    case Route.Filter.HostRewrite ignored -> Stream.<Route.HeaderMutation>empty();
+                    case Route.Filter.ForwardedHost ignored -> Stream.<Route.HeaderMutation>empty();
                 })
                 .anyMatch(m -> m.set().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
                         || m.add().stream().anyMatch(h -> !Headers.isAllowed(h.name()))

@@ -98,8 +98,7 @@ public final class Fleet implements AutoCloseable {
     public List<EnvoyNode> nodes() {
         return streams.stream()
                 .filter(s -> !s.view().id().isEmpty())
-                .map(s -> s.view()
-                        .with(offered, openStreams(s.view().id(), c -> true), chains(s)))
+                .map(s -> s.view().with(offered, openStreams(s.view().id(), c -> true), chains(s)))
                 .sorted(java.util.Comparator.comparing(EnvoyNode::id))
                 .toList();
     }

@@ -8,7 +8,6 @@ import io.envoyproxy.envoy.type.v3.SemanticVersion;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -203,8 +202,10 @@ final class NodeStream {
             subscription.synced = null;
             // Whatever of it was taken in is not known: it goes out again with the next plan.
             pending.versions().keySet().forEach(subscription.known::remove);
-            subscription.refusedNames =
-                    pending.versions().keySet().stream().sorted().limit(NAMES_SHOWN).toList();
+            subscription.refusedNames = pending.versions().keySet().stream()
+                    .sorted()
+                    .limit(NAMES_SHOWN)
+                    .toList();
             subscription.refusedAt = fleet.refused(this, type, pending, error);
         }
     }
@@ -279,18 +280,14 @@ final class NodeStream {
         }
         Map<String, Versioned> wanted = wanted(type);
         Subscription.Change change = to.toward(
-                wanted,
-                wanted == target.of(type) ? target.step(type) : Optional.empty(),
-                target.number(),
-                nextNonce());
+                wanted, wanted == target.of(type) ? target.step(type) : Optional.empty(), target.number(), nextNonce());
         if (change.isEmpty() && to.answered) {
             to.synced = wanted;
             to.dirty = false;
             return;
         }
-        boolean follows = type == ResourceType.LISTENER
-                || type == ResourceType.ROUTE
-                || type == ResourceType.VIRTUAL_HOST;
+        boolean follows =
+                type == ResourceType.LISTENER || type == ResourceType.ROUTE || type == ResourceType.VIRTUAL_HOST;
         if (follows && to.answered && !clustersReady()) {
             return;
         }
@@ -346,6 +343,7 @@ final class NodeStream {
                 s.error,
                 s.refusedAt,
                 s.answeredAtMillis)));
-        return new EnvoyNode(id, cluster, version, address, wire.protocol(), connectedAt, whole, 0, 0, List.of(), kinds);
+        return new EnvoyNode(
+                id, cluster, version, address, wire.protocol(), connectedAt, whole, 0, 0, List.of(), kinds);
     }
 }

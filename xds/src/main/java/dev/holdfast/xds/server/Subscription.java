@@ -104,11 +104,7 @@ final class Subscription {
     }
 
     private static Change change(
-            Map<String, Versioned> wanted,
-            long plan,
-            String nonce,
-            Map<String, Versioned> send,
-            List<String> removed) {
+            Map<String, Versioned> wanted, long plan, String nonce, Map<String, Versioned> send, List<String> removed) {
         Map<String, String> versions = new HashMap<>();
         send.forEach((name, resource) -> versions.put(name, resource.version()));
         removed.forEach(name -> versions.put(name, NONE));

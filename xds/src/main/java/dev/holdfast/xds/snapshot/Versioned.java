@@ -10,5 +10,4 @@ public record Versioned(Message message, Any body, String version) {
         Any body = Any.pack(message);
         return new Versioned(message, body, Digest.of(body.getValue().toByteArray()));
     }
-
 }

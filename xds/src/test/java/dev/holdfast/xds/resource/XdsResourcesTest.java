@@ -7,10 +7,10 @@ import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.testkit.golden.Golden;
 import dev.holdfast.xds.Plans;
 import dev.holdfast.xds.snapshot.Snapshot;
-import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -58,14 +58,16 @@ final class XdsResourcesTest {
     void aChangeReachesOnlyTheResourcesItConcerns() {
         assertThat(changed(p -> p.requestTimeout = Duration.ofSeconds(45)))
                 .containsExactly(
-                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST,
+                        "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p -> p.chain = "another")).containsExactly("secrets home-automation/home-assistant-tls");
         assertThat(changed(p -> p.endpoints = List.of(new Cluster.Endpoint("10.0.0.21", 8123))))
                 .containsExactly("endpoints " + Plans.CLUSTER);
         assertThat(changed(p -> p.maxConnections = 7)).containsExactly("clusters " + Plans.CLUSTER);
         assertThat(changed(p -> p.settings = idle(Duration.ofMinutes(9))))
                 .containsExactly(
-                        "virtual hosts home-automation/envoy/https/" + Plans.HOST, "virtual hosts port-80/" + Plans.HOST);
+                        "virtual hosts home-automation/envoy/https/" + Plans.HOST,
+                        "virtual hosts port-80/" + Plans.HOST);
         assertThat(changed(p ->
                         p.moreListeners.add(p.listener("more", 81, 81, Optional.empty(), Optional.empty(), List.of()))))
                 .containsExactly("listeners port-81", "routes port-81", "virtual hosts port-81/*");
@@ -82,7 +84,11 @@ final class XdsResourcesTest {
         assertThat(Replaced.between(before, after)).isEmpty();
         assertThat(Replaced.between(after, before))
                 .containsExactly(new Replaced(
-                        "port-443", "home-automation/envoy/also", true, Set.of(), Optional.of(after(with).origin())));
+                        "port-443",
+                        "home-automation/envoy/also",
+                        true,
+                        Set.of(),
+                        Optional.of(after(with).origin())));
         Plans other = new Plans();
         other.alpn = List.of("h2");
         assertThat(Replaced.between(before, XdsResources.of(other.plan())))
@@ -148,7 +154,8 @@ final class XdsResourcesTest {
     @Test
     void theBackendsTimeIsThatOfOneTryAndTheBreakerIsTheStreamsTooWhereTheyCountInIt() {
         Plan rich = Plans.rich(new Plans());
-        var table = (RouteConfiguration) XdsResources.of(rich).of(ResourceType.ROUTE).get("port-80");
+        var table = (RouteConfiguration)
+                XdsResources.of(rich).of(ResourceType.ROUTE).get("port-80");
         var page = table.getVirtualHostsList().stream()
                 .flatMap(h -> h.getRoutesList().stream())
                 .filter(r -> r.getName().equals("a/all/0/0"))
@@ -178,6 +185,43 @@ final class XdsResourcesTest {
         assertThat(XdsResources.of(plans.plan()).problems())
                 .singleElement()
                 .satisfies(p -> assertThat(p.render()).contains("route.yaml:18", "Unix sockets"));
+    }
+
+    @Test
+    void aRouteWhoseGuardEnvoyIsNotToldOfAnswers500() {
+        Plans plans = new Plans();
+        Route open = plans.plan()
+                .listeners()
+                .getFirst()
+                .virtualHosts()
+                .getFirst()
+                .routes()
+                .getFirst();
+        plans.moreRoutes.add(new Route(
+                "app/guarded/0/0",
+                "app/guarded",
+                new Route.Match(new Route.PathMatch.Prefix("/guarded"), "", List.of(), List.of()),
+                open.action(),
+                List.of(),
+                open.requestTimeout(),
+                open.backendRequestTimeout(),
+                open.idleTimeout(),
+                open.maxStreamDuration(),
+                open.upgrades(),
+                open.streams(),
+                List.of(new SecurityFilter.Authorization(List.of(), false)),
+                open.origin()));
+        XdsResources all = XdsResources.of(plans.plan());
+        List<io.envoyproxy.envoy.config.route.v3.Route> guarded = all.of(ResourceType.ROUTE).values().stream()
+                .flatMap(t -> ((RouteConfiguration) t).getVirtualHostsList().stream())
+                .flatMap(h -> h.getRoutesList().stream())
+                .filter(r -> r.getName().startsWith("app/guarded/"))
+                .toList();
+        assertThat(guarded).isNotEmpty().allSatisfy(r -> {
+            assertThat(r.hasRoute()).isFalse();
+            assertThat(r.getDirectResponse().getStatus()).isEqualTo(500);
+        });
+        assertThat(all.problems().toString()).contains("Authorization", "it answers 500");
     }
 
     private static String rewritten(String prefix, String replacement, String path) {

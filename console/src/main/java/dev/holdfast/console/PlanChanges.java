@@ -1,0 +1,133 @@
+package dev.holdfast.console;
+
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Route;
+import dev.holdfast.plan.VirtualHost;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What differs between two plans, value by value; where something stands in its file does not count. */
+public final class PlanChanges {
+    private static final int ELEMENTS = 200;
+    private static final int DETAILS = 12;
+    private static final String CERTIFICATE = "certificate ";
+
+    private final List<Reload.Change> changes = new ArrayList<>();
+
+    private PlanChanges() {}
+
+    /** Listeners, then routes, then clusters, each by name; of very many the first. */
+    public static List<Reload.Change> between(Plan before, Plan after) {
+        PlanChanges found = new PlanChanges();
+        found.compare("listener", listeners(before), listeners(after));
+        found.compare("route", routes(before), routes(after));
+        found.compare("cluster", clusters(before), clusters(after));
+        return found.changes.subList(0, Math.min(found.changes.size(), ELEMENTS));
+    }
+
+    private void compare(String kind, Map<String, Map<String, String>> before, Map<String, Map<String, String>> after) {
+        Map<String, Map<String, String>> all = new TreeMap<>(before);
+        all.putAll(after);
+        for (String name : all.keySet()) {
+            Map<String, String> old = before.get(name);
+            Map<String, String> made = after.get(name);
+            if (old == null) {
+                changes.add(new Reload.Change(kind, name, Reload.What.ADDED, List.of()));
+            } else if (made == null) {
+                changes.add(new Reload.Change(kind, name, Reload.What.REMOVED, List.of()));
+            } else if (!old.equals(made)) {
+                changes.add(new Reload.Change(kind, name, Reload.What.CHANGED, details(old, made)));
+            }
+        }
+    }
+
+    private static List<String> details(Map<String, String> old, Map<String, String> made) {
+        Map<String, String> all = new TreeMap<>(old);
+        all.putAll(made);
+        List<String> out = new ArrayList<>();
+        for (String value : all.keySet()) {
+            String from = old.getOrDefault(value, "none");
+            String to = made.getOrDefault(value, "none");
+            if (!from.equals(to)) {
+                // A certificate is told apart by a number that means nothing to people.
+                out.add(value.startsWith(CERTIFICATE) ? value + ": renewed" : value + ": " + from + " → " + to);
+            }
+        }
+        if (out.size() > DETAILS) {
+            int more = out.size() - DETAILS + 1;
+            out.subList(DETAILS - 1, out.size()).clear();
+            out.add("and " + more + " more");
+        }
+        return out;
+    }
+
+    private static Map<String, Map<String, String>> listeners(Plan plan) {
+        Map<String, Map<String, String>> out = new TreeMap<>();
+        for (Listener listener : plan.listeners()) {
+            Map<String, String> values = flat(listener, "virtualHosts");
+            listener.tls()
+                    .ifPresent(tls -> tls.certificates()
+                            .forEach(c -> values.put(
+                                    CERTIFICATE + c.name(),
+                                    Integer.toHexString(c.chainPem().hashCode()))));
+            out.put(listener.name(), values);
+        }
+        return out;
+    }
+
+    private static Map<String, Map<String, String>> routes(Plan plan) {
+        Map<String, Map<String, String>> out = new TreeMap<>();
+        for (Listener listener : plan.listeners()) {
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    Map<String, String> values =
+                            out.computeIfAbsent(route.id() + " on " + listener.name(), name -> flat(route, "id"));
+                    values.merge("hostnames", host.hostname(), (a, b) -> a + ", " + b);
+                }
+            }
+        }
+        return out;
+    }
+
+    private static Map<String, Map<String, String>> clusters(Plan plan) {
+        Map<String, Map<String, String>> out = new TreeMap<>();
+        plan.clusters().forEach((name, cluster) -> out.put(name, flat(cluster, "name")));
+        return out;
+    }
+
+    private static Map<String, String> flat(Record element, String without) {
+        Map<String, String> out = new TreeMap<>();
+        if (Tree.of(element) instanceof Map<?, ?> tree) {
+            tree.forEach((key, value) -> {
+                if (!key.equals(without) && !key.equals("origin")) {
+                    flatten(key.toString(), value, out);
+                }
+            });
+        }
+        return out;
+    }
+
+    private static void flatten(String path, Object value, Map<String, String> out) {
+        switch (value) {
+            case Map<?, ?> map -> map.forEach((key, inner) -> flatten(path + "." + key, inner, out));
+            case List<?> list
+            when list.stream().anyMatch(Map.class::isInstance) -> {
+                for (int i = 0; i < list.size(); i++) {
+                    flatten(path + "[" + i + "]", list.get(i), out);
+                }
+            }
+            case List<?> list ->
+                out.put(
+                        path,
+                        list.isEmpty()
+                                ? "none"
+                                : String.join(
+                                        ", ",
+                                        list.stream().map(Object::toString).toList()));
+            default -> out.put(path, value.toString());
+        }
+    }
+}

@@ -1,0 +1,56 @@
+package dev.holdfast.dataplane.health;
+
+import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.dataplane.upstream.Pools;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+
+/** The checks of all clusters; each is made on one loop. Called by the thread that applies plans. */
+public final class HealthChecks implements AutoCloseable {
+    private final Function<EventLoop, Pools> pools;
+    private final Map<ClusterState, ClusterCheck> running = new HashMap<>();
+
+    public HealthChecks(Function<EventLoop, Pools> pools) {
+        this.pools = pools;
+    }
+
+    /** Checks these clusters from now on, and no others; one whose rules are the same goes on as it was. */
+    public void follow(Collection<ClusterState> clusters, EventLoopGroup loops) {
+        Set<ClusterState> wanted = new HashSet<>(clusters);
+        running.entrySet().removeIf(entry -> {
+            if (wanted.contains(entry.getKey())
+                    && entry.getKey()
+                            .config()
+                            .traffic()
+                            .active()
+                            .equals(Optional.of(entry.getValue().rules()))) {
+                return false;
+            }
+            entry.getValue().stop();
+            return true;
+        });
+        for (ClusterState cluster : clusters) {
+            cluster.config()
+                    .traffic()
+                    .active()
+                    .ifPresent(rules -> running.computeIfAbsent(cluster, c -> {
+                                EventLoop loop = (EventLoop) loops.next();
+                                return new ClusterCheck(c, rules, loop, pools);
+                            })
+                            .follow());
+        }
+    }
+
+    @Override
+    public void close() {
+        running.values().forEach(ClusterCheck::stop);
+        running.clear();
+    }
+}

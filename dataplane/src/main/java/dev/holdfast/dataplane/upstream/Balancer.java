@@ -1,0 +1,234 @@
+package dev.holdfast.dataplane.upstream;
+
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Chooses among the endpoints of one cluster, as one plan says. The state of endpoints that the next plan holds as well is
+ * carried over.
+ */
+public final class Balancer {
+    /** How often another choice is made where the first was tried before, as in Envoy Gateway. */
+    private static final int ATTEMPTS = 5;
+
+    private final ClusterTraffic traffic;
+    private final List<EndpointState> all;
+    private final Map<Cluster.Endpoint, EndpointState> byEndpoint;
+    private final AtomicInteger next = new AtomicInteger();
+    private final boolean watched;
+    private volatile Usable usable;
+
+    /** Whom to choose from, until when that holds. */
+    private record Usable(List<EndpointState> endpoints, long untilNanos, boolean forever) {}
+
+    Balancer(Cluster config, @Nullable Balancer before) {
+        this.traffic = config.traffic();
+        this.byEndpoint = new HashMap<>();
+        List<EndpointState> states = new ArrayList<>();
+        for (Cluster.Endpoint endpoint : config.endpoints()) {
+            EndpointState known = before == null ? null : before.byEndpoint.get(endpoint);
+            EndpointState state = known == null ? new EndpointState(endpoint) : known;
+            if (traffic.active().isEmpty()) {
+                state.failsChecks(false);
+            } else if (known == null
+                    || (before != null && before.traffic.active().isEmpty())) {
+                // As in Envoy nothing is sent to it before its first check, unless nobody else is healthy.
+                state.failsChecks(true);
+            }
+            byEndpoint.put(endpoint, state);
+            states.add(state);
+        }
+        this.all = List.copyOf(states);
+        this.watched = traffic.active().isPresent() || traffic.passive().isPresent();
+        this.usable = new Usable(all, 0, !watched);
+        if (watched) {
+            changed();
+        }
+    }
+
+    public List<EndpointState> all() {
+        return all;
+    }
+
+    public ClusterTraffic traffic() {
+        return traffic;
+    }
+
+    @Nullable
+    EndpointState of(Cluster.Endpoint endpoint) {
+        return byEndpoint.get(endpoint);
+    }
+
+    /** The endpoint that {@code token} stands for, null where there is none any more. */
+    public @Nullable EndpointState byToken(long token) {
+        for (EndpointState state : all) {
+            if (state.token() == token) {
+                return state;
+            }
+        }
+        return null;
+    }
+
+    /** The endpoint written as {@code host:port}. */
+    public @Nullable EndpointState byAddress(String address) {
+        int colon = address.lastIndexOf(':');
+        if (colon <= 0) {
+            return null;
+        }
+        String host = address.substring(0, colon);
+        String bare = host.startsWith("[") && host.endsWith("]") ? host.substring(1, host.length() - 1) : host;
+        try {
+            return of(new Cluster.Endpoint(bare, Integer.parseInt(address.substring(colon + 1))));
+        } catch (NumberFormatException notAPort) {
+            return null;
+        }
+    }
+
+    /** Somebody's health is not what it was. */
+    void changed() {
+        long now = System.nanoTime();
+        List<EndpointState> healthy = new ArrayList<>();
+        long until = now + Duration.ofHours(1).toNanos();
+        for (EndpointState state : all) {
+            if (state.healthy(now)) {
+                healthy.add(state);
+            } else if (state.ejected(now) && state.ejectedUntilNanos() - until < 0) {
+                until = state.ejectedUntilNanos();
+            }
+        }
+        boolean panic = healthy.size() * 100L < (long) traffic.panicPercent() * all.size();
+        usable = new Usable(panic ? all : List.copyOf(healthy), until, false);
+    }
+
+    private List<EndpointState> usable(long now) {
+        Usable known = usable;
+        if (!known.forever && known.untilNanos - now <= 0) {
+            changed();
+            known = usable;
+        }
+        return known.endpoints;
+    }
+
+    /** Null where none is healthy. */
+    @Nullable
+    EndpointState pick(@Nullable Selection selection) {
+        long now = System.nanoTime();
+        List<EndpointState> from = usable(now);
+        if (from.isEmpty()) {
+            return null;
+        }
+        EndpointState chosen = choose(from, selection, now);
+        if (selection != null) {
+            selection.take(chosen);
+        }
+        return chosen;
+    }
+
+    private EndpointState choose(List<EndpointState> from, @Nullable Selection selection, long now) {
+        if (selection != null) {
+            EndpointState preferred = selection.preferred();
+            if (preferred != null && !selection.wasTried(preferred) && from.contains(preferred)) {
+                return preferred;
+            }
+            if (selection.hashed()) {
+                return byHash(from, selection);
+            }
+        }
+        EndpointState chosen = one(from, now);
+        for (int i = 1; i < ATTEMPTS && selection != null && selection.wasTried(chosen); i++) {
+            chosen = one(from, now);
+        }
+        return chosen;
+    }
+
+    private EndpointState one(List<EndpointState> from, long now) {
+        return switch (traffic.balance()) {
+            case ClusterTraffic.Balance.RoundRobin() -> inTurn(from, now);
+            case ClusterTraffic.Balance.LeastRequest() -> lessBusy(from, now);
+            case ClusterTraffic.Balance.Random random -> any(from);
+            case ClusterTraffic.Balance.ConsistentHash ignored -> any(from);
+        };
+    }
+
+    private static EndpointState any(List<EndpointState> from) {
+        return from.get(ThreadLocalRandom.current().nextInt(from.size()));
+    }
+
+    private EndpointState inTurn(List<EndpointState> from, long now) {
+        EndpointState chosen = from.get(Math.floorMod(next.getAndIncrement(), from.size()));
+        if (traffic.slowStart().isZero()) {
+            return chosen;
+        }
+        for (int i = 1; i < from.size(); i++) {
+            double share = chosen.share(traffic.slowStart(), now);
+            if (share >= 1 || ThreadLocalRandom.current().nextDouble() < share) {
+                return chosen;
+            }
+            chosen = from.get(Math.floorMod(next.getAndIncrement(), from.size()));
+        }
+        return chosen;
+    }
+
+    private EndpointState lessBusy(List<EndpointState> from, long now) {
+        EndpointState a = any(from);
+        if (from.size() == 1) {
+            return a;
+        }
+        EndpointState b = any(from);
+        for (int i = 0; b == a && i < ATTEMPTS; i++) {
+            b = any(from);
+        }
+        return load(a, now) <= load(b, now) ? a : b;
+    }
+
+    private double load(EndpointState state, long now) {
+        double load = state.active() + 1;
+        return traffic.slowStart().isZero() ? load : load / state.share(traffic.slowStart(), now);
+    }
+
+    /**
+     * Rendezvous hashing (Thaler, Ravishankar 1998): the endpoint whose hash together with the request's is greatest. No
+     * table to build, and an endpoint that goes moves only its own requests.
+     */
+    private static EndpointState byHash(List<EndpointState> from, Selection selection) {
+        EndpointState best = null;
+        long bestScore = 0;
+        boolean bestTried = true;
+        for (EndpointState state : from) {
+            long score = Hash.mix(state.token() ^ selection.hashValue());
+            boolean tried = selection.wasTried(state);
+            boolean better = best == null || (bestTried && !tried) || (bestTried == tried && score > bestScore);
+            if (better) {
+                best = state;
+                bestScore = score;
+                bestTried = tried;
+            }
+        }
+        return java.util.Objects.requireNonNull(best);
+    }
+
+    /** What became of a request, or of the try to connect; {@code status} 0 for no answer at all. */
+    void report(EndpointState state, int status, boolean local) {
+        traffic.passive().ifPresent(rules -> {
+            if (Ejections.report(rules, all, state, status, local)) {
+                changed();
+            }
+        });
+    }
+
+    /** A check's verdict. */
+    public void checked(EndpointState state, boolean healthy) {
+        if (state.failing() == healthy) {
+            state.failsChecks(!healthy);
+            changed();
+        }
+    }
+}

@@ -1,0 +1,437 @@
+package dev.holdfast.dataplane;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
+import dev.holdfast.plan.ClusterTraffic.Balance;
+import dev.holdfast.plan.ClusterTraffic.HashOf;
+import dev.holdfast.plan.ClusterTraffic.Probe;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+
+/** Which endpoint takes a request, and which is left out, over sockets. */
+final class BalanceTest {
+    private static final String GET = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+
+    /** Answers with a status that a test changes, and counts. */
+    private static final class Backend implements AutoCloseable {
+        final AtomicInteger asked = new AtomicInteger();
+        final AtomicInteger checked = new AtomicInteger();
+        volatile int status = 200;
+        volatile int health = 200;
+        volatile String banner = "";
+        private final ServerSocket server;
+
+        Backend() throws IOException {
+            server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+            Thread.ofVirtual().start(() -> {
+                while (!server.isClosed()) {
+                    try {
+                        Socket socket = server.accept();
+                        Thread.ofVirtual().start(() -> serve(socket));
+                    } catch (IOException closed) {
+                        return;
+                    }
+                }
+            });
+        }
+
+        private void serve(Socket socket) {
+            try (socket;
+                    InputStream in = socket.getInputStream();
+                    OutputStream out = socket.getOutputStream()) {
+                out.write(banner.getBytes(StandardCharsets.US_ASCII));
+                out.flush();
+                StringBuilder head = new StringBuilder();
+                for (int octet = in.read(); octet >= 0; octet = in.read()) {
+                    head.append((char) octet);
+                    if (head.toString().endsWith("\r\n\r\n")) {
+                        boolean check = head.toString().startsWith("GET /health ");
+                        (check ? checked : asked).incrementAndGet();
+                        TestGateway.write(
+                                out, "HTTP/1.1 " + (check ? health : status) + " X\r\nContent-Length: 2\r\n\r\nok");
+                        head.setLength(0);
+                    }
+                }
+            } catch (IOException ended) {
+                // The gateway has gone; so does this conversation.
+            }
+        }
+
+        Cluster.Endpoint endpoint() {
+            return new Cluster.Endpoint("127.0.0.1", server.getLocalPort());
+        }
+
+        @Override
+        public void close() throws IOException {
+            server.close();
+        }
+    }
+
+    private static ClusterTraffic traffic(
+            Balance balance,
+            Optional<ClusterTraffic.ActiveCheck> active,
+            Optional<ClusterTraffic.PassiveCheck> passive) {
+        return new ClusterTraffic(
+                balance,
+                Duration.ZERO,
+                List.of("x-endpoint"),
+                active,
+                passive,
+                50,
+                1024,
+                Optional.empty(),
+                -1,
+                ClusterTraffic.Dns.DEFAULT,
+                0,
+                Optional.empty());
+    }
+
+    private static ClusterTraffic balance(Balance balance) {
+        return traffic(balance, Optional.empty(), Optional.empty());
+    }
+
+    private static TestGateway gateway(ClusterTraffic traffic, Backend... backends) throws IOException {
+        TestGateway gateway = new TestGateway(TestGateway.tells());
+        gateway.endpoints =
+                java.util.Arrays.stream(backends).map(Backend::endpoint).toList();
+        gateway.clusterTraffic = traffic;
+        return gateway.start();
+    }
+
+    @Test
+    void allKindsUseEveryEndpoint() throws IOException {
+        for (Balance balance : List.of(new Balance.RoundRobin(), new Balance.Random(), new Balance.LeastRequest())) {
+            try (Backend one = new Backend();
+                    Backend two = new Backend();
+                    TestGateway gateway = gateway(balance(balance), one, two)) {
+                for (int i = 0; i < 24; i++) {
+                    gateway.all(GET + "\r\n");
+                }
+                assertThat(one.asked.get()).as("%s", balance).isBetween(2, 22);
+                assertThat(one.asked.get() + two.asked.get()).isEqualTo(24);
+            }
+        }
+    }
+
+    @Test
+    void leastRequestAvoidsABusyEndpoint() throws IOException {
+        try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+                Backend quick = new Backend()) {
+            TestGateway gateway = new TestGateway(TestGateway.tells());
+            gateway.endpoints = List.of(new Cluster.Endpoint("127.0.0.1", silent.getLocalPort()), quick.endpoint());
+            gateway.clusterTraffic = balance(new Balance.LeastRequest());
+            List<Socket> hanging = new ArrayList<>();
+            try (gateway) {
+                gateway.start();
+                for (int i = 0; i < 6; i++) {
+                    hanging.add(gateway.client("GET /a HTTP/1.1\r\nHost: a\r\nx-endpoint: 127.0.0.1:"
+                            + silent.getLocalPort() + "\r\n\r\n"));
+                }
+                Awaitility.await().until(() -> active(gateway) == 6);
+                for (int i = 0; i < 10; i++) {
+                    assertThat(gateway.all(GET + "\r\n")).endsWith("ok");
+                }
+                assertThat(quick.asked.get()).isEqualTo(10);
+                for (Socket socket : hanging) {
+                    socket.close();
+                }
+            }
+        }
+    }
+
+    private static double active(TestGateway gateway) {
+        return gateway.registry.get("holdfast.cluster.requests.active").gauge().value();
+    }
+
+    @Test
+    void aHashedHeaderAlwaysFindsItsEndpoint() throws IOException {
+        Balance hash = new Balance.ConsistentHash(new HashOf.Headers(List.of("x-user")));
+        try (Backend one = new Backend();
+                Backend two = new Backend();
+                Backend three = new Backend();
+                TestGateway gateway = gateway(balance(hash), one, two, three)) {
+            List<Backend> all = List.of(one, two, three);
+            Set<Backend> used = new java.util.HashSet<>();
+            for (int user = 0; user < 12; user++) {
+                all.forEach(b -> b.asked.set(0));
+                for (int i = 0; i < 3; i++) {
+                    gateway.all(GET + "x-user: " + user + "\r\n\r\n");
+                }
+                List<Backend> asked =
+                        all.stream().filter(b -> b.asked.get() > 0).toList();
+                assertThat(asked).as("user %s", user).hasSize(1);
+                used.addAll(asked);
+            }
+            assertThat(used).hasSizeGreaterThan(1);
+        }
+    }
+
+    @Test
+    void aCookieIsMadeForAClientWithoutOneAndKeepsItsEndpoint() throws IOException {
+        Balance hash = new Balance.ConsistentHash(
+                new HashOf.Cookie("lb", Optional.of(Duration.ofMinutes(1)), List.of("SameSite=Strict")));
+        try (Backend one = new Backend();
+                Backend two = new Backend();
+                TestGateway gateway = gateway(balance(hash), one, two)) {
+            String answer = gateway.all(GET + "\r\n");
+            assertThat(answer).contains("Max-Age=60; HttpOnly; SameSite=Strict");
+            String cookie = answer.replaceAll("(?s).*lb=([0-9a-f]+);.*", "$1");
+            Backend served = one.asked.get() == 1 ? one : two;
+            for (int i = 0; i < 5; i++) {
+                assertThat(gateway.all(GET + "Cookie: lb=" + cookie + "\r\n\r\n"))
+                        .doesNotContain("set-cookie");
+            }
+            assertThat(served.asked.get()).isEqualTo(6);
+        }
+    }
+
+    @Test
+    void aQueryParameterAndTheAddressAreHashedToo() throws IOException {
+        for (HashOf by : List.of(new HashOf.SourceIp(), new HashOf.QueryParams(List.of("q")))) {
+            try (Backend one = new Backend();
+                    Backend two = new Backend();
+                    TestGateway gateway = gateway(balance(new Balance.ConsistentHash(by)), one, two)) {
+                for (int i = 0; i < 5; i++) {
+                    gateway.all("GET /a?q=7 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+                }
+                assertThat(List.of(one.asked.get(), two.asked.get())).contains(5, 0);
+            }
+        }
+    }
+
+    @Test
+    void aHeaderNamesTheEndpoint() throws IOException {
+        try (Backend one = new Backend();
+                Backend two = new Backend();
+                TestGateway gateway = gateway(balance(new Balance.RoundRobin()), one, two)) {
+            for (int i = 0; i < 4; i++) {
+                gateway.all(GET + "x-endpoint: 127.0.0.1:" + two.endpoint().port() + "\r\n\r\n");
+            }
+            assertThat(two.asked.get()).isEqualTo(4);
+            assertThat(gateway.all(GET + "x-endpoint: 10.9.8.7:1\r\n\r\n")).endsWith("ok");
+        }
+    }
+
+    // ---- passive checks
+
+    private static ClusterTraffic.PassiveCheck passive(int errors, int percent) {
+        return new ClusterTraffic.PassiveCheck(
+                false, errors, 0, 5, 0, Duration.ofMinutes(1), Duration.ofMinutes(1), percent, false);
+    }
+
+    @Test
+    void anEndpointThatFailsInARowIsLeftOut() throws IOException {
+        try (Backend good = new Backend();
+                Backend bad = new Backend();
+                TestGateway gateway = gateway(
+                        traffic(new Balance.RoundRobin(), Optional.empty(), Optional.of(passive(3, 50))), good, bad)) {
+            bad.status = 500;
+            for (int i = 0; i < 12; i++) {
+                gateway.all(GET + "\r\n");
+            }
+            assertThat(bad.asked.get()).isEqualTo(3);
+            assertThat(good.asked.get()).isEqualTo(9);
+        }
+    }
+
+    @Test
+    void noMoreThanTheShareIsLeftOut() throws IOException {
+        try (Backend good = new Backend();
+                Backend bad = new Backend();
+                TestGateway gateway = gateway(
+                        traffic(new Balance.RoundRobin(), Optional.empty(), Optional.of(passive(1, 10))), good, bad)) {
+            bad.status = 500;
+            for (int i = 0; i < 10; i++) {
+                gateway.all(GET + "\r\n");
+            }
+            assertThat(bad.asked.get()).isEqualTo(5);
+        }
+    }
+
+    @Test
+    void aReloadThatKeepsAnEndpointKeepsWhatIsKnownOfIt() throws IOException {
+        try (Backend good = new Backend();
+                Backend bad = new Backend();
+                Backend more = new Backend();
+                TestGateway gateway = gateway(
+                        traffic(new Balance.RoundRobin(), Optional.empty(), Optional.of(passive(2, 50))), good, bad)) {
+            bad.status = 500;
+            for (int i = 0; i < 4; i++) {
+                gateway.all(GET + "\r\n");
+            }
+            int before = bad.asked.get();
+            gateway.endpoints = List.of(good.endpoint(), bad.endpoint(), more.endpoint());
+            gateway.start();
+            for (int i = 0; i < 6; i++) {
+                gateway.all(GET + "\r\n");
+            }
+            assertThat(bad.asked.get()).isEqualTo(before).isEqualTo(2);
+            assertThat(more.asked.get()).isPositive();
+        }
+    }
+
+    // ---- active checks
+
+    private static ClusterTraffic.ActiveCheck check(Probe probe) {
+        return new ClusterTraffic.ActiveCheck(
+                Duration.ofSeconds(5), Duration.ofMillis(30), Duration.ZERO, 1, 1, 0, probe);
+    }
+
+    private static Probe http() {
+        return new Probe.Http("", "/health", "GET", Set.of(200), Set.of(), "", "");
+    }
+
+    @Test
+    void anEndpointThatFailsItsChecksGetsNothingUntilItRecovers() throws IOException {
+        try (Backend good = new Backend();
+                Backend bad = new Backend()) {
+            bad.health = 503;
+            try (TestGateway gateway = gateway(
+                    traffic(new Balance.RoundRobin(), Optional.of(check(http())), Optional.empty()), good, bad)) {
+                Awaitility.await().until(() -> served(gateway, good, bad, 4) == 0);
+                bad.health = 200;
+                Awaitility.await().until(() -> served(gateway, good, bad, 4) == 2);
+                int checks = good.checked.get();
+                Awaitility.await().until(() -> good.checked.get() > checks + 2);
+            }
+        }
+    }
+
+    /** How many of so many requests the second endpoint got. */
+    private static int served(TestGateway gateway, Backend good, Backend bad, int requests) throws IOException {
+        good.asked.set(0);
+        bad.asked.set(0);
+        for (int i = 0; i < requests; i++) {
+            gateway.all(GET + "\r\n");
+        }
+        return bad.asked.get();
+    }
+
+    @Test
+    void whereMostAreUnhealthyAllAreUsed() throws IOException {
+        try (Backend good = new Backend();
+                Backend one = new Backend();
+                Backend two = new Backend()) {
+            one.health = 500;
+            two.health = 500;
+            try (TestGateway gateway = gateway(
+                    traffic(new Balance.RoundRobin(), Optional.of(check(http())), Optional.empty()), good, one, two)) {
+                Awaitility.await()
+                        .until(() -> good.checked.get() > 2 && one.checked.get() > 2 && two.checked.get() > 2);
+                assertThat(served(gateway, good, one, 6)).isEqualTo(2);
+            }
+        }
+    }
+
+    @Test
+    void aTcpCheckWantsWhatTheEndpointSays() throws IOException {
+        try (Backend good = new Backend();
+                Backend bad = new Backend()) {
+            good.banner = "220 ready\r\n";
+            bad.banner = "421 busy\r\n";
+            Probe tcp = new Probe.Tcp("", "323230");
+            ClusterTraffic.ActiveCheck quick = new ClusterTraffic.ActiveCheck(
+                    Duration.ofMillis(300), Duration.ofMillis(30), Duration.ZERO, 1, 1, 0, tcp);
+            TestGateway gateway = new TestGateway(TestGateway.tells());
+            gateway.endpoints = List.of(good.endpoint(), bad.endpoint());
+            gateway.clusterTraffic = traffic(new Balance.RoundRobin(), Optional.of(quick), Optional.empty());
+            try (gateway) {
+                gateway.start();
+                // Their answers are no HTTP because of the banner, but whom they came from can be told.
+                Awaitility.await().until(() -> {
+                    good.asked.set(0);
+                    bad.asked.set(0);
+                    for (int i = 0; i < 4; i++) {
+                        gateway.all(GET + "\r\n");
+                    }
+                    return bad.asked.get() == 0 && good.asked.get() == 4;
+                });
+            }
+        }
+    }
+
+    @Test
+    void aGrpcCheckWantsServing() throws Exception {
+        byte[] serving = {0, 0, 0, 0, 2, 8, 1};
+        byte[] notServing = {0, 0, 0, 0, 2, 8, 2};
+        Map<String, String> grpc = Map.of("content-type", "application/grpc");
+        Map<String, String> fine = Map.of("grpc-status", "0");
+        Http2Backend.Answer page = new Http2Backend.Answer(200, Map.of(), new byte[] {'o', 'k'}, Map.of());
+        try (Http2Backend good = new Http2Backend((n, path) ->
+                        path.startsWith("/grpc.health") ? new Http2Backend.Answer(200, grpc, serving, fine) : page);
+                Http2Backend bad = new Http2Backend((n, path) -> path.startsWith("/grpc.health")
+                        ? new Http2Backend.Answer(200, grpc, notServing, fine)
+                        : page)) {
+            TestGateway gateway = new TestGateway(TestGateway.tells());
+            gateway.endpoints = List.of(good.endpoint(), bad.endpoint());
+            gateway.protocol = Cluster.Protocol.HTTP2;
+            gateway.clusterTraffic =
+                    traffic(new Balance.RoundRobin(), Optional.of(check(new Probe.Grpc("app.v1"))), Optional.empty());
+            try (gateway) {
+                gateway.start();
+                Awaitility.await().until(() -> {
+                    bad.paths.clear();
+                    for (int i = 0; i < 4; i++) {
+                        assertThat(gateway.all(GET + "\r\n")).contains("ok");
+                    }
+                    return !bad.paths.contains("/a");
+                });
+                assertThat(good.paths).contains("/a", "/grpc.health.v1.Health/Check");
+            }
+        }
+    }
+
+    @Test
+    void anEndpointHasOnlySoManyConnections() throws IOException {
+        AtomicInteger open = new AtomicInteger();
+        AtomicInteger most = new AtomicInteger();
+        TestGateway gateway = new TestGateway((head, in, out) -> {
+            most.accumulateAndGet(open.incrementAndGet(), Math::max);
+            Thread.sleep(60);
+            open.decrementAndGet();
+            TestGateway.write(out, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        });
+        ClusterTraffic none = ClusterTraffic.NONE;
+        gateway.clusterTraffic = new ClusterTraffic(
+                none.balance(),
+                none.slowStart(),
+                none.overrideHeaders(),
+                none.active(),
+                none.passive(),
+                none.panicPercent(),
+                none.maxRetries(),
+                none.retryBudget(),
+                2,
+                none.dns(),
+                none.bufferLimit(),
+                none.ping());
+        try (gateway) {
+            gateway.start();
+            List<Socket> clients = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                clients.add(gateway.client(GET + "\r\n"));
+            }
+            for (Socket client : clients) {
+                assertThat(TestGateway.until(client, "ok")).startsWith("HTTP/1.1 200 ");
+                client.close();
+            }
+            assertThat(most.get()).isBetween(1, 2);
+        }
+    }
+}

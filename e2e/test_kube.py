@@ -1,0 +1,299 @@
+"""Holdfast in a real cluster: the API server, its controllers and admission are the real ones; our Deployment is the one in deploy/,
+under the role that it asks for and no other."""
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+import yaml
+
+from conftest import STRICT
+from lib import kube
+from lib.kube import ROOT, Cluster, inside, wait
+
+API = "gateway.networking.k8s.io/v1"
+OURS = "gateway.holdfast.dev/gatewayclass-controller"
+SYSTEM = "holdfast-system"
+
+SHOP = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web, namespace: shop}
+spec:
+  gatewayClassName: holdfast
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: echo, namespace: shop}
+spec:
+  parentRefs: [{name: web}]
+  rules: [{backendRefs: [{name: echo, port: 8080}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: echo, namespace: shop}
+spec: {selector: {app: echo}, ports: [{port: 8080, targetPort: 3000}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo, namespace: shop}
+spec:
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      containers:
+        - name: echo
+          image: example/echo-basic:v1
+          env: [{name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, {name: NAMESPACE, value: shop}]
+"""
+
+
+def route(name, path, more=""):
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: shop}}
+spec:
+  parentRefs: [{{name: web}}]
+  rules:
+    - matches: [{{path: {{type: PathPrefix, value: {path}}}}}]
+      filters: [{{type: ResponseHeaderModifier, responseHeaderModifier: {{set: [{{name: x-route, value: {name}}}]}}}}]
+      backendRefs: [{{name: echo, port: 8080}}]
+{more}"""
+
+
+class Image:
+    """What is built, where a user without rights may read it, as an image would have it."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-image-", dir="/var/tmp"))
+        subprocess.run([str(ROOT / "holdfast"), "--version"], check=True, stdout=subprocess.DEVNULL)
+        target = ROOT / "app" / "target"
+        shutil.copytree(target / "lib", self.folder / "lib")
+        for jar in target.glob("app-*.jar"):
+            shutil.copy(jar, self.folder / "lib" / "app.jar")
+        java = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"],
+                              capture_output=True, text=True, check=True).stdout.strip()
+        self.program = self.folder / "holdfast"
+        self.program.write_text(f"""#!/bin/sh
+exec {java}/bin/java -XX:+UseSerialGC -Xss512k --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \\
+  -Dio.netty.noUnsafe=false -Djava.awt.headless=true -cp "{self.folder}/lib/*" dev.holdfast.app.cli.Main "$@"
+""")
+        subprocess.run(["chmod", "-R", "a+rX", str(self.folder)], check=True)
+        self.program.chmod(0o755)
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    why = kube.possible() or (None if (kube.BUILT / "cluster").exists() else "e2e/kube/build.sh has not built it")
+    if why:
+        if STRICT:
+            pytest.fail(f"no cluster: {why}", pytrace=False)
+        pytest.skip(f"SKIPPED: no cluster: {why}")
+    image = Image()
+    with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program}) as made:
+        _deploy_without_class(made)
+        yield made
+    image.remove()
+
+
+def _deploy_without_class(cluster):
+    """The Gateway API is not installed yet, so neither is the class."""
+    documents = list(yaml.safe_load_all((ROOT / "deploy" / "manifests" / "holdfast.yaml").read_text()))
+    cluster.apply(*[yaml.safe_dump(d) for d in documents if d["kind"] != "GatewayClass"])
+
+
+def pods(cluster):
+    return [p for p in cluster.get("v1", "Pod", SYSTEM)["items"] if "deletionTimestamp" not in p["metadata"]]
+
+
+def logs(cluster):
+    return "\n".join(cluster.pods_log(SYSTEM, p["metadata"]["name"]) for p in pods(cluster))
+
+
+def is_ready(pod):
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
+
+
+def address(cluster, name="web"):
+    return wait(lambda: cluster.get(API, "Gateway", "shop", name)["status"]["addresses"][0]["value"], 90, "an address")
+
+
+def ask(cluster, path="/", at=None):
+    """Status and headers of an answer through the Gateway."""
+    at = at or address(cluster)
+    with inside(cluster.name):
+        link = http.client.HTTPConnection(at, 80, timeout=10)
+        link.request("GET", path, headers={"Host": "shop.example"})
+        answer = link.getresponse()
+        answer.read()
+        link.close()
+    return answer.status, {k.lower(): v for k, v in answer.getheaders()}
+
+
+def conditions(status):
+    return {c["type"]: (c["status"], c["reason"], c.get("observedGeneration")) for c in status["conditions"]}
+
+
+def parents(cluster, name):
+    return cluster.get(API, "HTTPRoute", "shop", name)["status"]["parents"]
+
+
+@pytest.fixture(scope="module")
+def shop(cluster):
+    """A Gateway that serves one route."""
+    if not pods(cluster) or not is_ready(pods(cluster)[0]):
+        _install(cluster)
+    cluster.apply(SHOP)
+    wait(lambda: ask(cluster)[0] == 200, 120, "an answer from the backend")
+    return cluster
+
+
+def _install(cluster):
+    cluster.install_gateway_api()
+    cluster.apply(*sorted((ROOT / "deploy" / "crds").glob("*.yaml")), ROOT / "deploy" / "manifests" / "holdfast.yaml")
+    wait(lambda: all(map(is_ready, pods(cluster))), 120, "ready Pods")
+
+
+def test_without_the_gateway_api_it_waits_and_says_what_to_install(cluster):
+    wait(lambda: "waiting: the cluster does not serve Gateway of gateway.networking.k8s.io/v1" in logs(cluster), 120, "the wait")
+    assert not any(map(is_ready, pods(cluster)))
+    _install(cluster)
+
+
+def test_a_gateway_and_a_route_serve_and_say_so(shop):
+    gateway = shop.get(API, "Gateway", "shop", "web")["status"]
+    assert conditions(gateway)["Programmed"] == ("True", "Programmed", 1)
+    assert gateway["listeners"][0]["attachedRoutes"] == 1
+    (parent,) = parents(shop, "echo")
+    assert parent["controllerName"] == OURS
+    assert conditions(parent)["Accepted"] == ("True", "Accepted", 1)
+    known = shop.get(API, "GatewayClass", name="holdfast")["status"]
+    assert conditions(known)["Accepted"][0] == "True" and {"name": "HTTPRoute"} in known["supportedFeatures"]
+
+
+def test_what_we_write_makes_no_new_plan_and_comes_to_rest(shop):
+    def versions():
+        return [shop.get(API, kind, "shop", name)["metadata"]["resourceVersion"] for kind, name in (("Gateway", "web"), ("HTTPRoute", "echo"))]
+    time.sleep(2)
+    before, plans = versions(), logs(shop).count("applied in")
+    time.sleep(3)
+    assert versions() == before and logs(shop).count("applied in") == plans
+
+
+def test_entries_of_other_controllers_stay(shop):
+    at = shop.path(API, "HTTPRoute", "shop", "echo")
+    other = {"parentRef": {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "theirs"}, "controllerName": "example.com/other",
+             "conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted", "message": "theirs", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+    route_now = shop.get(API, "HTTPRoute", "shop", "echo")
+    route_now["status"]["parents"].append(other)
+    shop.call("PUT", at + "/status", route_now)
+    shop.call("PATCH", at, {"spec": {"hostnames": ["shop.example"]}}, "application/merge-patch+json")
+    wait(lambda: conditions(next(p for p in parents(shop, "echo") if p["controllerName"] == OURS))["Accepted"][2] == 2, 60, "the new generation")
+    assert other in parents(shop, "echo")
+
+
+def test_a_broken_route_beside_good_ones_is_told_and_harms_none(shop):
+    shop.apply(route("broken", "/broken").replace("name: echo, port: 8080", "name: nobody, port: 8080"), route("good", "/good"))
+    wait(lambda: ask(shop, "/good")[1].get("x-route") == "good", 60, "the good route")
+    wait(lambda: conditions(parents(shop, "broken")[0])["ResolvedRefs"][:2] == ("False", "BackendNotFound"), 60, "the broken route's status")
+    assert ask(shop, "/broken")[0] == 500
+
+
+def test_traffic_flows_while_the_api_server_is_away_and_nothing_is_lost(shop):
+    at = address(shop)
+    shop.stop("apiserver", signal.SIGKILL)
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        assert ask(shop, at=at)[0] == 200
+        time.sleep(0.2)
+    shop.start_apiserver()
+    shop.apply(route("after", "/after"))
+    wait(lambda: ask(shop, "/after", at)[1].get("x-route") == "after", 120, "a change after the API server's return")
+
+
+def test_rights_taken_away_and_given_back(shop):
+    rbac = "rbac.authorization.k8s.io/v1"
+    at = address(shop)
+    binding = next(d for d in yaml.safe_load_all((ROOT / "deploy" / "manifests" / "holdfast.yaml").read_text()) if d["kind"] == "ClusterRoleBinding")
+    shop.delete(rbac, "ClusterRoleBinding", name="holdfast")
+    shop.stop("apiserver")
+    shop.start_apiserver()  # watches are asked for anew, and refused
+    shop.apply(route("unread", "/unread"))
+    for _ in range(10):
+        assert ask(shop, at=at)[0] == 200
+        time.sleep(0.3)
+    shop.apply(yaml.safe_dump(binding))
+    wait(lambda: ask(shop, "/unread", at)[1].get("x-route") == "unread", 120, "what was written meanwhile")
+
+
+def test_another_replica_leads_when_the_leader_goes(shop):
+    def leader():
+        return shop.get("coordination.k8s.io/v1", "Lease", SYSTEM, "holdfast-leader")["spec"].get("holderIdentity")
+    shop.call("PATCH", shop.path("apps/v1", "Deployment", SYSTEM, "holdfast"), {"spec": {"replicas": 2}}, "application/merge-patch+json")
+    wait(lambda: len(pods(shop)) == 2 and all(map(is_ready, pods(shop))), 120, "two Pods")
+    first = wait(leader, 60)
+    old = min(pods(shop), key=lambda p: p["metadata"]["creationTimestamp"])["metadata"]["name"]
+    shop.delete("v1", "Pod", SYSTEM, old)
+    wait(lambda: leader() not in (None, "", first), 90, "a new leader")
+    shop.apply(route("later", "/later"))
+    wait(lambda: conditions(parents(shop, "later")[0])["Accepted"][0] == "True", 60, "a status by the new leader")
+
+
+def test_a_gateway_that_goes_takes_its_service_along(shop):
+    shop.apply(SHOP.split("---")[2].replace("name: web", "name: brief"))
+    address(shop, "brief")
+    services = lambda: [s["metadata"]["annotations"].get("holdfast.dev/gateway") for s in shop.get("v1", "Service", SYSTEM)["items"]]
+    assert "shop/brief" in services()
+    shop.delete(API, "Gateway", "shop", "brief")
+    wait(lambda: "shop/brief" not in services(), 60, "the Service's end")
+
+
+@pytest.mark.parametrize("values", [["replicas=1"], ["replicas=3", "takeEnvoyGateway=true", "javaOpts=-Xmx512m", "nodeSelector.disk=ssd"]])
+def test_the_chart_is_the_manifests_and_the_api_server_takes_it(shop, values):
+    text = subprocess.run([kube.BUILT / "chart", ROOT / "deploy" / "chart", *values], capture_output=True, text=True, check=True).stdout
+    rendered = {(d["kind"], d["metadata"]["name"]): d for d in yaml.safe_load_all(text) if d}
+    plain = [d for d in yaml.safe_load_all((ROOT / "deploy" / "manifests" / "holdfast.yaml").read_text()) if d["kind"] != "Namespace"]
+    for document in plain:
+        made = rendered[(document["kind"], document["metadata"]["name"])]
+        for part in ("rules", "subjects", "roleRef"):
+            assert made.get(part) == document.get(part)
+        if document["kind"] == "Deployment":
+            of, to = (d["spec"]["template"]["spec"]["containers"][0] for d in (document, made))
+            assert [a for a in of["args"] if a not in to["args"]] == [] and of["securityContext"] == to["securityContext"]
+            assert ("--take-envoy-gateway" in to["args"]) == ("takeEnvoyGateway=true" in values)
+    for document in rendered.values():
+        meta = document["metadata"]
+        at = shop.path(document["apiVersion"], document["kind"], meta.get("namespace"), meta["name"])
+        shop.call("PATCH", f"{at}?fieldManager=chart&force=true&dryRun=All&fieldValidation=Strict", document, "application/apply-patch+yaml")
+
+
+def test_the_conformance_suite_core_http(shop, tmp_path):
+    """The Gateway API's own suite, unchanged, with every feature that our GatewayClass says we support."""
+    shop.delete("v1", "Namespace", name="shop")
+    features = [f["name"] for f in shop.get(API, "GatewayClass", name="holdfast")["status"]["supportedFeatures"]]
+    report = tmp_path / "report.yaml"
+    line = [kube.BUILT / "conformance.test", "-test.run=^TestConformance$", "-test.timeout=20m", "--gateway-class=holdfast",
+            "--conformance-profiles=GATEWAY-HTTP,GATEWAY-GRPC", f"--supported-features={','.join(features)}", f"--report-output={report}",
+            "--cleanup-base-resources=false", "--organization=holdfast", "--project=holdfast", "--url=https://holdfast.dev", "--version=0.1.0",
+            "--contact=none"]
+    done = subprocess.run(shop.command(*line), cwd=tmp_path, env={**os.environ, "KUBECONFIG": str(shop.kubeconfig)}, capture_output=True, text=True, timeout=1500)
+    failed = re.findall(r"^\s*--- FAIL: (\S+)", done.stdout, re.M)
+    assert not failed and done.returncode == 0, "\n".join(failed) + done.stdout[-3000:]
+    for profile in yaml.safe_load(report.read_text())["profiles"]:
+        assert profile["core"]["result"] == "success", profile

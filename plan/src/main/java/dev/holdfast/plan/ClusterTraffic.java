@@ -1,0 +1,159 @@
+package dev.holdfast.plan;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Which endpoint of a cluster takes a request, and which is left out.
+ *
+ * @param slowStart time over which a new endpoint comes to its full share, zero for at once
+ * @param overrideHeaders request headers that may name the endpoint; the first that does wins
+ * @param panicPercent where fewer than so many of a hundred endpoints are healthy, all are used
+ * @param maxRetries retries at a time, all routes together
+ * @param connectionsPerEndpoint -1 is unlimited
+ * @param bufferLimit octets that may wait to be sent on a connection, 0 for the default
+ */
+public record ClusterTraffic(
+        Balance balance,
+        Duration slowStart,
+        List<String> overrideHeaders,
+        Optional<ActiveCheck> active,
+        Optional<PassiveCheck> passive,
+        int panicPercent,
+        long maxRetries,
+        Optional<RetryBudget> retryBudget,
+        long connectionsPerEndpoint,
+        Dns dns,
+        long bufferLimit,
+        Optional<PingUpstream> ping) {
+    public static final ClusterTraffic NONE = new ClusterTraffic(
+            new Balance.RoundRobin(),
+            Duration.ZERO,
+            List.of(),
+            Optional.empty(),
+            Optional.empty(),
+            50,
+            1024,
+            Optional.empty(),
+            -1,
+            Dns.DEFAULT,
+            0,
+            Optional.empty());
+
+    public ClusterTraffic {
+        overrideHeaders = List.copyOf(overrideHeaders);
+    }
+
+    /** How an endpoint is chosen. */
+    public sealed interface Balance {
+        record RoundRobin() implements Balance {}
+
+        record Random() implements Balance {}
+
+        /** Of two endpoints taken by chance the one with fewer requests under way. */
+        record LeastRequest() implements Balance {}
+
+        /** Requests that agree in {@code by} go to one endpoint for as long as it is there. */
+        record ConsistentHash(HashOf by) implements Balance {}
+    }
+
+    /** What of a request is hashed. */
+    public sealed interface HashOf {
+        record SourceIp() implements HashOf {}
+
+        record Headers(List<String> names) implements HashOf {
+            public Headers {
+                names = List.copyOf(names);
+            }
+        }
+
+        record QueryParams(List<String> names) implements HashOf {
+            public QueryParams {
+                names = List.copyOf(names);
+            }
+        }
+
+        /**
+         * @param lifetime where given, a client without the cookie gets one; zero for as long as the browser runs
+         * @param attributes further ones, as {@code SameSite=Strict}
+         */
+        record Cookie(String name, Optional<Duration> lifetime, List<String> attributes) implements HashOf {
+            public Cookie {
+                attributes = List.copyOf(attributes);
+            }
+        }
+    }
+
+    /** Endpoints are asked now and then, whatever requests say. */
+    public record ActiveCheck(
+            Duration timeout,
+            Duration interval,
+            Duration initialJitter,
+            int unhealthyAfter,
+            int healthyAfter,
+            int port,
+            Probe probe) {}
+
+    /** What an endpoint is asked; payloads as hexadecimal text. */
+    public sealed interface Probe {
+        /**
+         * @param host empty for the endpoint's own
+         * @param retriable statuses that count towards {@code unhealthyAfter}; any other unexpected one makes unhealthy at once
+         * @param expect what the body must contain, empty for anything
+         */
+        record Http(
+                String host,
+                String path,
+                String method,
+                Set<Integer> expected,
+                Set<Integer> retriable,
+                String expect,
+                String body)
+                implements Probe {
+            public Http {
+                expected = Set.copyOf(expected);
+                retriable = Set.copyOf(retriable);
+            }
+        }
+
+        /** A connection; where {@code receive} is given, it must come. */
+        record Tcp(String send, String receive) implements Probe {}
+
+        /** {@code grpc.health.v1.Health/Check}. */
+        record Grpc(String service) implements Probe {}
+    }
+
+    /** Endpoints are left out by what requests to them came to (Envoy's outlier detection); 0 turns a rule off. */
+    public record PassiveCheck(
+            boolean splitLocalErrors,
+            int consecutiveServerErrors,
+            int consecutiveGatewayErrors,
+            int consecutiveLocalErrors,
+            int failurePercent,
+            Duration interval,
+            Duration baseEjection,
+            int maxEjectionPercent,
+            boolean alwaysOne) {}
+
+    /** Retries under way, as a share of the requests under way, though never fewer than {@code atLeast}. */
+    public record RetryBudget(double percent, int atLeast) {}
+
+    /** @param refresh zero where an answer's own time to live counts */
+    public record Dns(Family family, Duration refresh) {
+        public static final Dns DEFAULT = new Dns(Family.ANY, Duration.ZERO);
+    }
+
+    /** Which addresses of a name are used. */
+    public enum Family {
+        ANY,
+        IPV4,
+        IPV6,
+        IPV4_PREFERRED,
+        IPV6_PREFERRED
+    }
+
+    /** HTTP/2 PING towards the backend, whose absence ends the connection. */
+    public record PingUpstream(Duration interval, Duration timeout) {}
+}

@@ -1,0 +1,181 @@
+package dev.holdfast.plan;
+
+import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * A filter that decides who may pass. Where one of these stands in a plan, a plane that cannot carry it out answers 500
+ * for the route rather than serve it without.
+ */
+public sealed interface SecurityFilter extends HttpFilter {
+    /**
+     * Cross-origin resource sharing (Fetch §3.2): what browsers may ask of pages of other origins. It guards no request by
+     * itself; the browser does, by what the answer says.
+     *
+     * @param methods {@code *} alone stands for any; so for the headers
+     * @param maxAge zero says nothing of it
+     */
+    record Cors(
+            List<OriginPattern> origins,
+            List<String> methods,
+            List<String> headers,
+            List<String> exposed,
+            Duration maxAge,
+            boolean credentials)
+            implements SecurityFilter {
+        public Cors {
+            origins = List.copyOf(origins);
+            methods = List.copyOf(methods);
+            headers = List.copyOf(headers);
+            exposed = List.copyOf(exposed);
+        }
+    }
+
+    /**
+     * A request that changes something must come from a page of the same host, or of {@code additional}.
+     *
+     * @param shadowPercent of the requests that are let through whatever is found, 0 to 100
+     */
+    record Csrf(List<OriginPattern> additional, double shadowPercent) implements SecurityFilter {
+        public Csrf {
+            additional = List.copyOf(additional);
+        }
+    }
+
+    /**
+     * User and password (RFC 7617).
+     *
+     * @param users lines of an htpasswd file, {@code user:hash} with {@code {SHA}} or bcrypt
+     * @param forwardHeader tells the backend the user's name; empty for none
+     */
+    record BasicAuth(List<SecretText> users, String forwardHeader) implements SecurityFilter {
+        public BasicAuth {
+            users = List.copyOf(users);
+        }
+    }
+
+    /**
+     * A key that names its client.
+     *
+     * @param clients client to key
+     * @param sources where a key may stand; the first that holds one counts
+     * @param sanitize whether the backend is not to see the key
+     * @param forwardHeader tells the backend the client's name; empty for none
+     */
+    record ApiKeyAuth(Map<String, SecretText> clients, List<Source> sources, boolean sanitize, String forwardHeader)
+            implements SecurityFilter {
+        public ApiKeyAuth {
+            clients = Collections.unmodifiableMap(new TreeMap<>(clients));
+            sources = List.copyOf(sources);
+        }
+    }
+
+    /** A signed token (RFC 7519) of one of {@code providers}; {@code optional} lets a request without any token pass. */
+    record JwtAuth(List<JwtProvider> providers, boolean optional) implements SecurityFilter {
+        public JwtAuth {
+            providers = List.copyOf(providers);
+        }
+    }
+
+    /** The rules in order; the first that matches decides, else {@code allowByDefault}. */
+    record Authorization(List<Rule> rules, boolean allowByDefault) implements SecurityFilter {
+        public Authorization {
+            rules = List.copyOf(rules);
+        }
+    }
+
+    /**
+     * An origin as policies write it: {@code *}, {@code https://*}, {@code https://*.example.com:8443}, or one whole. A
+     * wildcard stands for one or more labels.
+     */
+    record OriginPattern(String text) {}
+
+    /** Where a credential stands in a request. */
+    sealed interface Source {
+        /** Names in lower case; {@code prefix} (case-sensitive) must be there and is taken off. */
+        record Header(String name, String prefix) implements Source {}
+
+        record Parameter(String name) implements Source {}
+
+        record Cookie(String name) implements Source {}
+    }
+
+    /**
+     * Who signs tokens, and what is made of them.
+     *
+     * @param issuer empty accepts any
+     * @param audiences none accepts any
+     * @param sources none: {@code Authorization: Bearer} and the parameter {@code access_token}
+     */
+    record JwtProvider(
+            String name,
+            String issuer,
+            List<String> audiences,
+            Keys keys,
+            List<Source> sources,
+            List<ClaimHeader> claimHeaders,
+            boolean recomputeRoute) {
+        public JwtProvider {
+            audiences = List.copyOf(audiences);
+            sources = List.copyOf(sources);
+            claimHeaders = List.copyOf(claimHeaders);
+        }
+    }
+
+    /** A claim by its dotted path, and the header that tells it to the backend. */
+    record ClaimHeader(String claim, String header) {}
+
+    /** A set of keys (RFC 7517 §5). */
+    sealed interface Keys {
+        /** As JSON; secret, for it may hold symmetric keys. */
+        record Local(SecretText jwks) implements Keys {}
+
+        /** {@code uri} asked of {@code cluster}; kept for {@code cache}, asked again {@code retry} after a failure. */
+        record Remote(String uri, String cluster, Duration cache, Duration retry) implements Keys {}
+    }
+
+    /** All that is named must hold; what is empty asks nothing. Within a list of addresses, methods or values one is enough. */
+    record Rule(
+            String name,
+            boolean allow,
+            List<Cidr> clients,
+            Optional<JwtTest> jwt,
+            List<HeaderValues> headers,
+            List<String> methods,
+            Optional<PathTest> path) {
+        public Rule {
+            clients = List.copyOf(clients);
+            headers = List.copyOf(headers);
+            methods = List.copyOf(methods);
+        }
+    }
+
+    /** A header (lower-case name) with one of {@code values}. */
+    record HeaderValues(String name, List<String> values) {
+        public HeaderValues {
+            values = List.copyOf(values);
+        }
+    }
+
+    /** A token of {@code provider} with all of {@code claims} and {@code scopes}. */
+    record JwtTest(String provider, List<ClaimValues> claims, List<String> scopes) {
+        public JwtTest {
+            claims = List.copyOf(claims);
+            scopes = List.copyOf(scopes);
+        }
+    }
+
+    /** The claim at a dotted path is one of {@code values}, or where it must be a {@code list} holds one of them. */
+    record ClaimValues(String claim, boolean list, List<String> values) {
+        public ClaimValues {
+            values = List.copyOf(values);
+        }
+    }
+
+    /** {@code invert} holds where the path does not match. */
+    record PathTest(Route.PathMatch match, boolean invert) {}
+}

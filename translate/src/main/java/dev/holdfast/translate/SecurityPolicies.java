@@ -1,0 +1,90 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.plan.HttpFilter;
+import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.ResourceSet;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What guards a rule: the SecurityPolicy that holds there, and filters of the rule that do the same. Where any part of a
+ * policy is wrong or is not carried out, nothing passes.
+ */
+record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideClusters side, List<Problem> problems) {
+    /** Of a policy's spec, what does not guard. */
+    private static final Set<String> NO_GUARDS = Set.of("targetRef", "targetRefs", "targetSelectors", "mergeType");
+
+    /**
+     * The filters of a rule.
+     *
+     * @param entry before the traffic policy's own
+     * @param authorization after them, for it asks who came
+     * @param refuses whether nothing may pass; then there are no filters
+     */
+    record Guard(List<HttpFilter> entry, List<HttpFilter> authorization, boolean refuses) {
+        static final Guard REFUSES = new Guard(List.of(), List.of(), true);
+    }
+
+    Guard of(Resource route, Field rule, GatewayListener listener) {
+        String name = rule.get("name").text("");
+        Optional<Field> policy = policies.rule(route, name, listener);
+        Parts parts = new Parts(
+                new PolicyRefs(set, grants, policies.policies(route, name, listener), problems),
+                side,
+                new ArrayList<>());
+        List<HttpFilter> authorization = new ArrayList<>();
+        cors(rule, policy).ifPresent(parts.filters::add);
+        if (policy.isPresent()) {
+            for (Field field : fields(policy.get())) {
+                if (!parts.takes(field, authorization)) {
+                    return Guard.REFUSES;
+                }
+            }
+        }
+        return new Guard(parts.filters, authorization, false);
+    }
+
+    /** The rule's own filter, being nearer, comes before the policy's. */
+    private static Optional<SecurityFilter> cors(Field rule, Optional<Field> policy) {
+        return rule.get("filters").items().stream()
+                .filter(f -> f.get("type").text("").equals("CORS"))
+                .map(f -> CorsFields.ofRoute(f.get("cors")))
+                .findFirst()
+                .or(() -> policy.map(p -> p.get("cors")).filter(Field::present).map(CorsFields::ofPolicy));
+    }
+
+    /** In the order in which Envoy Gateway's filters see a request. */
+    private static List<Field> fields(Field policy) {
+        List<Field> out = new ArrayList<>();
+        List<String> order =
+                List.of("cors", "csrf", "extAuth", "apiKeyAuth", "basicAuth", "oidc", "jwt", "authorization");
+        order.forEach(name -> out.add(policy.get(name)));
+        policy.names().stream()
+                .filter(n -> !order.contains(n) && !NO_GUARDS.contains(n))
+                .forEach(n -> out.add(policy.get(n)));
+        return out.stream().filter(Field::present).toList();
+    }
+
+    private record Parts(PolicyRefs refs, SideClusters side, List<HttpFilter> filters) {
+        /** False where the field cannot be carried out. */
+        boolean takes(Field field, List<HttpFilter> authorization) {
+            String name = field.path().substring(field.path().lastIndexOf('.') + 1);
+            Optional<? extends SecurityFilter> filter = switch (name) {
+                case "csrf" -> Optional.of(CorsFields.csrf(field));
+                case "apiKeyAuth" -> CredentialFields.apiKeys(field, refs);
+                case "basicAuth" -> CredentialFields.passwords(field, refs);
+                case "jwt" -> JwtFields.of(field, refs, side);
+                case "authorization" -> AuthorizationFields.of(field, refs);
+                case "cors" -> Optional.empty();
+                default -> refs.notCarriedOut(field);
+            };
+            filter.ifPresent((name.equals("authorization") ? authorization : filters)::add);
+            return filter.isPresent() || name.equals("cors");
+        }
+    }
+}
