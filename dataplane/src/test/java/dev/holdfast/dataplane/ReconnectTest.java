@@ -50,14 +50,17 @@ class ReconnectTest {
             }
             assertThat(failures).isEmpty();
             gateway.drained("route_removed", CLIENTS, CLIENTS, 0);
-            // Of the tenths of the jitter, an even spread gives each a tenth of the clients; the rest is for a slow machine.
+            // Of the tenths of the jitter, an even spread gives each a tenth of the clients; the rest is for a slow
+            // machine.
             int[] tenths = new int[11];
             for (long at : arrivals) {
                 tenths[(int) Math.min(10, (at - start) * 10 / JITTER.toNanos())]++;
             }
             System.out.println("reconnecting clients by tenths of the jitter: " + java.util.Arrays.toString(tenths));
             for (int i = 0; i < 10; i++) {
-                assertThat(tenths[i] / (double) CLIENTS).as("share of tenth %s", i).isLessThan(0.35);
+                assertThat(tenths[i] / (double) CLIENTS)
+                        .as("share of tenth %s", i)
+                        .isLessThan(0.35);
             }
         }
     }

@@ -34,6 +34,7 @@ public final class ClusterState {
     final AtomicInteger pending = new AtomicInteger();
     /** One of each loop that has sent something here. */
     private final List<Pools.Pool> pools = new CopyOnWriteArrayList<>();
+
     private final AtomicInteger requests = new AtomicInteger();
     private final AtomicInteger streams = new AtomicInteger();
     private final AtomicInteger next = new AtomicInteger();
