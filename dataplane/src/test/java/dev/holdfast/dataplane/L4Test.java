@@ -143,8 +143,10 @@ class L4Test {
         StreamRules rules = new StreamRules(
                 "",
                 d.limits(),
+                d.perUser(),
                 d.origins(),
                 d.ping(),
+                d.tokenExpiry(),
                 d.onRouteRemoved(),
                 d.onPolicyChanged(),
                 new StreamRules.Drain(drain, Duration.ZERO, 1001, ""));

@@ -54,6 +54,10 @@ record Rules(
     }
 
     StreamRules done() {
-        return new StreamRules("d/p", limits, origins, ping, onRouteRemoved, onPolicyChanged, drain);
+        return done(StreamRules.PerUser.NONE, StreamRules.TokenExpiry.NONE);
+    }
+
+    StreamRules done(StreamRules.PerUser perUser, StreamRules.TokenExpiry expiry) {
+        return new StreamRules("d/p", limits, perUser, origins, ping, expiry, onRouteRemoved, onPolicyChanged, drain);
     }
 }

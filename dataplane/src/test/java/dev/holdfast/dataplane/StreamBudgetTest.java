@@ -24,8 +24,10 @@ class StreamBudgetTest {
         return new StreamRules(
                 "d/p",
                 new StreamRules.Limits(perListener, perRoute, perClient, 0, 0, 0, false),
+                d.perUser(),
                 d.origins(),
                 d.ping(),
+                d.tokenExpiry(),
                 d.onRouteRemoved(),
                 d.onPolicyChanged(),
                 d.drain());

@@ -172,6 +172,12 @@ final class Ws implements AutoCloseable {
         return new Frame(first, masked, payload);
     }
 
+    /** Waits for ever from now on. */
+    Ws patient() throws IOException {
+        socket.setSoTimeout(0);
+        return this;
+    }
+
     /** What comes before the other side ends. */
     byte[] rest() throws IOException {
         return in.readAllBytes();

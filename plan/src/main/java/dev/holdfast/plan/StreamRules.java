@@ -14,13 +14,23 @@ import java.util.List;
 public record StreamRules(
         String policy,
         Limits limits,
+        PerUser perUser,
         Origins origins,
         Ping ping,
+        TokenExpiry tokenExpiry,
         OnChange onRouteRemoved,
         OnChange onPolicyChanged,
         Drain drain) {
-    public static final StreamRules DEFAULT =
-            new StreamRules("", Limits.NONE, Origins.ANY, Ping.NONE, OnChange.DRAIN, OnChange.KEEP, Drain.DEFAULT);
+    public static final StreamRules DEFAULT = new StreamRules(
+            "",
+            Limits.NONE,
+            PerUser.NONE,
+            Origins.ANY,
+            Ping.NONE,
+            TokenExpiry.NONE,
+            OnChange.DRAIN,
+            OnChange.KEEP,
+            Drain.DEFAULT);
 
     /**
      * Counts of streams open at once, and of what a client may send into one.
@@ -44,6 +54,21 @@ public record StreamRules(
         public boolean ofFrames() {
             return messageBytes > 0 || messagesPerSecond > 0 || bytesPerSecond > 0;
         }
+    }
+
+    /**
+     * Most streams of one user under this policy, as a filter that checks credentials has found out; nobody is limited
+     * where there is none.
+     *
+     * @param claim by dotted path
+     */
+    public record PerUser(int streams, String claim) {
+        public static final PerUser NONE = new PerUser(0, "");
+    }
+
+    /** Whether a stream ends with the credentials that it opened with; {@code code} and {@code text} of the Close frame. */
+    public record TokenExpiry(boolean ends, int code, String text) {
+        public static final TokenExpiry NONE = new TokenExpiry(false, 0, "");
     }
 
     /**

@@ -156,6 +156,7 @@ final class Coverage {
                         "ping",
                         "idleTimeout",
                         "maxLifetime",
+                        "tokenExpiry",
                         "onRouteRemoved",
                         "onPolicyChanged",
                         "drain"));

@@ -29,15 +29,34 @@ final class StreamPolicies {
                         limits.get("messagesPerSecond").number(0),
                         ClientTraffic.quantity(limits.get("bytesPerSecond"), 0),
                         limits.get("onExceeded").text("Close").equals("Throttle")),
+                perUser(limits),
                 new StreamRules.Origins(
                         true,
                         spec.get("allowedOrigins").items().stream()
                                 .map(o -> o.text("").toLowerCase(Locale.ROOT))
                                 .toList()),
                 ping(spec.get("ping")),
+                tokenExpiry(spec.get("tokenExpiry")),
                 change(spec.get("onRouteRemoved"), StreamRules.OnChange.DRAIN),
                 change(spec.get("onPolicyChanged"), StreamRules.OnChange.KEEP),
                 drain(spec.get("drain")));
+    }
+
+    private static StreamRules.PerUser perUser(Field limits) {
+        int streams = (int) limits.get("perUser").number(0);
+        return streams == 0
+                ? StreamRules.PerUser.NONE
+                : new StreamRules.PerUser(streams, limits.get("userClaim").text("sub"));
+    }
+
+    /** 4401 is what applications use for "not authorized any more", after HTTP's 401. */
+    private static StreamRules.TokenExpiry tokenExpiry(Field expiry) {
+        return expiry.present()
+                ? new StreamRules.TokenExpiry(
+                        true,
+                        (int) expiry.get("code").number(4401),
+                        expiry.get("text").text("token expired"))
+                : StreamRules.TokenExpiry.NONE;
     }
 
     private static StreamRules.Ping ping(Field ping) {

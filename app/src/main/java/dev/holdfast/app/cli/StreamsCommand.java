@@ -36,7 +36,7 @@ final class StreamsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        return list(admin, spec);
+        return list(admin, spec, false);
     }
 
     @Command(name = "ls", description = "Lists them once.")
@@ -49,7 +49,7 @@ final class StreamsCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws IOException, InterruptedException {
-            return list(admin, spec);
+            return list(admin, spec, false);
         }
     }
 
@@ -76,10 +76,10 @@ final class StreamsCommand implements Callable<Integer> {
                     TimeUnit.SECONDS.sleep(1);
                 }
                 if (terminal) {
-                    // Cursor home, then each line clears what it leaves of the one before (ECMA-48 CUP, ED).
-                    spec.commandLine().getOut().print("\u001b[H\u001b[J");
+                    // Cursor home (ECMA-48 CUP); the first time, on a clear screen (ED).
+                    spec.commandLine().getOut().print(i == 0 ? "\u001b[2J\u001b[H" : "\u001b[H");
                 }
-                int code = list(admin, spec);
+                int code = list(admin, spec, terminal);
                 if (code != 0) {
                     return code;
                 }
@@ -120,33 +120,20 @@ final class StreamsCommand implements Callable<Integer> {
         }
     }
 
-    private static int list(AdminOption admin, CommandSpec spec) throws IOException, InterruptedException {
+    private static int list(AdminOption admin, CommandSpec spec, boolean over)
+            throws IOException, InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
         HttpResponse<String> answer = ask(admin, "/api/streams", "GET");
         if (answer.statusCode() != 200) {
             return refused(answer, spec);
         }
         JsonNode streams = new ObjectMapper().readTree(answer.body());
-        out.printf(
-                "%-6s %-10s %-22s %-32s %-40s %-18s %8s %10s %10s %s%n",
-                "ID", "KIND", "CLIENT", "HOST AND PATH", "ROUTE", "PROTOCOLS", "AGE", "IN", "OUT", "CLOSES");
-        long now = System.currentTimeMillis();
-        for (JsonNode s : streams) {
-            out.printf(
-                    "%-6s %-10s %-22s %-32s %-40s %-18s %8s %10s %10s %s%n",
-                    s.path("id").asText(),
-                    s.path("kind").asText(),
-                    s.path("client").asText(),
-                    s.path("host").asText() + s.path("path").asText(),
-                    s.path("route").asText(),
-                    s.path("downstreamProtocol").asText() + " > "
-                            + s.path("upstreamProtocol").asText(),
-                    age(now - s.path("openedAtMillis").asLong()),
-                    traffic(s, "messagesFromClient", "bytesFromClient"),
-                    traffic(s, "messagesToClient", "bytesToClient"),
-                    closes(s, now));
+        String table = StreamsTable.of(streams, System.currentTimeMillis());
+        // Where the screen is drawn over, each line clears what it leaves of the one before (ECMA-48 EL).
+        out.print(over ? table.replace("\n", "\u001b[K\n") : table);
+        if (over) {
+            out.print("\u001b[J");
         }
-        out.println(streams.size() + (streams.size() == 1 ? " stream" : " streams"));
         out.flush();
         return 0;
     }
@@ -160,23 +147,6 @@ final class StreamsCommand implements Callable<Integer> {
                                         + " --admin-token-file"
                                 : "holdfast: the admin address answered " + answer.statusCode());
         return 2;
-    }
-
-    private static String age(long millis) {
-        Duration age = Duration.ofMillis(Math.max(millis, 0));
-        return age.toHours() > 0
-                ? age.toHours() + "h" + age.toMinutesPart() + "m"
-                : age.toMinutes() > 0 ? age.toMinutes() + "m" + age.toSecondsPart() + "s" : age.toSeconds() + "s";
-    }
-
-    private static String traffic(JsonNode stream, String messages, String bytes) {
-        long count = stream.path(messages).asLong();
-        return count > 0 ? count + " msg" : stream.path(bytes).asLong() + " B";
-    }
-
-    private static String closes(JsonNode stream, long now) {
-        long at = stream.path("closesAtMillis").asLong();
-        return at == 0 ? "-" : stream.path("closesBy").asText() + " in " + age(at - now);
     }
 
     private static HttpResponse<String> ask(AdminOption admin, String path, String method)

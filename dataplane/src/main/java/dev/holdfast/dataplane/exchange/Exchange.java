@@ -795,14 +795,27 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (!slots.isEmpty()) {
             return true;
         }
-        Budgets.Taken taken = gateway.streams().budgets().take(rules, listenerName, routeName, whose.remoteIp());
+        Budgets.Taken taken =
+                gateway.streams().budgets().take(rules, listenerName, routeName, whose.remoteIp(), user());
         String full = taken.refusedBy();
         if (full != null) {
-            refuse("client".equals(full) ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
+            boolean own = full.equals("client") || full.equals("user");
+            refuse(own ? ProxyFailure.CLIENT_STREAM_LIMIT : ProxyFailure.STREAM_LIMIT);
             return false;
         }
         slots = taken.slots();
         return true;
+    }
+
+    /** By the claim that the policy counts streams by; empty where nobody has been identified. */
+    private String user() {
+        Identity who = identity;
+        if (who == null || rules.perUser().streams() == 0) {
+            return "";
+        }
+        String claim = rules.perUser().claim();
+        Identity.Claim said = who.claims().get(claim);
+        return said != null ? String.join(",", said.values()) : claim.equals("sub") ? who.subject() : "";
     }
 
     private void refuse(ProxyFailure failure) {
@@ -846,6 +859,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         meters().streamOpened(kind);
         if (gateway.log().on()) {
             gateway.log().line(line("stream_open"));
+        }
+        Identity who = identity;
+        if (rules.tokenExpiry().ends() && who != null && who.expires().isPresent()) {
+            made.expires(who.expires().get());
         }
         made.open();
         if (held != null) {

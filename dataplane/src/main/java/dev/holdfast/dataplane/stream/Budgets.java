@@ -25,8 +25,13 @@ public final class Budgets {
         this.registry = registry;
     }
 
-    /** {@code scope} is {@code listener}, {@code route} or {@code client}. */
-    private record Place(String scope, String name) {}
+    /** {@code scope} is {@code listener}, {@code route}, {@code client} or {@code user}. */
+    private record Place(String scope, String name) {
+        /** Of which there may be many, so that they are no label of a metric. */
+        boolean ofPeer() {
+            return scope.equals("client") || scope.equals("user");
+        }
+    }
 
     /** One place's count. */
     public static final class Slot {
@@ -38,7 +43,7 @@ public final class Budgets {
 
         private Slot(Place place, MeterRegistry registry) {
             this.place = place;
-            this.gauges = place.scope.equals("client")
+            this.gauges = place.ofPeer()
                     ? List.of()
                     : List.of(
                             Gauge.builder("holdfast.streams.budget.open", open, AtomicInteger::get)
@@ -62,7 +67,7 @@ public final class Budgets {
                 open.decrementAndGet();
                 return false;
             }
-            if (most > 0 && taken >= most * WARN && !warned && !place.scope.equals("client")) {
+            if (most > 0 && taken >= most * WARN && !warned && !place.ofPeer()) {
                 warned = true;
                 LOG.atWarn()
                         .addKeyValue(place.scope, place.name)
@@ -82,6 +87,11 @@ public final class Budgets {
      * full, and then says which scope it was.
      */
     public Taken take(StreamRules rules, String listener, String route, String client) {
+        return take(rules, listener, route, client, "");
+    }
+
+    /** The same, with the user's name as the policy's claim has it, empty for nobody. */
+    public Taken take(StreamRules rules, String listener, String route, String client, String user) {
         StreamRules.Limits limits = rules.limits();
         List<Slot> taken = new ArrayList<>(3);
         String full = null;
@@ -92,6 +102,10 @@ public final class Budgets {
         } else if (limits.perClient() > 0
                 && !take("client", rules.policy() + " " + client, limits.perClient(), taken)) {
             full = "client";
+        } else if (rules.perUser().streams() > 0
+                && !user.isEmpty()
+                && !take("user", rules.policy() + " " + user, rules.perUser().streams(), taken)) {
+            full = "user";
         }
         if (full != null) {
             give(taken);

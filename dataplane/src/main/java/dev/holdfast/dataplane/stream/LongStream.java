@@ -7,6 +7,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -23,6 +24,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     /** In nanoseconds of {@link System#nanoTime}. */
     static final long NEVER = Long.MAX_VALUE;
 
+    private static final long FAR_SECONDS = Duration.ofDays(3650).toSeconds();
     private static final Duration HALF_CLOSED = Duration.ofSeconds(2);
 
     /** The exchange or connection that has become this stream. */
@@ -85,6 +87,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     private @Nullable ScheduledFuture<?> throttleTimer;
     private @Nullable Farewell farewell;
     private long throttledUntilNanos;
+    private long tokenNanos = NEVER;
     private boolean finished;
     private boolean cut;
     private boolean clientEnded;
@@ -109,6 +112,12 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
                 ? NEVER
                 : openedNanos + terms.maxLifetime().toNanos();
         this.rate = new RateLimit(rules.limits());
+    }
+
+    /** Where the policy says so, the stream ends with its credentials; before {@link #open}. */
+    public final void expires(Instant at) {
+        long left = Math.min(Duration.between(Instant.now(), at).toSeconds(), FAR_SECONDS);
+        tokenNanos = openedNanos + TimeUnit.SECONDS.toNanos(Math.max(left, 0));
     }
 
     /** Begins the timers. */
@@ -274,7 +283,7 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
     }
 
     private void arm() {
-        long due = Math.min(Math.min(endsNanos, idleDue()), pingDue());
+        long due = Math.min(Math.min(endsNanos, tokenNanos), Math.min(idleDue(), pingDue()));
         if (due != NEVER && !finished) {
             timer = in(Math.max(due - System.nanoTime(), TimeUnit.MILLISECONDS.toNanos(1)), this::tick);
         }
@@ -291,6 +300,9 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         }
         if (endsNanos != NEVER && endsNanos - now <= 0) {
             drain("lifetime", GRACE, rules.drain().code(), rules.drain().text());
+        } else if (tokenNanos != NEVER && tokenNanos - now <= 0) {
+            StreamRules.TokenExpiry expiry = rules.tokenExpiry();
+            drain("token_expired", GRACE, expiry.code(), expiry.text());
         } else if (idleNanos != 0 && idleDue() - now <= 0) {
             drain("idle", GRACE, rules.drain().code(), rules.drain().text());
         } else {
@@ -474,8 +486,12 @@ public abstract sealed class LongStream permits WebSocketStream, EventStream, Gr
         } else {
             long idleAt = idleDue();
             long pingAt = pingDeadline();
-            soonest = Math.min(Math.min(idleAt, pingAt), endsNanos);
-            by = soonest == NEVER ? "" : soonest == pingAt ? "ping" : soonest == idleAt ? "idle" : "lifetime";
+            soonest = Math.min(Math.min(idleAt, pingAt), Math.min(endsNanos, tokenNanos));
+            by = soonest == NEVER
+                    ? ""
+                    : soonest == pingAt
+                            ? "ping"
+                            : soonest == idleAt ? "idle" : soonest == endsNanos ? "lifetime" : "token";
         }
         return owner.view(new Counts(
                 nowMillis - TimeUnit.NANOSECONDS.toMillis(now - Math.max(clientNanos, backendNanos)),

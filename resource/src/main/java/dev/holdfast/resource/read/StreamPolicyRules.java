@@ -21,20 +21,22 @@ final class StreamPolicyRules {
 
     static void check(Resource policy, List<Problem> problems) {
         Field spec = policy.spec();
-        Field code = spec.at("drain.code");
-        long number = code.number(1001);
-        // RFC 6455 §7.4: 1004 to 1006 and 1015 never stand in a frame; 1016 to 2999 are for later versions.
-        boolean sendable = number <= 1003 || (number >= 1007 && number <= 1014) || number >= 3000;
-        if (code.present() && !sendable) {
-            add(
-                    code,
-                    problems,
-                    number + " may not stand in a Close frame (RFC 6455 section 7.4)",
-                    "Write 1001, 1012, or a code of your own from 4000 to 4999.");
-        }
-        Field text = spec.at("drain.text");
-        if (text.text("").getBytes(StandardCharsets.UTF_8).length > CLOSE_TEXT_OCTETS) {
-            add(text, problems, "a Close frame takes 123 octets of text at most", "Write a shorter text.");
+        for (Field close : List.of(spec.get("drain"), spec.get("tokenExpiry"))) {
+            Field code = close.get("code");
+            long number = code.number(1001);
+            // RFC 6455 §7.4: 1004 to 1006 and 1015 never stand in a frame; 1016 to 2999 are for later versions.
+            boolean sendable = number <= 1003 || (number >= 1007 && number <= 1014) || number >= 3000;
+            if (code.present() && !sendable) {
+                add(
+                        code,
+                        problems,
+                        number + " may not stand in a Close frame (RFC 6455 section 7.4)",
+                        "Write 1001, 1012, or a code of your own from 4000 to 4999.");
+            }
+            Field text = close.get("text");
+            if (text.text("").getBytes(StandardCharsets.UTF_8).length > CLOSE_TEXT_OCTETS) {
+                add(text, problems, "a Close frame takes 123 octets of text at most", "Write a shorter text.");
+            }
         }
         for (String path : List.of("ping.interval", "ping.timeout", "idleTimeout", "maxLifetime")) {
             Field time = spec.at(path);
