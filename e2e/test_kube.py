@@ -38,6 +38,7 @@ kind: HTTPRoute
 metadata: {name: echo, namespace: shop}
 spec:
   parentRefs: [{name: web}]
+  hostnames: [shop.example]
   rules: [{backendRefs: [{name: echo, port: 8080}]}]
 ---
 apiVersion: v1
@@ -67,6 +68,7 @@ kind: HTTPRoute
 metadata: {{name: {name}, namespace: shop}}
 spec:
   parentRefs: [{{name: web}}]
+  hostnames: [shop.example]
   rules:
     - matches: [{{path: {{type: PathPrefix, value: {path}}}}}]
       filters: [{{type: ResponseHeaderModifier, responseHeaderModifier: {{set: [{{name: x-route, value: {name}}}]}}}}]
@@ -167,11 +169,11 @@ def shop(cluster):
 def _install(cluster):
     cluster.install_gateway_api()
     cluster.apply(*sorted((ROOT / "deploy" / "crds").glob("*.yaml")), ROOT / "deploy" / "manifests" / "holdfast.yaml")
-    wait(lambda: all(map(is_ready, pods(cluster))), 120, "ready Pods")
+    wait(lambda: all(map(is_ready, pods(cluster))), 240, "ready Pods")
 
 
 def test_without_the_gateway_api_it_waits_and_says_what_to_install(cluster):
-    wait(lambda: "waiting: the cluster does not serve Gateway of gateway.networking.k8s.io/v1" in logs(cluster), 120, "the wait")
+    wait(lambda: "waiting: the cluster does not serve Gateway of gateway.networking.k8s.io/v1" in logs(cluster), 240, "the wait")
     assert not any(map(is_ready, pods(cluster)))
     _install(cluster)
 
@@ -203,7 +205,7 @@ def test_entries_of_other_controllers_stay(shop):
     route_now = shop.get(API, "HTTPRoute", "shop", "echo")
     route_now["status"]["parents"].append(other)
     shop.call("PUT", at + "/status", route_now)
-    shop.call("PATCH", at, {"spec": {"hostnames": ["shop.example"]}}, "application/merge-patch+json")
+    shop.call("PATCH", at, {"spec": {"hostnames": ["shop.example", "more.example"]}}, "application/merge-patch+json")
     wait(lambda: conditions(next(p for p in parents(shop, "echo") if p["controllerName"] == OURS))["Accepted"][2] == 2, 60, "the new generation")
     assert other in parents(shop, "echo")
 
@@ -218,11 +220,12 @@ def test_a_broken_route_beside_good_ones_is_told_and_harms_none(shop):
 def test_traffic_flows_while_the_api_server_is_away_and_nothing_is_lost(shop):
     at = address(shop)
     shop.stop("apiserver", signal.SIGKILL)
-    end = time.monotonic() + 15
+    seen, end = set(), time.monotonic() + 15
     while time.monotonic() < end:
-        assert ask(shop, at=at)[0] == 200
+        seen.add(ask(shop, at=at)[0])
         time.sleep(0.2)
     shop.start_apiserver()
+    assert seen == {200}
     shop.apply(route("after", "/after"))
     wait(lambda: ask(shop, "/after", at)[1].get("x-route") == "after", 120, "a change after the API server's return")
 
@@ -256,7 +259,7 @@ def test_another_replica_leads_when_the_leader_goes(shop):
 
 
 def test_a_gateway_that_goes_takes_its_service_along(shop):
-    shop.apply(SHOP.split("---")[2].replace("name: web", "name: brief"))
+    shop.apply(SHOP.split("---")[1].replace("name: web", "name: brief"))
     address(shop, "brief")
     services = lambda: [s["metadata"]["annotations"].get("holdfast.dev/gateway") for s in shop.get("v1", "Service", SYSTEM)["items"]]
     assert "shop/brief" in services()

@@ -50,10 +50,13 @@ final class EnvoyCorpusMain {
             while (!settled(plane) && System.currentTimeMillis() < end) {
                 TimeUnit.MILLISECONDS.sleep(10);
             }
+            // Where a warning says that Envoy is not told of something, nothing is promised of it.
+            boolean warned = !plane.problems().isEmpty();
             for (CorpusTest.Asked asked : CorpusTest.requests(folder)) {
                 String what = CorpusTest.name(folder) + " " + asked.line();
-                String wrong = wrong(asked, ports, end);
-                System.out.println(wrong.isEmpty() ? "ok " + what : "differs " + what + ": " + wrong);
+                String wrong = wrong(asked, ports, warned ? 0 : end);
+                String verdict = wrong.isEmpty() ? "ok " : warned ? "warned " : "differs ";
+                System.out.println(verdict + what + (wrong.isEmpty() ? "" : ": " + wrong));
             }
             plane.problems().forEach(p -> System.err.println(CorpusTest.name(folder) + ": " + p.render()));
         } finally {

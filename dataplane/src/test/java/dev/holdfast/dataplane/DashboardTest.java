@@ -51,14 +51,16 @@ class DashboardTest {
                 .map(l -> l.replaceAll("[{ ].*", ""))
                 .collect(Collectors.joining("\n")));
         for (String file : List.of("grafana/holdfast.json", "prometheus/holdfast.rules.yaml")) {
-            Set<String> asked = names(Files.readString(Path.of("..", "deploy").resolve(file))
-                    .replace("holdfast.rules", ""));
+            Set<String> asked = names(
+                    Files.readString(Path.of("..", "deploy").resolve(file)).replace("holdfast.rules", ""));
             assertThat(asked).as(file).isNotEmpty();
             assertThat(there).as(file).containsAll(asked);
         }
-        for (String line : scraped.lines().filter(l -> l.startsWith("# HELP holdfast_")).toList()) {
+        for (String line :
+                scraped.lines().filter(l -> l.startsWith("# HELP holdfast_")).toList()) {
             assertThat(line.split(" ", 4)).as(line).hasSize(4);
         }
-        assertThat(scraped.lines().filter(l -> l.startsWith("# HELP holdfast_"))).isNotEmpty();
+        assertThat(scraped.lines().filter(l -> l.startsWith("# HELP holdfast_")))
+                .isNotEmpty();
     }
 }

@@ -58,7 +58,6 @@ record Rules(
     }
 
     StreamRules done(StreamRules.PerUser perUser, StreamRules.TokenExpiry expiry) {
-        return new StreamRules(
-                "d/p", limits, perUser, origins, ping, expiry, onRouteRemoved, onPolicyChanged, drain);
+        return new StreamRules("d/p", limits, perUser, origins, ping, expiry, onRouteRemoved, onPolicyChanged, drain);
     }
 }

@@ -70,7 +70,8 @@ class StreamTokenTest {
                 Ws shortLived = Ws.open(gateway, handshake("ann", "blue", 3));
                 Ws longLived = Ws.open(gateway, handshake("ann", "blue", 3600));
                 Ws anonymous = Ws.open(gateway)) {
-            assertThat(gateway.plane.list().stream().map(s -> s.closesBy())).containsExactlyInAnyOrder("token", "token", "");
+            assertThat(gateway.plane.list().stream().map(s -> s.closesBy()))
+                    .containsExactlyInAnyOrder("token", "token", "");
             Ws.Frame close = shortLived.read();
             assertThat(close.code()).isEqualTo(4401);
             assertThat(close.reason()).isEqualTo("token expired");

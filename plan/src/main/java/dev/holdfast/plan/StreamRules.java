@@ -21,17 +21,16 @@ public record StreamRules(
         OnChange onRouteRemoved,
         OnChange onPolicyChanged,
         Drain drain) {
-    public static final StreamRules DEFAULT =
-            new StreamRules(
-                    "",
-                    Limits.NONE,
-                    PerUser.NONE,
-                    Origins.ANY,
-                    Ping.NONE,
-                    TokenExpiry.NONE,
-                    OnChange.DRAIN,
-                    OnChange.KEEP,
-                    Drain.DEFAULT);
+    public static final StreamRules DEFAULT = new StreamRules(
+            "",
+            Limits.NONE,
+            PerUser.NONE,
+            Origins.ANY,
+            Ping.NONE,
+            TokenExpiry.NONE,
+            OnChange.DRAIN,
+            OnChange.KEEP,
+            Drain.DEFAULT);
 
     /**
      * Counts of streams open at once, and of what a client may send into one.

@@ -4,6 +4,7 @@ import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.resource.Field;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 
 /** Which pages may ask for what: CORS of a route's filter and of a policy, and a policy's guard against forged requests. */
 final class CorsFields {
@@ -37,7 +38,9 @@ final class CorsFields {
     }
 
     private static List<SecurityFilter.OriginPattern> origins(Field list) {
-        return texts(list).stream().map(SecurityFilter.OriginPattern::new).toList();
+        return texts(list).stream()
+                .map(text -> new SecurityFilter.OriginPattern(text.toLowerCase(Locale.ROOT)))
+                .toList();
     }
 
     static List<String> texts(Field list) {

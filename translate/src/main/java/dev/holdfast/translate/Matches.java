@@ -19,6 +19,9 @@ record Matches(List<Problem> problems) {
     private static final Route.Match EVERYTHING =
             new Route.Match(new Route.PathMatch.Prefix("/"), "", List.of(), List.of());
 
+    /** How an expression begins that leaves the gRPC service open. */
+    static final String ANY_SERVICE = "/[^/]+/";
+
     /** Empty at an index whose match cannot be understood: that match alone is left out. */
     List<Optional<Route.Match>> of(Resource route, Field rule) {
         List<Field> matches = rule.get("matches").items();
@@ -55,7 +58,7 @@ record Matches(List<Problem> problems) {
         String service = method.get("service").text("");
         String name = method.get("method").text("");
         if (method.get("type").text("Exact").equals("RegularExpression")) {
-            String expression = "/" + (service.isEmpty() ? "[^/]+" : "(?:" + service + ")") + "/"
+            String expression = (service.isEmpty() ? ANY_SERVICE : "/(?:" + service + ")/")
                     + (name.isEmpty() ? "[^/]+" : "(?:" + name + ")");
             return valid(method, expression) ? Optional.of(new Route.PathMatch.Regex(expression)) : Optional.empty();
         }
@@ -67,7 +70,7 @@ record Matches(List<Problem> problems) {
         }
         return Optional.of(
                 service.isEmpty()
-                        ? new Route.PathMatch.Regex("/[^/]+/" + Pattern.quote(name))
+                        ? new Route.PathMatch.Regex(ANY_SERVICE + Pattern.quote(name))
                         : new Route.PathMatch.Exact("/" + service + "/" + name));
     }
 

@@ -52,15 +52,22 @@ record Rules(
         int pathRank() {
             return switch (route.match().path()) {
                 case Route.PathMatch.Exact ignored -> 0;
-                case Route.PathMatch.Regex ignored -> 1;
+                case Route.PathMatch.Regex ignored -> ofAnyService() ? 2 : 1;
                 case Route.PathMatch.Prefix ignored -> 2;
             };
+        }
+
+        /** A gRPC method of whichever service comes after every service that is named (Gateway API, GRPCRouteRule). */
+        private boolean ofAnyService() {
+            return resource.ref().kind().equals("GRPCRoute")
+                    && route.match().path() instanceof Route.PathMatch.Regex(String expression)
+                    && expression.startsWith(Matches.ANY_SERVICE);
         }
 
         int pathLength() {
             return switch (route.match().path()) {
                 case Route.PathMatch.Exact(String path) -> path.length();
-                case Route.PathMatch.Regex(String expression) -> expression.length();
+                case Route.PathMatch.Regex(String expression) -> ofAnyService() ? 1 : expression.length();
                 case Route.PathMatch.Prefix(String path) -> path.equals("/") ? 0 : path.length();
             };
         }

@@ -53,7 +53,9 @@ final class StreamPolicies {
     private static StreamRules.TokenExpiry tokenExpiry(Field expiry) {
         return expiry.present()
                 ? new StreamRules.TokenExpiry(
-                        true, (int) expiry.get("code").number(4401), expiry.get("text").text("token expired"))
+                        true,
+                        (int) expiry.get("code").number(4401),
+                        expiry.get("text").text("token expired"))
                 : StreamRules.TokenExpiry.NONE;
     }
 

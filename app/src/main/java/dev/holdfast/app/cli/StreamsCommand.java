@@ -120,7 +120,8 @@ final class StreamsCommand implements Callable<Integer> {
         }
     }
 
-    private static int list(AdminOption admin, CommandSpec spec, boolean over) throws IOException, InterruptedException {
+    private static int list(AdminOption admin, CommandSpec spec, boolean over)
+            throws IOException, InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
         HttpResponse<String> answer = ask(admin, "/api/streams", "GET");
         if (answer.statusCode() != 200) {

@@ -10,7 +10,18 @@ import java.util.Locale;
 final class StreamsTable {
     private static final int WIDEST = 44;
     private static final List<String> HEAD = List.of(
-            "ID", "KIND", "CLIENT", "HOST AND PATH", "ROUTE", "BACKEND", "PROTOCOLS", "AGE", "LAST", "IN", "OUT", "RTT",
+            "ID",
+            "KIND",
+            "CLIENT",
+            "HOST AND PATH",
+            "ROUTE",
+            "BACKEND",
+            "PROTOCOLS",
+            "AGE",
+            "LAST",
+            "IN",
+            "OUT",
+            "RTT",
             "CLOSES");
 
     private StreamsTable() {}
@@ -19,7 +30,8 @@ final class StreamsTable {
     static String of(JsonNode streams, long now) {
         List<JsonNode> sorted = new ArrayList<>();
         streams.forEach(sorted::add);
-        sorted.sort(java.util.Comparator.comparingLong(s -> s.path("openedAtMillis").asLong()));
+        sorted.sort(
+                java.util.Comparator.comparingLong(s -> s.path("openedAtMillis").asLong()));
         List<List<String>> rows = new ArrayList<>(List.of(HEAD));
         sorted.forEach(s -> rows.add(row(s, now)));
         int[] widths = new int[HEAD.size()];

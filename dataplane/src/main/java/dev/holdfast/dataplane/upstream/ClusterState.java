@@ -8,6 +8,7 @@ import io.netty.handler.ssl.SslContext;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
@@ -31,6 +32,9 @@ public final class ClusterState {
 
     final AtomicInteger connections = new AtomicInteger();
     final AtomicInteger pending = new AtomicInteger();
+    /** One of each loop that has sent something here. */
+    private final List<Pools.Pool> pools = new CopyOnWriteArrayList<>();
+
     private final AtomicInteger requests = new AtomicInteger();
     private final AtomicInteger streams = new AtomicInteger();
     private final AtomicInteger next = new AtomicInteger();
@@ -77,6 +81,19 @@ public final class ClusterState {
     public void retire() {
         retired = true;
         gauges.forEach(registry::remove);
+    }
+
+    void share(Pools.Pool pool) {
+        pools.add(pool);
+    }
+
+    /** Loops share the slots of the circuit breaker: those with idle connections give one up for {@code asking}. */
+    void askForIdle(Pools.Pool asking) {
+        for (Pools.Pool pool : pools) {
+            if (pool != asking) {
+                pool.giveIdle();
+            }
+        }
     }
 
     boolean retired() {

@@ -48,7 +48,7 @@ public final class Pools {
         }
 
         void returned(Http1Upstream connection) {
-            if (!wanted(connection.address())) {
+            if (!wanted(connection.address()) || neededElsewhere()) {
                 connection.close();
                 next();
                 return;
@@ -111,6 +111,24 @@ public final class Pools {
             }
             pending.add(retry);
             tick();
+            cluster.askForIdle(this);
+        }
+
+        /** Whether requests wait for a connection on other loops, and none here. */
+        private boolean neededElsewhere() {
+            return pending.isEmpty() && cluster.pending.get() > 0;
+        }
+
+        /** Asked by a loop whose requests wait: an idle connection here keeps the slot that they need. */
+        void giveIdle() {
+            loop.execute(() -> {
+                if (neededElsewhere()) {
+                    idle.values().stream()
+                            .filter(kept -> !kept.isEmpty())
+                            .findFirst()
+                            .ifPresent(kept -> kept.getLast().close());
+                }
+            });
         }
 
         /** Slots are shared with other loops, which do not wake this one: so it looks now and then. */
@@ -149,7 +167,14 @@ public final class Pools {
     private Pool pool(ClusterState cluster) {
         // A request that began on an older plan may come here after its cluster has gone: it gets a pool that nobody
         // keeps.
-        return cluster.retired() ? new Pool(cluster) : pools.computeIfAbsent(cluster, Pool::new);
+        if (cluster.retired()) {
+            return new Pool(cluster);
+        }
+        return pools.computeIfAbsent(cluster, c -> {
+            Pool made = new Pool(c);
+            c.share(made);
+            return made;
+        });
     }
 
     /** What comes of {@link #dial}: the channel, which is the caller's to close, or null where nobody answers. */
