@@ -111,7 +111,9 @@ class CrdTest {
                         .setIndentWithIndicator(true)
                         .build())
                 .dumpToString(crd);
-        Golden.check(Path.of("..", "deploy", "crds", "streampolicies.holdfast.dev.yaml"), text);
+        Golden.check(
+                Path.of("..", "deploy", "crds", "holdfast.dev_streampolicies.yaml"),
+                "# Made by CrdTest; do not edit.\n" + text);
     }
 
     private static Map<String, Object> schema() throws IOException {
@@ -121,6 +123,9 @@ class CrdTest {
             place(root, row, words.get(row.path.replaceFirst("^spec\\.?", "")));
         }
         Map<String, Object> properties = properties(root);
+        properties.put("apiVersion", Map.of("type", "string"));
+        properties.put("kind", Map.of("type", "string"));
+        properties.put("metadata", Map.of("type", "object"));
         Map<String, Object> spec = at(properties, "spec");
         spec.put(
                 "x-kubernetes-validations",
