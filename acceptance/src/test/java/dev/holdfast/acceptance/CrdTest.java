@@ -237,8 +237,8 @@ class CrdTest {
         for (String name : List.of("type", "status", "reason", "message")) {
             properties(condition).put(name, Map.of("type", "string"));
         }
-        properties(condition).put("observedGeneration", Map.of("type", "integer", "format", "int64"));
-        properties(condition).put("lastTransitionTime", Map.of("type", "string", "format", "date-time"));
+        properties(condition).put("observedGeneration", new TreeMap<>(Map.of("type", "integer", "format", "int64")));
+        properties(condition).put("lastTransitionTime", new TreeMap<>(Map.of("type", "string", "format", "date-time")));
         condition.put("required", List.of("type", "status", "reason", "message", "lastTransitionTime"));
         Map<String, Object> conditions = new LinkedHashMap<>();
         conditions.put("type", "array");
