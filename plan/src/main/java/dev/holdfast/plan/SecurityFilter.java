@@ -81,6 +81,31 @@ public sealed interface SecurityFilter extends HttpFilter {
         }
     }
 
+    /**
+     * Another server decides.
+     *
+     * @param headers lower-case names sent to it; none named: all to gRPC, Authorization alone to HTTP
+     * @param bodyLimit octets of the body that it sees, 0 for none; a longer one is refused with 413
+     * @param failOpen whether a request passes where the server cannot be asked
+     * @param statusOnError what is answered where it cannot
+     * @param context sent to a gRPC server with each question
+     */
+    record ExtAuth(
+            AuthServer server,
+            List<String> headers,
+            int bodyLimit,
+            boolean failOpen,
+            Duration timeout,
+            int statusOnError,
+            boolean recomputeRoute,
+            Map<String, SecretText> context)
+            implements SecurityFilter {
+        public ExtAuth {
+            headers = List.copyOf(headers);
+            context = Collections.unmodifiableMap(new TreeMap<>(context));
+        }
+    }
+
     /** The rules in order; the first that matches decides, else {@code allowByDefault}. */
     record Authorization(List<Rule> rules, boolean allowByDefault) implements SecurityFilter {
         public Authorization {
@@ -136,6 +161,26 @@ public sealed interface SecurityFilter extends HttpFilter {
 
         /** {@code uri} asked of {@code cluster}; kept for {@code cache}, asked again {@code retry} after a failure. */
         record Remote(String uri, String cluster, Duration cache, Duration retry) implements Keys {}
+    }
+
+    /** A server that decides. */
+    sealed interface AuthServer {
+        String cluster();
+
+        /**
+         * Asked with the request's method, {@code path} and after it the request's own.
+         *
+         * @param override whether {@code path} is the whole path
+         * @param toBackend lower-case names of headers of its answer that the backend gets
+         */
+        record Http(String cluster, String path, boolean override, List<String> toBackend) implements AuthServer {
+            public Http {
+                toBackend = List.copyOf(toBackend);
+            }
+        }
+
+        /** Speaks {@code envoy.service.auth.v3.Authorization}. */
+        record Grpc(String cluster, String authority) implements AuthServer {}
     }
 
     /** All that is named must hold; what is empty asks nothing. Within a list of addresses, methods or values one is enough. */

@@ -49,7 +49,9 @@ final class Coverage {
                         "basicAuth",
                         "cors",
                         "csrf",
-                        "extAuth",
+                        "extAuth: bodyToExtAuth contextExtensions failOpen headersToExtAuth recomputeRoute statusOnError timeout",
+                        "extAuth.grpc: backendRef backendRefs",
+                        "extAuth.http: backendRef backendRefs headersToBackend path pathOverride",
                         "jwt.optional",
                         "jwt.providers[]: name issuer audiences claimToHeaders extractFrom localJWKS recomputeRoute",
                         "jwt.providers[].remoteJWKS: uri backendRef backendRefs cacheDuration failedRefetchDuration",
@@ -74,7 +76,7 @@ final class Coverage {
                         "parentRefs",
                         "hostnames",
                         "rules[]: name matches timeouts retry sessionPersistence",
-                        "rules[].filters[]: " + filter + " requestMirror cors",
+                        "rules[].filters[]: " + filter + " requestMirror cors externalAuth",
                         "rules[].backendRefs[]: group kind name namespace port weight",
                         "rules[].backendRefs[].filters[]: " + filter));
         out.put(
