@@ -114,6 +114,42 @@ public sealed interface SecurityFilter extends HttpFilter {
     }
 
     /**
+     * Sign-on at an OpenID provider by the authorization code flow (OpenID Connect Core 1.0 §3.1).
+     *
+     * @param name {@code namespace/name} of the policy
+     * @param redirectUrl may hold {@code %REQ(x-forwarded-proto)%} and {@code %REQ(:authority)%}
+     * @param denyRedirect who gets 401 rather than a redirect; what is no page does anyhow
+     * @param forwardIdTokenHeader lower-case, empty for none
+     * @param passThrough a request with a token there is left to the JWT filter
+     */
+    record Oidc(
+            String name,
+            OidcProvider provider,
+            SecretText clientId,
+            SecretText clientSecret,
+            List<String> scopes,
+            List<String> resources,
+            String redirectUrl,
+            String logoutPath,
+            OidcCookies cookies,
+            List<HeaderTest> denyRedirect,
+            boolean forwardAccessToken,
+            String forwardIdTokenHeader,
+            boolean refresh,
+            Duration defaultTokenTtl,
+            Duration defaultRefreshTtl,
+            Duration csrfTtl,
+            List<Source> passThrough)
+            implements SecurityFilter {
+        public Oidc {
+            scopes = List.copyOf(scopes);
+            resources = List.copyOf(resources);
+            denyRedirect = List.copyOf(denyRedirect);
+            passThrough = List.copyOf(passThrough);
+        }
+    }
+
+    /**
      * An origin as policies write it: {@code *}, {@code https://*}, {@code https://*.example.com:8443}, or one whole. A
      * wildcard stands for one or more labels.
      */
@@ -223,4 +259,36 @@ public sealed interface SecurityFilter extends HttpFilter {
 
     /** {@code invert} holds where the path does not match. */
     record PathTest(Route.PathMatch match, boolean invert) {}
+
+    /** How a header's value is compared. */
+    record HeaderTest(String name, Comparison how, String value) {
+        /** As in Envoy's string matcher. */
+        public enum Comparison {
+            EXACT,
+            PREFIX,
+            SUFFIX,
+            REGEX
+        }
+    }
+
+    /**
+     * Empty endpoints are asked of the issuer's discovery document (OpenID Connect Discovery 1.0 §4).
+     *
+     * @param cluster where all of it is asked, empty where {@code clusters} say
+     * @param clusters origin of a URI to the cluster that serves it
+     */
+    record OidcProvider(
+            String issuer,
+            String authorizationEndpoint,
+            String tokenEndpoint,
+            String endSessionEndpoint,
+            String cluster,
+            Map<String, String> clusters) {
+        public OidcProvider {
+            clusters = Collections.unmodifiableMap(new TreeMap<>(clusters));
+        }
+    }
+
+    /** {@code idToken} is the session's name; empty for one of the filter's own, or for none. */
+    record OidcCookies(String idToken, String domain, String sameSite) {}
 }

@@ -55,7 +55,10 @@ final class Coverage {
                         "jwt.optional",
                         "jwt.providers[]: name issuer audiences claimToHeaders extractFrom localJWKS recomputeRoute",
                         "jwt.providers[].remoteJWKS: uri backendRef backendRefs cacheDuration failedRefetchDuration",
-                        "oidc"));
+                        "oidc: clientID clientIDRef clientSecret cookieConfig cookieDomain csrfTokenTTL defaultRefreshTokenTTL",
+                        "oidc: defaultTokenTTL denyRedirect forwardAccessToken forwardIDToken logoutPath passThroughAuthHeader",
+                        "oidc: redirectURL refreshToken resources scopes cookieNames.idToken",
+                        "oidc.provider: issuer authorizationEndpoint tokenEndpoint endSessionEndpoint backendRef backendRefs"));
         out.put(
                 "ListenerSet",
                 paths(

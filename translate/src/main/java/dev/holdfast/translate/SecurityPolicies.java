@@ -44,7 +44,7 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
         }
         if (policy.isPresent()) {
             for (Field field : fields(policy.get())) {
-                if (!parts.takes(field, authorization)) {
+                if (!parts.takes(policy.get(), field, authorization)) {
                     return Guard.REFUSES;
                 }
             }
@@ -92,13 +92,14 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
 
     private record Parts(PolicyRefs refs, SideClusters side, List<HttpFilter> filters) {
         /** False where the field cannot be carried out. */
-        boolean takes(Field field, List<HttpFilter> authorization) {
+        boolean takes(Field policy, Field field, List<HttpFilter> authorization) {
             String name = field.path().substring(field.path().lastIndexOf('.') + 1);
             Optional<? extends SecurityFilter> filter = switch (name) {
                 case "csrf" -> Optional.of(CorsFields.csrf(field));
                 case "apiKeyAuth" -> CredentialFields.apiKeys(field, refs);
                 case "basicAuth" -> CredentialFields.passwords(field, refs);
                 case "extAuth" -> ExtAuthFields.ofPolicy(field, refs, side);
+                case "oidc" -> OidcFields.of(field, policy.get("jwt"), refs, side);
                 case "jwt" -> JwtFields.of(field, refs, side);
                 case "authorization" -> AuthorizationFields.of(field, refs);
                 case "cors" -> Optional.empty();

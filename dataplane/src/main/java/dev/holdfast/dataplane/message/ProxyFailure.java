@@ -42,6 +42,9 @@ public enum ProxyFailure {
     EXT_AUTH_DENIED(403, "ext_auth_denied"),
     /** The status is the one that the policy asks for. */
     EXT_AUTH_FAILED(403, "ext_auth_failed"),
+    LOGIN_REQUIRED(401, "login_required"),
+    LOGIN_FAILED(401, "login_failed"),
+    LOGIN_UNAVAILABLE(503, "login_unavailable"),
     NOT_AUTHORIZED(403, "not_authorized"),
     /** The status is the one that the policy asks for. */
     FAULT(503, "fault_injected"),
