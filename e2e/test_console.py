@@ -57,8 +57,13 @@ class Sockets:
         asyncio.run_coroutine_threadsafe(connect(), self.loop).result(60)
 
     def end(self):
-        for ws in self.open:
-            self.loop.call_soon_threadsafe(ws.writer.close)
+        import asyncio
+
+        async def close():
+            for ws in self.open:
+                ws.writer.close()
+            await asyncio.wait_for(asyncio.gather(*(ws.task for ws in self.open)), 30)
+        asyncio.run_coroutine_threadsafe(close(), self.loop).result(60)
         self.loop.call_soon_threadsafe(self.loop.stop)
 
 

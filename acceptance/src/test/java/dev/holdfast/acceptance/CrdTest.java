@@ -111,7 +111,9 @@ class CrdTest {
                         .setIndentWithIndicator(true)
                         .build())
                 .dumpToString(crd);
-        Golden.check(Path.of("..", "deploy", "crds", "streampolicies.holdfast.dev.yaml"), text);
+        Golden.check(
+                Path.of("..", "deploy", "crds", "holdfast.dev_streampolicies.yaml"),
+                "# Made by CrdTest; do not edit.\n" + text);
     }
 
     private static Map<String, Object> schema() throws IOException {
@@ -121,6 +123,9 @@ class CrdTest {
             place(root, row, words.get(row.path.replaceFirst("^spec\\.?", "")));
         }
         Map<String, Object> properties = properties(root);
+        properties.put("apiVersion", Map.of("type", "string"));
+        properties.put("kind", Map.of("type", "string"));
+        properties.put("metadata", Map.of("type", "object"));
         Map<String, Object> spec = at(properties, "spec");
         spec.put(
                 "x-kubernetes-validations",
@@ -232,8 +237,8 @@ class CrdTest {
         for (String name : List.of("type", "status", "reason", "message")) {
             properties(condition).put(name, Map.of("type", "string"));
         }
-        properties(condition).put("observedGeneration", Map.of("type", "integer", "format", "int64"));
-        properties(condition).put("lastTransitionTime", Map.of("type", "string", "format", "date-time"));
+        properties(condition).put("observedGeneration", new TreeMap<>(Map.of("type", "integer", "format", "int64")));
+        properties(condition).put("lastTransitionTime", new TreeMap<>(Map.of("type", "string", "format", "date-time")));
         condition.put("required", List.of("type", "status", "reason", "message", "lastTransitionTime"));
         Map<String, Object> conditions = new LinkedHashMap<>();
         conditions.put("type", "array");
