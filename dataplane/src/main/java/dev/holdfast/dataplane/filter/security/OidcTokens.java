@@ -133,13 +133,16 @@ final class OidcTokens {
         Instant now = Instant.now();
         Instant expires = expires(fields, id, now);
         String refresh = oidc.refresh() ? OidcSession.text(fields, "refresh_token") : "";
-        boolean kept = refresh.isEmpty() && old != null;
-        Instant refreshExpires = kept ? old.refreshExpires() : refreshExpires(refresh, now);
+        Instant refreshExpires = refreshExpires(refresh, now);
+        if (refresh.isEmpty() && old != null) {
+            // It stays good (RFC 6749 §6).
+            refresh = old.refresh();
+            refreshExpires = old.refreshExpires();
+        }
         String access = needsAccess() ? OidcSession.text(fields, "access_token") : "";
         return expires == null
                 ? new Outcome.Refused()
-                : new Outcome.Session(
-                        new OidcSession(id, access, kept ? old.refresh() : refresh, expires, refreshExpires));
+                : new Outcome.Session(new OidcSession(id, access, refresh, expires, refreshExpires));
     }
 
     /** It is long, so it travels only where a backend is to have it. */
