@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.nimbusds.jose.JOSEException;
 import com.nimbusds.jose.JWSAlgorithm;
@@ -23,12 +24,17 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.Date;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -54,6 +60,7 @@ final class OidcTest {
     private final Map<String, Boolean> refreshes = new ConcurrentHashMap<>();
 
     private final AtomicInteger renewals = new AtomicInteger();
+    private final AtomicInteger discoveries = new AtomicInteger();
     private final Map<String, String> cookies = new LinkedHashMap<>();
     private volatile RSAKey signer;
     private volatile String nonce = "";
@@ -62,6 +69,7 @@ final class OidcTest {
     private volatile boolean shortLived;
 
     private volatile boolean down;
+    private volatile boolean keysDown;
     private TestGateway gateway;
 
     @BeforeAll
@@ -82,6 +90,10 @@ final class OidcTest {
     }
 
     private static SecurityFilter.Oidc oidc(String sameSite, List<SecurityFilter.Source> passThrough) {
+        return oidc("", sameSite, passThrough);
+    }
+
+    private static SecurityFilter.Oidc oidc(String idToken, String sameSite, List<SecurityFilter.Source> passThrough) {
         return new SecurityFilter.Oidc(
                 "app/s",
                 new SecurityFilter.OidcProvider(ISSUER, "", "", "", "c", Map.of()),
@@ -91,7 +103,7 @@ final class OidcTest {
                 List.of("urn:r"),
                 "%REQ(x-forwarded-proto)%://%REQ(:authority)%/oauth2/callback",
                 "/logout",
-                new SecurityFilter.OidcCookies("", "", sameSite),
+                new SecurityFilter.OidcCookies(idToken, "at", "", sameSite),
                 List.of(new SecurityFilter.HeaderTest(
                         "x-requested-with", SecurityFilter.HeaderTest.Comparison.EXACT, "XMLHttpRequest")),
                 true,
@@ -117,14 +129,16 @@ final class OidcTest {
             return;
         }
         switch (path) {
-            case "/realm/.well-known/openid-configuration" ->
+            case "/realm/.well-known/openid-configuration" -> {
+                discoveries.incrementAndGet();
                 answer(
                         out,
                         200,
                         "{\"issuer\":\"" + ISSUER + "\",\"authorization_endpoint\":\"http://idp.test/authorize\","
                                 + "\"token_endpoint\":\"http://idp.test/token\",\"jwks_uri\":\"http://idp.test/jwks\","
                                 + "\"end_session_endpoint\":\"http://idp.test/bye\"}");
-            case "/jwks" -> answer(out, 200, new JWKSet(key).toString());
+            }
+            case "/jwks" -> answer(out, keysDown ? 503 : 200, new JWKSet(key).toString());
             case "/token" -> token(head, in, out);
             default -> TestGateway.tells().serve(head, in, out);
         }
@@ -260,7 +274,7 @@ final class OidcTest {
         assertThat(gateway.heads.getFirst())
                 .containsIgnoringCase("authorization: Bearer access-1\r\n")
                 .containsIgnoringCase("x-id-token: eyJ")
-                .containsIgnoringCase("cookie: b=1\r\n")
+                .containsIgnoringCase("cookie: b=1; at=access-1\r\n")
                 .doesNotContain("forged")
                 .doesNotContain("IdToken-");
     }
@@ -279,6 +293,7 @@ final class OidcTest {
                 "X-Requested-With: XMLHttpRequest",
                 "Sec-Fetch-Mode: cors",
                 "Accept: text/event-stream",
+                "Content-Type: application/grpc-web",
                 "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
             })
     void whatIsNoPageGets401(String header) throws IOException {
@@ -300,6 +315,48 @@ final class OidcTest {
         try (Socket client = gateway.client(TestGateway.HANDSHAKE.replace("\r\n\r\n", "\r\n" + cookie + "\r\n\r\n"))) {
             assertThat(TestGateway.until(client, "\r\n\r\n")).startsWith("HTTP/1.1 101 ");
         }
+    }
+
+    @Test
+    void aWebSocketRenewsItsSessionTooAndGetsTheCookie() throws IOException {
+        start(oidc("", List.of()));
+        shortLived = true;
+        signOn();
+        String cookie = "Cookie: " + cookies.entrySet().iterator().next().toString();
+        try (Socket client = gateway.client(TestGateway.HANDSHAKE.replace("\r\n\r\n", "\r\n" + cookie + "\r\n\r\n"))) {
+            assertThat(TestGateway.until(client, "\r\n\r\n"))
+                    .startsWith("HTTP/1.1 101 ")
+                    .containsIgnoringCase("set-cookie: IdToken-");
+        }
+        assertThat(renewals).hasValue(1);
+    }
+
+    @Test
+    void tokensAreShownToFiltersAndBackendsUnderTheNamesOfThePolicy() throws Exception {
+        SecurityFilter.Oidc named = oidc("id", "", List.of());
+        SecurityFilter.JwtAuth jwt = new SecurityFilter.JwtAuth(
+                List.of(new SecurityFilter.JwtProvider(
+                        "p",
+                        ISSUER,
+                        List.of(),
+                        new SecurityFilter.Keys.Local(new SecretText(new JWKSet(key).toString())),
+                        List.of(new SecurityFilter.Source.Cookie("id")),
+                        List.of(new SecurityFilter.ClaimHeader("sub", "x-sub")),
+                        false)),
+                false,
+                false);
+        start(named, jwt);
+        signOn();
+        String sealed = cookies.get("id");
+        assertThat(sealed).as("what the browser has").doesNotContain(".").doesNotStartWith("eyJ");
+        cookies.put("at", "forged");
+        assertThat(get("/page")).startsWith("HTTP/1.1 200 ");
+        assertThat(gateway.heads.getFirst())
+                .containsIgnoringCase("x-sub: ann\r\n")
+                .contains("; id=eyJ")
+                .contains("; at=access-1\r\n")
+                .doesNotContain(sealed)
+                .doesNotContain("forged");
     }
 
     @Test
@@ -363,23 +420,11 @@ final class OidcTest {
         signOn();
         shortLived = false;
         Map<String, String> old = Map.copyOf(cookies);
-        List<Thread> threads = Stream.generate(() -> Thread.ofVirtual().unstarted(() -> {
-                    try {
-                        String cookie =
-                                "Cookie: " + old.entrySet().iterator().next().toString();
-                        String answer = gateway.all(
-                                "GET /page HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n" + cookie + "\r\n\r\n");
-                        assertThat(answer).startsWith("HTTP/1.1 200 ").containsIgnoringCase("set-cookie: IdToken-");
-                    } catch (IOException e) {
-                        throw new java.io.UncheckedIOException(e);
-                    }
-                }))
-                .limit(8)
-                .toList();
-        threads.forEach(Thread::start);
-        for (Thread thread : threads) {
-            thread.join();
-        }
+        String cookie = "Cookie: " + old.entrySet().iterator().next().toString();
+        together(() -> assertThat(gateway.all(
+                        "GET /page HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n" + cookie + "\r\n\r\n"))
+                .startsWith("HTTP/1.1 200 ")
+                .containsIgnoringCase("set-cookie: IdToken-"));
         assertThat(renewals).hasValue(1);
         assertThat(gateway.heads.stream().filter(h -> h.startsWith("GET /page")))
                 .hasSize(8);
@@ -403,7 +448,36 @@ final class OidcTest {
         down = true;
         assertThat(get("/page")).startsWith("HTTP/1.1 503 ").contains("x-holdfast-reason: login_unavailable\r\n");
         down = false;
-        assertThat(get("/page")).startsWith("HTTP/1.1 302 ");
+        await().untilAsserted(() -> assertThat(get("/page")).startsWith("HTTP/1.1 302 "));
+    }
+
+    @Test
+    void withoutTheProvidersKeysNobodySignsOn() throws IOException {
+        start(oidc("", List.of()));
+        keysDown = true;
+        assertThat(get(authorized(get("/page")))).startsWith("HTTP/1.1 503 ").contains("login_unavailable");
+        keysDown = false;
+        await().untilAsserted(() -> {
+            nonce = "";
+            assertThat(get(authorized(get("/page")))).startsWith("HTTP/1.1 302 ");
+        });
+    }
+
+    @Test
+    void manyWhoSignOnAtOnceAskTheProviderOnce() throws Exception {
+        start(oidc("", List.of()));
+        together(() -> assertThat(gateway.all("GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n"))
+                .startsWith("HTTP/1.1 302 "));
+        assertThat(discoveries).hasValue(1);
+    }
+
+    /** Eight at once; what fails in one fails the test. */
+    private static void together(Callable<?> one) throws Exception {
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (Future<?> done : threads.invokeAll(Collections.nCopies(8, (Callable<Object>) one::call))) {
+                done.get();
+            }
+        }
     }
 
     @Test
@@ -440,9 +514,12 @@ final class OidcTest {
                         List.of(header),
                         List.of(),
                         false)),
-                true);
+                true,
+                false);
         start(oidc("", List.of(header)), jwt);
-        assertThat(get("/page", "Authorization: Bearer " + idToken())).startsWith("HTTP/1.1 200 ");
+        assertThat(get("/page", "Authorization: Bearer " + idToken(), "X-Id-Token: forged"))
+                .startsWith("HTTP/1.1 200 ");
+        assertThat(gateway.heads.getLast()).startsWith("GET /page").doesNotContain("forged");
         gateway.heads.clear();
         assertThat(get("/page", "Authorization: Bearer nonsense"))
                 .startsWith("HTTP/1.1 401 ")

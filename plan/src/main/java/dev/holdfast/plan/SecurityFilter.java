@@ -74,8 +74,11 @@ public sealed interface SecurityFilter extends HttpFilter {
         }
     }
 
-    /** A signed token (RFC 7519) of one of {@code providers}; {@code optional} lets a request without any token pass. */
-    record JwtAuth(List<JwtProvider> providers, boolean optional) implements SecurityFilter {
+    /**
+     * A signed token (RFC 7519) of one of {@code providers}; {@code optional} lets a request without any token pass, {@code
+     * failOpen} one whose token is not good too, of whom then nothing is known.
+     */
+    record JwtAuth(List<JwtProvider> providers, boolean optional, boolean failOpen) implements SecurityFilter {
         public JwtAuth {
             providers = List.copyOf(providers);
         }
@@ -289,6 +292,9 @@ public sealed interface SecurityFilter extends HttpFilter {
         }
     }
 
-    /** {@code idToken} is the session's name; empty for one of the filter's own, or for none. */
-    record OidcCookies(String idToken, String domain, String sameSite) {}
+    /**
+     * {@code idToken} is the session's name too. Backends see tokens under the two names; empty for a name of the filter's own,
+     * and no token.
+     */
+    record OidcCookies(String idToken, String accessToken, String domain, String sameSite) {}
 }

@@ -52,12 +52,12 @@ final class Coverage {
                         "extAuth: bodyToExtAuth contextExtensions failOpen headersToExtAuth recomputeRoute statusOnError timeout",
                         "extAuth.grpc: backendRef backendRefs",
                         "extAuth.http: backendRef backendRefs headersToBackend path pathOverride",
-                        "jwt.optional",
+                        "jwt: optional failOpen",
                         "jwt.providers[]: name issuer audiences claimToHeaders extractFrom localJWKS recomputeRoute",
                         "jwt.providers[].remoteJWKS: uri backendRef backendRefs cacheDuration failedRefetchDuration",
                         "oidc: clientID clientIDRef clientSecret cookieConfig cookieDomain csrfTokenTTL defaultRefreshTokenTTL",
                         "oidc: defaultTokenTTL denyRedirect forwardAccessToken forwardIDToken logoutPath passThroughAuthHeader",
-                        "oidc: redirectURL refreshToken resources scopes cookieNames.idToken",
+                        "oidc: redirectURL refreshToken resources scopes cookieNames",
                         "oidc.provider: issuer authorizationEndpoint tokenEndpoint endSessionEndpoint backendRef backendRefs"));
         out.put(
                 "ListenerSet",

@@ -65,6 +65,7 @@ final class OidcFields {
                 oidc.get("logoutPath").text("/logout"),
                 new SecurityFilter.OidcCookies(
                         oidc.at("cookieNames.idToken").text(""),
+                        oidc.at("cookieNames.accessToken").text(""),
                         oidc.get("cookieDomain").text(""),
                         oidc.at("cookieConfig.sameSite").text("")),
                 deny.get(),

@@ -10,6 +10,7 @@ import dev.holdfast.dataplane.message.Identity;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.plan.SecurityFilter.Source;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
@@ -47,14 +48,11 @@ final class OidcFilter implements Filter {
 
     @Override
     public Step request(FilterRequest request) {
-        if (oidc.passThrough().stream()
-                .anyMatch(s -> !Credentials.at(s, request).isEmpty())) {
-            // A token that the JWT filter, which comes after, will judge.
-            return Step.CONTINUE;
-        }
         HttpHeaders headers = request.head().headers();
-        if (!oidc.forwardIdTokenHeader().isEmpty()) {
-            headers.remove(oidc.forwardIdTokenHeader());
+        if (passesThrough(request)) {
+            // A token that the JWT filter, which comes after, will judge.
+            shared.jar().hide(request);
+            return Step.CONTINUE;
         }
         if (oidc.forwardAccessToken()) {
             headers.remove(HttpHeaderNames.AUTHORIZATION);
@@ -82,8 +80,22 @@ final class OidcFilter implements Filter {
         return Step.STOP;
     }
 
+    private boolean passesThrough(FilterRequest request) {
+        List<Source> own = oidc.passThrough().stream()
+                .filter(s -> !Credentials.at(s, request).isEmpty())
+                .toList();
+        String told = oidc.forwardIdTokenHeader();
+        if (!told.isEmpty()
+                && own.stream()
+                        .noneMatch(s -> s instanceof Source.Header h && h.name().equals(told))) {
+            // Nobody is to write what the backend takes for ours.
+            request.head().headers().remove(told);
+        }
+        return !own.isEmpty();
+    }
+
     private void pass(FilterRequest request, OidcSession session) {
-        shared.jar().hide(request);
+        shared.jar().show(session, request);
         HttpHeaders headers = request.head().headers();
         if (oidc.forwardAccessToken()) {
             headers.set(HttpHeaderNames.AUTHORIZATION, "Bearer " + session.access());
@@ -135,7 +147,7 @@ final class OidcFilter implements Filter {
         });
     }
 
-    private void redirect(FilterRequest request, OidcClient.Endpoints at) {
+    private void redirect(FilterRequest request, OidcDiscovery.Endpoints at) {
         String state = Sealer.random();
         String nonce = Sealer.random();
         String verifier = Sealer.random();

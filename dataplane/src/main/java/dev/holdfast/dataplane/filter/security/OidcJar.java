@@ -9,6 +9,7 @@ import io.netty.handler.codec.http.cookie.CookieHeaderNames.SameSite;
 import io.netty.handler.codec.http.cookie.DefaultCookie;
 import io.netty.handler.codec.http.cookie.ServerCookieEncoder;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -54,10 +55,29 @@ final class OidcJar {
         return sealed.isEmpty() ? null : OidcSession.parse(sealer.open(SESSION, sealed.toString()));
     }
 
-    /** Takes the session out of the request, so that no backend sees it. */
+    /** Takes the session out of the request, so that no backend sees it, and what looks like its tokens. */
     void hide(FilterRequest request) {
         for (int i = 0; i < PIECES; i++) {
             Credentials.remove(new Source.Cookie(name(i)), request);
+        }
+        if (!cookies.accessToken().isEmpty()) {
+            Credentials.remove(new Source.Cookie(cookies.accessToken()), request);
+        }
+    }
+
+    /** Puts tokens in the session's place under the names that the policy gives them, for filters after this and backends. */
+    void show(OidcSession session, FilterRequest request) {
+        hide(request);
+        HttpHeaders headers = request.head().headers();
+        List<String> all = new ArrayList<>(headers.getAll(HttpHeaderNames.COOKIE));
+        if (!cookies.idToken().isEmpty()) {
+            all.add(cookies.idToken() + "=" + session.id());
+        }
+        if (!cookies.accessToken().isEmpty() && !session.access().isEmpty()) {
+            all.add(cookies.accessToken() + "=" + session.access());
+        }
+        if (!all.isEmpty()) {
+            headers.set(HttpHeaderNames.COOKIE, String.join("; ", all));
         }
     }
 

@@ -60,7 +60,7 @@ final class OidcShared {
     }
 
     /**
-     * Whether a redirect to a sign-on page would be followed and seen: no upgrade, no event stream, no request by a script
+     * Whether a redirect to a sign-on page would be followed and seen: no upgrade, no event stream, no gRPC, no request by a script
      * (Fetch Metadata, Sec-Fetch-Mode), none that the policy names.
      */
     boolean isPage(FilterRequest request) {
@@ -69,6 +69,7 @@ final class OidcShared {
         return request.head().upgrade() == null
                 && mode.equals("navigate")
                 && !headers.get("accept", "").startsWith("text/event-stream")
+                && !headers.get("content-type", "").startsWith("application/grpc")
                 && oidc.denyRedirect().stream()
                         .noneMatch(t -> headers.getAll(t.name()).stream().anyMatch(v -> matches(t, v)));
     }

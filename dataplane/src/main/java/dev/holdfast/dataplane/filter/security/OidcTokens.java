@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,13 @@ final class OidcTokens {
         record Refused() implements Outcome {}
 
         record Unavailable() implements Outcome {}
+    }
+
+    /** What came of an ID token's signature; unknown where there were no keys to be had. */
+    private enum Signature {
+        GOOD,
+        BAD,
+        UNKNOWN
     }
 
     OidcTokens(SecurityFilter.Oidc oidc, OidcClient client) {
@@ -69,7 +77,7 @@ final class OidcTokens {
 
     private void given(
             EventLoop loop,
-            OidcClient.Endpoints at,
+            OidcDiscovery.Endpoints at,
             Map<String, Object> fields,
             @Nullable OidcSession old,
             String nonce,
@@ -81,7 +89,7 @@ final class OidcTokens {
             return;
         }
         Token token = Token.read(text);
-        if (token == null || !isMeant(token, old, nonce)) {
+        if (token == null || !text.matches("[A-Za-z0-9._-]+") || !isMeant(token, old, nonce)) {
             then.accept(new Outcome.Refused());
             return;
         }
@@ -90,7 +98,12 @@ final class OidcTokens {
                 at.keys(),
                 token,
                 true,
-                good -> then.accept(good ? session(fields, text, old) : new Outcome.Refused()));
+                verdict -> then.accept(
+                        switch (verdict) {
+                            case GOOD -> session(fields, text, old);
+                            case BAD -> new Outcome.Refused();
+                            case UNKNOWN -> new Outcome.Unavailable();
+                        }));
     }
 
     /** Whether the token is of this provider, for this client and this sign-on. */
@@ -104,8 +117,7 @@ final class OidcTokens {
         boolean ours = party == null ? token.claims().getAudience().size() == 1 : client.equals(party);
         Token before = old == null ? null : Token.read(old.id());
         boolean same = before == null
-                || java.util.Objects.equals(
-                        before.claims().getSubject(), token.claims().getSubject());
+                || Objects.equals(before.claims().getSubject(), token.claims().getSubject());
         return ours
                 && same
                 && token.claims().getSubject() != null
@@ -113,10 +125,10 @@ final class OidcTokens {
     }
 
     private void verify(
-            EventLoop loop, @Nullable KeySource source, Token token, boolean mayFetch, Consumer<Boolean> then) {
+            EventLoop loop, @Nullable KeySource source, Token token, boolean mayFetch, Consumer<Signature> then) {
         if (source == null) {
             // It came from the provider itself by TLS, which stands for its signature (§3.1.3.7, 6).
-            then.accept(true);
+            then.accept(Signature.GOOD);
             return;
         }
         KeySet keys = source.current(loop);
@@ -125,7 +137,8 @@ final class OidcTokens {
                 && mayFetch
                 && source.fetch(loop, () -> verify(loop, source, token, false, then));
         if (!later) {
-            then.accept(verdict == KeySet.Verdict.GOOD);
+            then.accept(
+                    verdict == KeySet.Verdict.GOOD ? Signature.GOOD : keys == null ? Signature.UNKNOWN : Signature.BAD);
         }
     }
 
@@ -140,14 +153,15 @@ final class OidcTokens {
             refreshExpires = old.refreshExpires();
         }
         String access = needsAccess() ? OidcSession.text(fields, "access_token") : "";
-        return expires == null
+        // What RFC 6750 §2.1 allows in a header, and so in a cookie.
+        return expires == null || !access.matches("[A-Za-z0-9._~+/=-]*")
                 ? new Outcome.Refused()
                 : new Outcome.Session(new OidcSession(id, access, refresh, expires, refreshExpires));
     }
 
     /** It is long, so it travels only where a backend is to have it. */
     private boolean needsAccess() {
-        return oidc.forwardAccessToken();
+        return oidc.forwardAccessToken() || !oidc.cookies().accessToken().isEmpty();
     }
 
     private @Nullable Instant expires(Map<String, Object> fields, String id, Instant now) {
