@@ -24,13 +24,12 @@ final class Condition {
     private static final int KEPT = 1_000;
 
     /** By expression, the latest; a policy of a Gateway is met again at each of its routes. */
-    private static final Map<String, String> JUDGED =
-            Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<String, String> eldest) {
-                    return size() > KEPT;
-                }
-            });
+    private static final Map<String, String> JUDGED = Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, String> eldest) {
+            return size() > KEPT;
+        }
+    });
 
     /** Loaded when the first condition is met. */
     private static final class Language {
