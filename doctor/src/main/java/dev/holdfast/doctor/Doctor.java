@@ -42,6 +42,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -50,8 +51,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * One examination: probes in order, each within its time, then the diagnosis. {@code Doctor.probe(target, options,
- * progress)} is all there is to call; it blocks, for some seconds where the peer is healthy.
+ * One examination: probes in order, each within its time, then the diagnosis. {@code Doctor.probe(target, options)} is all there is to call; it blocks, for some seconds where the peer is healthy.
  */
 public final class Doctor {
     /** Over and above a probe's own deadline, for it to say what it saw. */
@@ -70,6 +70,11 @@ public final class Doctor {
         this.progress = progress;
         this.transcript = new Transcript(
                 progress::wire, options.headers().stream().map(Header::value).toList());
+    }
+
+    /** The same without being told of progress. */
+    public static Report probe(Target target, Options options) {
+        return probe(target, options, Progress.NONE);
     }
 
     /** @throws IllegalArgumentException with one line for the user, where manifests cannot be read */
@@ -110,6 +115,11 @@ public final class Doctor {
     private List<Problem> problems(ReadResult manifests, Manifests concerned) {
         List<Problem> problems = new ArrayList<>(
                 manifests.problems().stream().filter(Problem::isError).toList());
+        options.checks().apply(manifests.resources()).stream()
+                .filter(p -> p.resource().filter(concerned::concerns).isPresent())
+                .filter(p -> !problems.contains(p))
+                .sorted(Comparator.comparing(Problem::severity))
+                .forEach(problems::add);
         if (!options.manifests().isEmpty() && concerned.route().isEmpty()) {
             problems.add(Problem.of(
                     ProblemCode.NO_HOSTNAME,

@@ -3,6 +3,7 @@ package dev.holdfast.app.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.holdfast.console.Tree;
 import dev.holdfast.doctor.lint.Lints;
+import dev.holdfast.doctor.report.FileDiffs;
 import dev.holdfast.doctor.report.SarifReport;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
@@ -80,13 +81,13 @@ final class CheckCommand implements Callable<Integer> {
                     spec.commandLine().getErr().println(file + ": " + count + (count == 1 ? " change" : " changes")));
             seen = look();
         }
-        Mender mender = new Mender();
+        FileDiffs diffs = new FileDiffs();
         switch (format) {
-            case text -> text(out, seen, mender);
-            case json -> json(out, seen.problems(), mender);
+            case text -> text(out, seen, diffs);
+            case json -> json(out, seen.problems(), diffs);
             case sarif ->
                 out.println(SarifReport.of(
-                        seen.problems(), spec.root().version()[0].replaceAll("[^0-9.]", ""), mender::diff));
+                        seen.problems(), spec.root().version()[0].replaceAll("[^0-9.]", ""), diffs::diff));
         }
         out.flush();
         if (seen.read().unreadable()) {
@@ -109,13 +110,13 @@ final class CheckCommand implements Callable<Integer> {
         return new Seen(read, problems);
     }
 
-    private static void json(PrintWriter out, List<Problem> problems, Mender mender) throws IOException {
+    private static void json(PrintWriter out, List<Problem> problems, FileDiffs diffs) throws IOException {
         List<Map<String, Object>> list = problems.stream()
                 .map(problem -> {
                     Map<String, Object> tree = new LinkedHashMap<>();
                     ((Map<?, ?>) Tree.of(problem)).forEach((k, v) -> tree.put(k.toString(), v));
                     tree.remove("changes");
-                    mender.diff(problem).ifPresent(d -> tree.put("diff", mender.shown(problem, d)));
+                    diffs.diff(problem).ifPresent(d -> tree.put("diff", diffs.shown(problem, d)));
                     tree.put("reference", reference(problem));
                     return tree;
                 })
@@ -123,11 +124,11 @@ final class CheckCommand implements Callable<Integer> {
         out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(Map.of("problems", list)));
     }
 
-    private static void text(PrintWriter out, Seen seen, Mender mender) {
+    private static void text(PrintWriter out, Seen seen, FileDiffs diffs) {
         for (Problem problem : seen.problems()) {
-            Optional<Diff> diff = mender.diff(problem);
+            Optional<Diff> diff = diffs.diff(problem);
             out.println((diff.isPresent() ? problem.withFixYaml("") : problem).render());
-            diff.ifPresent(d -> out.println(mender.shown(problem, d).indent(4).stripTrailing()
+            diff.ifPresent(d -> out.println(diffs.shown(problem, d).indent(4).stripTrailing()
                     + (problem.safe() ? "\n    (--fix makes this change)" : "")));
             out.println("  see: " + reference(problem));
         }

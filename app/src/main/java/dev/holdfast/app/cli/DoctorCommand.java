@@ -1,6 +1,7 @@
 package dev.holdfast.app.cli;
 
 import dev.holdfast.doctor.Doctor;
+import dev.holdfast.doctor.lint.Lints;
 import dev.holdfast.doctor.probe.Certificates;
 import dev.holdfast.doctor.probe.Options;
 import dev.holdfast.doctor.probe.Progress;
@@ -9,15 +10,22 @@ import dev.holdfast.doctor.report.JsonReport;
 import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.report.TextReport;
 import dev.holdfast.doctor.wire.Header;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.resource.ResourceSet;
+import dev.holdfast.translate.TranslateOptions;
+import dev.holdfast.translate.Translator;
 import java.io.Console;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -118,7 +126,9 @@ final class DoctorCommand implements Callable<Integer> {
             report = Doctor.probe(
                     Target.parse(url),
                     options(),
-                    terminal ? new Live(spec.commandLine().getErr()) : Progress.NONE);
+                    Boolean.getBoolean("holdfast.stderr.terminal")
+                            ? new Live(spec.commandLine().getErr())
+                            : Progress.NONE);
         } catch (IllegalArgumentException | IOException e) {
             spec.commandLine().getErr().println("holdfast doctor: " + e.getMessage());
             return 2;
@@ -140,7 +150,8 @@ final class DoctorCommand implements Callable<Integer> {
                 .headers(headers())
                 .timeout(duration(timeout))
                 .streams(streams)
-                .manifests(manifests);
+                .manifests(manifests)
+                .checks(DoctorCommand::checks);
         if (connect != null) {
             options = options.connect(Options.HostPort.parse(connect));
         }
@@ -151,6 +162,14 @@ final class DoctorCommand implements Callable<Integer> {
             options = options.origin(origin);
         }
         return deep ? options.deep(duration(deepTime)) : options;
+    }
+
+    /** What {@code holdfast check} would say. */
+    private static List<Problem> checks(ResourceSet set) {
+        Plan plan = Translator.translate(set, TranslateOptions.NONE);
+        return Stream.concat(plan.problems().stream(), Lints.look(set, plan, Instant.now()).stream())
+                .distinct()
+                .toList();
     }
 
     private List<Header> headers() {
@@ -178,7 +197,7 @@ final class DoctorCommand implements Callable<Integer> {
                 : text.endsWith("m") ? Duration.ofMinutes(number) : Duration.ofSeconds(number);
     }
 
-    /** One line that is overwritten, for a terminal. */
+    /** One line that is overwritten, for a terminal (the launcher knows whether stderr is one). */
     private record Live(PrintWriter err) implements Progress {
         @Override
         public void started(String probe) {

@@ -2,6 +2,7 @@ package dev.holdfast.doctor.explain;
 
 import dev.holdfast.doctor.probe.EventStreamProbe;
 import dev.holdfast.doctor.probe.EventStreamProbe.EventStream;
+import dev.holdfast.doctor.probe.TlsProbe.Preference;
 import dev.holdfast.doctor.wire.Answer;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,10 +34,28 @@ final class EventStreamRule implements Rule {
                             "none",
                             new Mending("nginx", "gzip off;")))));
         }
+        boolean http2 = seen.tls()
+                .filter(t -> t.preference() == Preference.H2 || t.preference() == Preference.CLIENT)
+                .isPresent();
+        if (!http2 && answer.isEventStream()) {
+            findings.add(six(seen, evidence));
+        }
         if (answer.end() == Answer.End.CUT) {
             findings.add(cut(seen, evidence));
         }
         return findings;
+    }
+
+    private static Finding six(Case seen, List<String> evidence) {
+        return Finding.of(
+                Code.EVENTS_SIX,
+                "By HTTP/1.1 a browser opens six connections to a host, all tabs together, and each event stream holds one"
+                        + " for as long as it lives: with six of them open, pages and assets of this host stay pending.",
+                evidence,
+                List.of(Cure.of(
+                        "Serve the page over TLS with HTTP/2 first; a hundred streams then share one connection.",
+                        "none",
+                        Mending.both(seen.yaml().alpn("h2", "http/1.1")))));
     }
 
     private static Finding buffered(List<String> evidence) {
@@ -70,15 +89,8 @@ final class EventStreamRule implements Rule {
                                 Cure.of(
                                         "No request timeout on the rule of the stream.",
                                         "requests of this rule that hang are never cut: give the stream's path a rule of its own",
-                                        Mending.both("""
-                                                # one rule more in HTTPRoute %s
-                                                - matches:
-                                                    - path: {type: PathPrefix, value: "%s"}
-                                                  timeouts: {request: 0s}
-                                                  backendRefs: [{name: YOUR-SERVICE, port: 80}]
-                                                """.formatted(
-                                                        seen.manifests().routeName(),
-                                                        seen.target().path().split("\\?", 2)[0])),
+                                        Mending.both(
+                                                seen.yaml().rule(seen.target().path(), "  timeouts: {request: 0s}")),
                                         new Mending("nginx", "proxy_read_timeout 1h;")),
                                 Cure.of(
                                         "Let the application send a comment line (\": ping\") every 10 s; that keeps read and idle"

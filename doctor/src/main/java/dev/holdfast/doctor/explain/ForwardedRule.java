@@ -30,7 +30,34 @@ final class ForwardedRule implements Rule {
                                 .isPresent()) {
             return List.of(homeAssistant(seen, all));
         }
-        return onlyForwarded ? List.of(refused(seen)) : List.of();
+        return onlyForwarded
+                ? List.of(refused(seen))
+                : forwarded.filter(ForwardedRule::strict).stream()
+                        .map(f -> strict(seen))
+                        .toList();
+    }
+
+    /** A sound header is taken, and one that no single proxy writes is not. */
+    private static boolean strict(Forwarded forwarded) {
+        boolean sound = forwarded.status(Variant.FOR) > 0 && forwarded.status(Variant.FOR) < 400;
+        return sound
+                && (forwarded.status(Variant.FOR_NO_ADDRESS) == 400 || forwarded.status(Variant.PROTO_TWICE) == 400);
+    }
+
+    private static Finding strict(Case seen) {
+        return Finding.of(
+                Code.FORWARDED_STRICT,
+                "The application takes X-Forwarded headers and answers 400 where they are not consistent. That is right; but"
+                        + " every hop has to append to one chain: one X-Forwarded-For of addresses only, one"
+                        + " X-Forwarded-Proto (or as many as there are addresses), at most one X-Forwarded-Host.",
+                List.of(seen.seen(ForwardedProbe.NAME)),
+                List.of(Cure.of(
+                        "Let each proxy append to X-Forwarded-For and set the others once; none may copy them.",
+                        "none",
+                        new Mending(
+                                "nginx",
+                                "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
+                                        + "proxy_set_header X-Forwarded-Proto $scheme;"))));
     }
 
     /** Its answer to everything that carries X-Forwarded-For from a proxy it does not trust. */

@@ -83,17 +83,11 @@ final class LoadRule implements Rule {
                                         "If only the gateway does: give WebSockets a rule and a policy of their own, so that they"
                                                 + " do not share the circuit breaker with pages; on Holdfast they never do.",
                                         "one rule more",
-                                        Mending.envoyGateway("""
-                                                # one rule more in HTTPRoute %s
-                                                - name: websocket
-                                                  matches:
-                                                    - path: {type: PathPrefix, value: "%s"}
-                                                      headers:
-                                                        - {name: Sec-WebSocket-Version, value: "13"}
-                                                  backendRefs: [{name: YOUR-SERVICE, port: 80}]
-                                                """.formatted(
-                                                        seen.manifests().routeName(),
-                                                        seen.target().path().split("\\?", 2)[0])))))
+                                        Mending.envoyGateway(seen.yaml()
+                                                .rule(
+                                                        seen.target().path(),
+                                                        "      headers:",
+                                                        "        - {name: Sec-WebSocket-Version, value: \"13\"}")))))
                 .blame(Manifests.blame(seen.manifests().backend("circuitBreaker"), "shared by pages and streams"));
     }
 }

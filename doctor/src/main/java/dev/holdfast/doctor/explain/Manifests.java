@@ -2,30 +2,41 @@ package dev.holdfast.doctor.explain;
 
 import dev.holdfast.doctor.explain.Finding.Blame;
 import dev.holdfast.doctor.probe.Target;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * The user's manifests as seen from one URL: the rule, Gateway and policies that concern it. Without manifests it gives
  * names to be filled in.
  */
 public final class Manifests {
+    private static final Set<String> OF_HANDSHAKES =
+            Set.of("host", "connection", "upgrade", "origin", "sec-websocket-version", "sec-websocket-key");
+
     private final ResourceSet resources;
     private final Optional<Field> rule;
     private final Optional<Resource> route;
     private final Optional<Resource> gateway;
     private final Optional<Field> listener;
+    private final List<Resource> routes;
 
     private Manifests(ResourceSet resources, Target target) {
         this.resources = resources;
-        Optional<Candidate> best = resources.kind("HTTPRoute").stream()
+        List<Candidate> all = resources.kind("HTTPRoute").stream()
+                .filter(r -> servesScheme(r, target))
                 .flatMap(r -> candidates(r, target).stream())
-                .max(Comparator.comparingInt(Candidate::weight));
+                .toList();
+        Optional<Candidate> best = all.stream().max(Comparator.comparingInt(Candidate::weight));
+        this.routes = all.stream().map(Candidate::route).distinct().toList();
         this.route = best.map(Candidate::route);
         this.rule = best.map(Candidate::rule);
         this.gateway = route.flatMap(this::parent)
@@ -46,6 +57,30 @@ public final class Manifests {
 
     private record Candidate(Resource route, Field rule, int weight) {}
 
+    /** A route that names listeners of the other scheme only, a redirect to https for one, never sees the request. */
+    private boolean servesScheme(Resource route, Target target) {
+        List<Field> parents = route.spec().get("parentRefs").items();
+        return parents.isEmpty()
+                || parents.stream().anyMatch(ref -> {
+                    String section = ref.get("sectionName").text("");
+                    Optional<Field> named = gateway(route, ref).stream()
+                            .flatMap(g -> g.spec().get("listeners").items().stream())
+                            .filter(l -> l.get("name").text("").equals(section))
+                            .findFirst();
+                    return named.map(l -> l.get("protocol").text("")).stream()
+                            .noneMatch(protocol -> protocol.equals(target.secure() ? "HTTP" : "HTTPS"));
+                });
+    }
+
+    private Optional<Resource> gateway(Resource route, Field ref) {
+        return ref.get("kind").text("Gateway").equals("Gateway")
+                ? resources.find(
+                        "Gateway",
+                        ref.get("namespace").text(route.ref().namespace()),
+                        ref.get("name").text(""))
+                : Optional.empty();
+    }
+
     private static List<Candidate> candidates(Resource route, Target target) {
         List<String> hostnames = route.spec().get("hostnames").items().stream()
                 .map(h -> h.text(""))
@@ -54,7 +89,7 @@ public final class Manifests {
                 ? 0
                 : hostnames.stream()
                         .filter(h -> hostMatches(h, target.host()))
-                        .mapToInt(String::length)
+                        .mapToInt(h -> h.startsWith("*") ? h.length() : 1000 + h.length())
                         .max()
                         .orElse(-1);
         if (host < 0) {
@@ -74,8 +109,14 @@ public final class Manifests {
         return found;
     }
 
-    /** -1 where it does not match; headers and methods are left out of account. */
+    /** -1 where it does not match. A match by header counts where a handshake has the header, its value left out of account. */
     private static int pathWeight(Field match, String path) {
+        boolean otherMethod = !match.get("method").text("GET").equals("GET");
+        boolean otherHeader = match.get("headers").items().stream()
+                .anyMatch(h -> !OF_HANDSHAKES.contains(h.get("name").text("").toLowerCase(Locale.ROOT)));
+        if (otherMethod || otherHeader) {
+            return -1;
+        }
         String value = match.at("path.value").text("/");
         return switch (match.at("path.type").text("PathPrefix")) {
             case "Exact" -> path.equals(value) ? 5000 : -1;
@@ -95,14 +136,7 @@ public final class Manifests {
 
     private Optional<Resource> parent(Resource of) {
         return of.spec().get("parentRefs").items().stream()
-                .filter(p -> p.get("kind").text("Gateway").equals("Gateway"))
-                .flatMap(
-                        p -> resources
-                                .find(
-                                        "Gateway",
-                                        p.get("namespace").text(of.ref().namespace()),
-                                        p.get("name").text(""))
-                                .stream())
+                .flatMap(ref -> gateway(of, ref).stream())
                 .findFirst();
     }
 
@@ -115,35 +149,87 @@ public final class Manifests {
     }
 
     private void addTargeting(String kind, Resource target, List<Resource> found) {
-        for (Resource policy : resources.kind(kind)) {
-            List<Field> refs = new ArrayList<>(policy.spec().get("targetRefs").items());
-            refs.add(policy.spec().get("targetRef"));
-            boolean concerns = policy.ref().namespace().equals(target.ref().namespace())
-                    && refs.stream()
-                            .anyMatch(ref ->
-                                    ref.get("kind").text("").equals(target.ref().kind())
-                                            && ref.get("name")
-                                                    .text("")
-                                                    .equals(target.ref().name()));
-            if (concerns) {
-                found.add(policy);
-            }
-        }
+        resources.kind(kind).stream().filter(policy -> targets(policy, target)).forEach(found::add);
     }
 
-    /** A field of the nearest BackendTrafficPolicy; the nearest replaces the others as a whole. */
+    private boolean targets(Resource policy, Resource target) {
+        List<Field> refs = new ArrayList<>(policy.spec().get("targetRefs").items());
+        refs.add(policy.spec().get("targetRef"));
+        String section = (target.ref().kind().equals("Gateway") ? listener : rule)
+                .map(part -> part.get("name").text(""))
+                .orElse("");
+        return policy.ref().namespace().equals(target.ref().namespace())
+                && refs.stream()
+                        .filter(ref ->
+                                ref.get("kind").text("").equals(target.ref().kind()))
+                        .filter(ref ->
+                                ref.get("name").text("").equals(target.ref().name()))
+                        .anyMatch(ref -> ref.get("sectionName").text(section).equals(section));
+    }
+
+    /** The policy of a kind that is for exactly {@code target}, where there is one. */
+    private Optional<Resource> own(String kind, Optional<Resource> target) {
+        return target.flatMap(
+                t -> resources.kind(kind).stream().filter(p -> targets(p, t)).findFirst());
+    }
+
+    Optional<Resource> policyOfRoute(String kind) {
+        return own(kind, route);
+    }
+
+    Optional<Resource> policyOfGateway(String kind) {
+        return own(kind, gateway);
+    }
+
+    /** A field of the nearest policy that concerns the URL; that replaces wider ones as a whole unless it is merged. */
+    Optional<Field> policy(String kind, String path) {
+        for (Resource policy : policies(kind)) {
+            Field field = policy.spec().at(path);
+            if (field.present()) {
+                return Optional.of(field);
+            }
+            if (!policy.spec().get("mergeType").present()) {
+                return Optional.empty();
+            }
+        }
+        return Optional.empty();
+    }
+
     Optional<Field> backend(String path) {
-        return policies("BackendTrafficPolicy").stream()
-                .findFirst()
-                .map(p -> p.spec().at(path))
-                .filter(Field::present);
+        return policy("BackendTrafficPolicy", path);
     }
 
     Optional<Field> client(String path) {
-        return policies("ClientTrafficPolicy").stream()
+        return policy("ClientTrafficPolicy", path);
+    }
+
+    /** Whether a problem is about something that takes part in serving the URL. */
+    public boolean concerns(ResourceRef ref) {
+        List<Resource> parts = new ArrayList<>(routes);
+        gateway.ifPresent(parts::add);
+        for (String kind : List.of(
+                "ClientTrafficPolicy",
+                "BackendTrafficPolicy",
+                "SecurityPolicy",
+                "StreamPolicy",
+                "EnvoyExtensionPolicy")) {
+            parts.addAll(policies(kind));
+        }
+        boolean secret = ref.kind().equals("Secret")
+                && listener.stream()
+                        .flatMap(l -> l.at("tls.certificateRefs").items().stream())
+                        .anyMatch(c -> c.get("name").text("").equals(ref.name()));
+        return secret || parts.stream().anyMatch(part -> part.ref().equals(ref));
+    }
+
+    /** The backend of the rule, or of the route's first that has one, on one line; without manifests one to be filled in. */
+    String backendRef() {
+        return Stream.concat(rule.stream(), route.stream().flatMap(r -> r.spec().get("rules").items().stream()))
+                .flatMap(r -> r.get("backendRefs").items().stream())
                 .findFirst()
-                .map(p -> p.spec().at(path))
-                .filter(Field::present);
+                .map(ref -> "{name: " + ref.get("name").text("") + ", port: "
+                        + ref.get("port").text("80") + "}")
+                .orElse("{name: YOUR-SERVICE, port: 80}");
     }
 
     /** A field of the matching HTTPRoute rule. */
@@ -158,6 +244,19 @@ public final class Manifests {
                 .findFirst();
     }
 
+    /** The filter by which the matching rule answers itself instead of forwarding: a redirect, or a direct response. */
+    Optional<Field> answeringFilter() {
+        return filter("RequestRedirect")
+                .or(() -> filter("ExtensionRef")
+                        .filter(f -> route.flatMap(r -> resources.find(
+                                        f.at("extensionRef.kind").text(""),
+                                        r.ref().namespace(),
+                                        f.at("extensionRef.name").text("")))
+                                .filter(extension ->
+                                        extension.spec().get("directResponse").present())
+                                .isPresent()));
+    }
+
     Optional<Field> certificate() {
         return listener.map(l -> l.at("tls.certificateRefs")).filter(Field::present);
     }
@@ -169,6 +268,11 @@ public final class Manifests {
     /** The rule itself, for what is missing rather than wrong. */
     Optional<Blame> blameRule(String what) {
         return rule.map(r -> new Blame(r.origin(), what));
+    }
+
+    /** The nearest policy of a kind, for what it does without saying so. */
+    Optional<Blame> blamePolicy(String kind, String what) {
+        return policies(kind).stream().findFirst().map(p -> new Blame(p.spec().origin(), what));
     }
 
     Optional<Blame> blameListener(String what) {

@@ -25,7 +25,9 @@ final class OriginRule implements Rule {
         boolean invalid = own.says("Invalid origin!");
         boolean byOrigin = origins.get().stands(Variant.NO_ORIGIN)
                 || origins.get().stands(Variant.FOREIGN_ORIGIN)
-                || origins.get().stands(Variant.ORIGIN_OF_CONNECT);
+                || origins.get().stands(Variant.ORIGIN_OF_CONNECT)
+                || origins.get().stands(Variant.HOST_WITH_PORT)
+                || origins.get().stands(Variant.ORIGIN_WITHOUT_PORT);
         boolean refusal = own.status() == 403
                 || own.close().filter(c -> c.closeCode() == 1008).isPresent()
                 || byOrigin;
@@ -59,12 +61,43 @@ final class OriginRule implements Rule {
                         Cure.of(
                                 "Let the gateway refuse handshakes with another Origin.",
                                 "each site that may embed yours has to be listed",
-                                Mending.both(seen.yaml()
+                                Mending.envoyGateway(seen.yaml()
                                         .originCheck(
                                                 seen.target().origin(),
-                                                seen.target().path().split("\\?", 2)[0])))));
+                                                seen.target().path())),
+                                Mending.holdfast(seen.yaml()
+                                        .streamPolicy("allowedOrigins: []   # the page's own host is let in")))));
         return (asksForToken ? finding.level(Level.NOTE) : finding)
                 .blame(seen.manifests().blameRule("this rule forwards handshakes of any Origin"));
+    }
+
+    /** What the variants that are let in tell of the host that the application believes to have. */
+    private static String believed(Case seen) {
+        Origins origins = seen.origins().orElseThrow();
+        if (origins.stands(Variant.ORIGIN_WITHOUT_PORT) && !origins.stands(Variant.FOREIGN_ORIGIN)) {
+            return " Here it lets in the Origin without the port, so that a hop loses the port of Host"
+                    + " (nginx: $host instead of $http_host).";
+        }
+        return origins.stands(Variant.HOST_WITH_PORT)
+                ? " Here it lets the own Origin in where Host carries the default port, so that a hop takes that away or"
+                        + " the application wants it; browsers never send it."
+                : "";
+    }
+
+    /** Our own gateway's StreamPolicy said no: the page's origin is neither of this host nor listed. */
+    private static Finding byStreamPolicy(Case seen, List<String> evidence) {
+        String origin = seen.options().origin().orElse(seen.target().origin());
+        return Finding.of(
+                        Code.ORIGIN_REFUSED,
+                        "The gateway itself refuses the handshake (origin_not_allowed): a StreamPolicy lets in pages of the"
+                                + " same host, and of the origins it lists.",
+                        evidence,
+                        List.of(Cure.of(
+                                "List the origin, if its pages are meant to open this WebSocket.",
+                                "its pages can act as their visitors here",
+                                Mending.holdfast(seen.yaml().streamPolicy("allowedOrigins: [\"" + origin + "\"]")))))
+                .blame(Manifests.blame(seen.manifests().policy("StreamPolicy", "allowedOrigins"), "not in this list")
+                        .or(() -> seen.manifests().blamePolicy("StreamPolicy", "this policy checks the Origin")));
     }
 
     private static Finding refused(Case seen) {
@@ -73,6 +106,14 @@ final class OriginRule implements Rule {
                 seen.seen(OriginProbe.NAME),
                 "Origin sent: " + seen.options().origin().orElse(seen.target().origin()) + ", Host sent: "
                         + seen.target().authority());
+        boolean ours = seen.handshake()
+                .flatMap(Handshake::answer)
+                .flatMap(a -> a.header("x-holdfast-reason"))
+                .filter("origin_not_allowed"::equals)
+                .isPresent();
+        if (ours) {
+            return byStreamPolicy(seen, evidence);
+        }
         Optional<Application> application = seen.application();
         if (application.filter(Application.GRAFANA::equals).isPresent()) {
             return grafana(seen, evidence);
@@ -85,7 +126,8 @@ final class OriginRule implements Rule {
                         "Without an Origin, or with another, the handshake is let in; with the one that a browser sends for this"
                                 + " very site it is refused. The application compares Origin with the host it believes to have,"
                                 + " and that is another one: a proxy replaces Host by the backend's name, loses or adds its"
-                                + " port, or the application was told another public URL.",
+                                + " port, or the application was told another public URL."
+                                + believed(seen),
                         evidence,
                         List.of(
                                 Cure.of(

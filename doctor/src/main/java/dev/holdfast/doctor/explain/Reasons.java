@@ -1,9 +1,11 @@
 package dev.holdfast.doctor.explain;
 
+import dev.holdfast.doctor.explain.Finding.Blame;
 import dev.holdfast.doctor.probe.PageProbe;
 import dev.holdfast.doctor.wire.Answer;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Holdfast's own reasons (docs/reasons.md): what to look at for each. */
 final class Reasons {
@@ -46,9 +48,60 @@ final class Reasons {
             Map.entry("login_unavailable", "oidc.provider of the SecurityPolicy: it cannot be asked"),
             Map.entry("not_authorized", "the rules of authorization in the SecurityPolicy"),
             Map.entry("invalid_backend", "backendRefs and ReferenceGrants"),
+            Map.entry("origin_not_allowed", "allowedOrigins of the StreamPolicy, and the Origin of the page"),
+            Map.entry(
+                    "client_address_unknown",
+                    "clientIPDetection of the ClientTrafficPolicy, and the proxy before the gateway"),
+            Map.entry("client_stream_limit", "limits.perClient and limits.perUser of the StreamPolicy"),
+            Map.entry("rate_limited", "rateLimit of the BackendTrafficPolicy"),
+            Map.entry("request_too_large", "requestBuffer.limit of the BackendTrafficPolicy"),
+            Map.entry("not_admitted", "admissionControl of the BackendTrafficPolicy, and why the backend fails"),
+            Map.entry("fault_injected", "faultInjection of the BackendTrafficPolicy: the failure is on purpose"),
+            Map.entry("upstream_refused", "the backend: it would not take the request (REFUSED_STREAM)"),
+            Map.entry("upgrade_refused", "the backend: Origin, Host, login"),
             Map.entry("shutting_down", "nothing: the gateway was stopping, try again"));
 
+    /** Reason to the policy that gives it, {@code Kind field}; the whole policy where the field is not set. */
+    private static final Map<String, String> FIELDS = Map.ofEntries(
+            Map.entry("origin_not_allowed", "StreamPolicy allowedOrigins"),
+            Map.entry("stream_limit", "StreamPolicy limits"),
+            Map.entry("client_stream_limit", "StreamPolicy limits"),
+            Map.entry("overloaded", "BackendTrafficPolicy circuitBreaker"),
+            Map.entry("rate_limited", "BackendTrafficPolicy rateLimit"),
+            Map.entry("request_too_large", "BackendTrafficPolicy requestBuffer"),
+            Map.entry("not_admitted", "BackendTrafficPolicy admissionControl"),
+            Map.entry("fault_injected", "BackendTrafficPolicy faultInjection"),
+            Map.entry("client_address_unknown", "ClientTrafficPolicy clientIPDetection"),
+            Map.entry("not_authorized", "SecurityPolicy authorization"),
+            Map.entry("cross_site_request", "SecurityPolicy csrf"),
+            Map.entry("cors_origin_not_allowed", "SecurityPolicy cors"),
+            Map.entry("credentials_missing", "SecurityPolicy basicAuth"),
+            Map.entry("credentials_wrong", "SecurityPolicy basicAuth"),
+            Map.entry("token_missing", "SecurityPolicy jwt"),
+            Map.entry("token_invalid", "SecurityPolicy jwt"),
+            Map.entry("token_expired", "SecurityPolicy jwt"),
+            Map.entry("keys_unavailable", "SecurityPolicy jwt"),
+            Map.entry("ext_auth_denied", "SecurityPolicy extAuth"),
+            Map.entry("ext_auth_failed", "SecurityPolicy extAuth"),
+            Map.entry("login_required", "SecurityPolicy oidc"),
+            Map.entry("login_failed", "SecurityPolicy oidc"),
+            Map.entry("login_unavailable", "SecurityPolicy oidc"));
+
     private Reasons() {}
+
+    /** Whether there is more to say of a reason than that the log should be read. */
+    static boolean knows(String reason) {
+        return LOOK_AT.containsKey(reason);
+    }
+
+    private static Optional<Blame> blame(Manifests manifests, String reason) {
+        if (reason.equals("request_timeout") || reason.equals("backend_timeout")) {
+            return Timeouts.request(manifests);
+        }
+        String[] place = FIELDS.getOrDefault(reason, " ").split(" ", 2);
+        return Manifests.blame(manifests.policy(place[0], place[1]), "this says so")
+                .or(() -> manifests.blamePolicy(place[0], "this policy says so"));
+    }
 
     static Finding finding(Case seen, Answer answer) {
         String reason = answer.header("x-holdfast-reason").orElse("");
@@ -64,9 +117,8 @@ final class Reasons {
                                 + ". Look at " + look + ".",
                         evidence,
                         List.of(Cure.of("Mend " + look + ".", "none")));
-                yield reason.equals("request_timeout")
-                        ? finding.blame(Timeouts.request(seen.manifests()))
-                        : finding.blame(seen.manifests().blameRule("the rule of this URL"));
+                yield finding.blame(blame(seen.manifests(), reason)
+                        .or(() -> seen.manifests().blameRule("the rule of this URL")));
             }
         };
     }

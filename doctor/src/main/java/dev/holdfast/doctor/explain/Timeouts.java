@@ -1,25 +1,52 @@
 package dev.holdfast.doctor.explain;
 
 import dev.holdfast.doctor.explain.Finding.Blame;
+import dev.holdfast.resource.Field;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Which line of the manifests sets the timer that cut. */
 final class Timeouts {
     private Timeouts() {}
 
     static Optional<Blame> request(Manifests manifests) {
-        return Manifests.blame(manifests.rule("timeouts.request"), "this timeout")
-                .or(() -> Manifests.blame(manifests.rule("timeouts.backendRequest"), "this timeout"))
-                .or(() -> Manifests.blame(manifests.backend("timeout.http.requestTimeout"), "this timeout"))
+        return first(
+                        "this timeout",
+                        manifests.rule("timeouts.request"),
+                        manifests.rule("timeouts.backendRequest"),
+                        manifests.backend("timeout.http.requestTimeout"))
                 .or(() -> manifests.blameRule("no timeout is set for this rule, so that Envoy's 15 s hold"));
     }
 
     static Optional<Blame> idle(Manifests manifests) {
-        return Manifests.blame(manifests.backend("timeout.http.streamIdleTimeout"), "this idle time")
-                .or(() -> Manifests.blame(manifests.client("timeout.http.streamIdleTimeout"), "this idle time"))
-                .or(() -> Manifests.blame(manifests.backend("timeout.http.maxStreamDuration"), "this lifetime"))
+        return first(
+                        "this idle time",
+                        manifests.policy("StreamPolicy", "idleTimeout"),
+                        manifests.backend("timeout.http.streamIdleTimeout"),
+                        manifests.client("timeout.http.streamIdleTimeout"))
+                .or(() -> setLifetime(manifests))
                 .or(
                         () -> manifests.blameRule(
                                 "no idle time is set for this rule: Envoy's 5 minutes hold, or 1 hour once a request timeout is set"));
+    }
+
+    /** What ends a stream whether it is used or not. */
+    static Optional<Blame> lifetime(Manifests manifests) {
+        return setLifetime(manifests).or(() -> request(manifests));
+    }
+
+    private static Optional<Blame> setLifetime(Manifests manifests) {
+        return first(
+                "this lifetime",
+                manifests.policy("StreamPolicy", "maxLifetime"),
+                manifests.backend("timeout.http.maxStreamDuration"),
+                manifests.backend("timeout.http.maxConnectionDuration"),
+                manifests.client("connection.connectionLimit.maxStreamDuration"),
+                manifests.client("connection.connectionLimit.maxConnectionDuration"));
+    }
+
+    @SafeVarargs
+    private static Optional<Blame> first(String what, Optional<Field>... fields) {
+        return Manifests.blame(Stream.of(fields).flatMap(Optional::stream).findFirst(), what);
     }
 }

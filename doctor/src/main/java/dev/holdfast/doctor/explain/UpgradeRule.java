@@ -28,7 +28,13 @@ final class UpgradeRule implements Rule {
         if (handshake.get().switched()) {
             return handshake.get().accepted() ? List.of() : List.of(wrongAccept(seen));
         }
-        return refused(seen, handshake.get().answer().orElseThrow()).stream().toList();
+        return refused(seen, handshake.get().answer().orElseThrow()).stream()
+                .map(f -> f.counts() && f.atFault().isEmpty()
+                        ? f.blame(Manifests.blame(
+                                seen.manifests().answeringFilter(),
+                                "this rule answers by itself and forwards nothing, handshakes neither"))
+                        : f)
+                .toList();
     }
 
     private static List<String> evidence(Case seen) {
@@ -90,7 +96,9 @@ final class UpgradeRule implements Rule {
         Optional<String> reason = answer.header("x-holdfast-reason");
         if (reason.isPresent() && !reason.get().equals("upgrade_not_allowed")) {
             // The page's finding has the reason already where it got the same.
-            return asPage ? Optional.empty() : Optional.of(Reasons.finding(seen, answer));
+            boolean byOrigin = reason.get().equals("origin_not_allowed")
+                    && seen.origins().filter(o -> o.stands(Variant.NO_ORIGIN)).isPresent();
+            return asPage || byOrigin ? Optional.empty() : Optional.of(Reasons.finding(seen, answer));
         }
         return switch (answer.status()) {
             case 401, 407 -> Optional.of(unauthorized(seen));
@@ -134,7 +142,7 @@ final class UpgradeRule implements Rule {
                             "Look at the application's log for this request; try with a login (--header 'Cookie: …').",
                             "none"))));
         }
-        Optional<Field> redirect = seen.manifests().filter("RequestRedirect");
+        Optional<Field> redirect = seen.manifests().answeringFilter();
         Finding finding = Finding.of(
                 Code.UPGRADE_NOT_ALLOWED,
                 "The gateway itself refuses the upgrade (Envoy: 403 without a body, upgrade_failed). Either the route's list"
@@ -147,7 +155,7 @@ final class UpgradeRule implements Rule {
                                 "Allow websocket on the route: name it in httpUpgrade, or leave httpUpgrade out; take"
                                         + " requestBuffer away.",
                                 "none",
-                                Mending.both(seen.yaml().backendTrafficPolicy("httpUpgrade:\n  - type: websocket"))),
+                                Mending.both(seen.yaml().backendTrafficPolicy(upgrades(seen)))),
                         Cure.of(
                                 "If pages of the same route are redirected or get 500 or 503: mend that first, the 403 goes"
                                         + " with it.",
@@ -160,8 +168,19 @@ final class UpgradeRule implements Rule {
                                 .filter(list -> list.items().stream()
                                         .noneMatch(u -> u.get("type").text("").equalsIgnoreCase("websocket"))),
                         "this list replaces the default and has no websocket"))
-                .or(() -> Manifests.blame(redirect, "a redirect takes no upgrade"))
+                .or(() -> Manifests.blame(redirect, "a rule that answers itself takes no upgrade"))
                 .or(() -> seen.manifests().blameRule("the rule of this URL"))));
+    }
+
+    /** The user's own list with websocket before it, for a list replaces the default. */
+    private static String upgrades(Case seen) {
+        StringBuilder list = new StringBuilder("httpUpgrade:\n  - type: websocket");
+        seen.manifests().backend("httpUpgrade").stream()
+                .flatMap(l -> l.items().stream())
+                .map(u -> u.get("type").text(""))
+                .filter(type -> !type.equalsIgnoreCase("websocket"))
+                .forEach(type -> list.append("\n  - type: ").append(type));
+        return list.toString();
     }
 
     private static Finding notFound(Case seen) {
@@ -250,16 +269,10 @@ final class UpgradeRule implements Rule {
                                         "none"),
                                 Cure.of(
                                         "Keep the WebSocket's path out of the redirecting rule: give it a rule of its own that"
-                                                + " forwards.",
+                                                + " forwards, or let the rule that redirects forward instead.",
                                         "one rule more",
-                                        Mending.both("""
-                                                # one rule more in HTTPRoute %s
-                                                - matches:
-                                                    - path: {type: PathPrefix, value: "%s"}
-                                                  backendRefs: [{name: YOUR-SERVICE, port: 80}]
-                                                """.formatted(
-                                                        seen.manifests().routeName(),
-                                                        seen.target().path().split("\\?", 2)[0])))))
+                                        Mending.both(
+                                                seen.yaml().rule(seen.target().path())))))
                 .blame(Manifests.blame(seen.manifests().filter("RequestRedirect"), "this rule redirects"));
     }
 

@@ -2,27 +2,35 @@ package dev.holdfast.doctor.probe;
 
 import dev.holdfast.doctor.wire.Answer;
 import dev.holdfast.doctor.wire.Header;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Applications whose own settings often are the cause; known by what they send. */
 public enum Application {
-    HOME_ASSISTANT("Home Assistant", "/api/websocket"),
-    CODE_SERVER("code-server", "/"),
-    N8N("n8n", "/rest/push?pushRef=holdfast-doctor"),
-    GRAFANA("Grafana", "/api/live/ws");
+    HOME_ASSISTANT("Home Assistant", "/api/websocket", Duration.ofSeconds(55)),
+    CODE_SERVER("code-server", "/", Duration.ZERO),
+    N8N("n8n", "/rest/push?pushRef=holdfast-doctor", Duration.ZERO),
+    GRAFANA("Grafana", "/api/live/ws", Duration.ofSeconds(25));
 
     private final String title;
     private final String webSocketPath;
+    private final Duration ping;
 
-    Application(String title, String webSocketPath) {
+    Application(String title, String webSocketPath, Duration ping) {
         this.title = title;
         this.webSocketPath = webSocketPath;
+        this.ping = ping;
     }
 
     public String title() {
         return title;
+    }
+
+    /** How often its WebSocket says something of its own accord; zero where that is not known. */
+    public Duration ping() {
+        return ping;
     }
 
     public String webSocketPath() {

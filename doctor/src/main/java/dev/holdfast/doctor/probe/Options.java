@@ -1,11 +1,17 @@
 package dev.holdfast.doctor.probe;
 
+import dev.holdfast.doctor.lint.Lints;
 import dev.holdfast.doctor.wire.Header;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.resource.ResourceSet;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * How to examine.
@@ -20,6 +26,8 @@ import java.util.Optional;
  * @param deepTime how long they watch
  * @param streams how many streams to hold open beside pages, 0 to 200
  * @param manifests files and folders to join findings with
+ * @param checks what is to be said of manifests without asking the network; of it the report has what concerns the target.
+ *     Unless given, the lints that need no translation
  */
 public record Options(
         Optional<HostPort> connect,
@@ -31,7 +39,8 @@ public record Options(
         boolean deep,
         Duration deepTime,
         int streams,
-        List<Path> manifests) {
+        List<Path> manifests,
+        Function<ResourceSet, List<Problem>> checks) {
     public static final Options DEFAULT = new Options(
             Optional.empty(),
             false,
@@ -42,7 +51,8 @@ public record Options(
             false,
             Duration.ofSeconds(330),
             20,
-            List.of());
+            List.of(),
+            set -> Lints.look(set, Plan.EMPTY, Instant.now()));
 
     /** A host and a port. */
     public record HostPort(String host, int port) {
@@ -74,40 +84,72 @@ public record Options(
 
     public Options connect(HostPort to) {
         return new Options(
-                Optional.of(to), insecure, trusted, headers, origin, timeout, deep, deepTime, streams, manifests);
+                Optional.of(to),
+                insecure,
+                trusted,
+                headers,
+                origin,
+                timeout,
+                deep,
+                deepTime,
+                streams,
+                manifests,
+                checks);
     }
 
     public Options insecure(boolean value) {
-        return new Options(connect, value, trusted, headers, origin, timeout, deep, deepTime, streams, manifests);
+        return new Options(
+                connect, value, trusted, headers, origin, timeout, deep, deepTime, streams, manifests, checks);
     }
 
     public Options trusted(List<X509Certificate> value) {
-        return new Options(connect, insecure, value, headers, origin, timeout, deep, deepTime, streams, manifests);
+        return new Options(
+                connect, insecure, value, headers, origin, timeout, deep, deepTime, streams, manifests, checks);
     }
 
     public Options headers(List<Header> value) {
-        return new Options(connect, insecure, trusted, value, origin, timeout, deep, deepTime, streams, manifests);
+        return new Options(
+                connect, insecure, trusted, value, origin, timeout, deep, deepTime, streams, manifests, checks);
     }
 
     public Options origin(String value) {
         return new Options(
-                connect, insecure, trusted, headers, Optional.of(value), timeout, deep, deepTime, streams, manifests);
+                connect,
+                insecure,
+                trusted,
+                headers,
+                Optional.of(value),
+                timeout,
+                deep,
+                deepTime,
+                streams,
+                manifests,
+                checks);
     }
 
     public Options timeout(Duration value) {
-        return new Options(connect, insecure, trusted, headers, origin, value, deep, deepTime, streams, manifests);
+        return new Options(
+                connect, insecure, trusted, headers, origin, value, deep, deepTime, streams, manifests, checks);
     }
 
     /** With the slow probes, watching that long. */
     public Options deep(Duration value) {
-        return new Options(connect, insecure, trusted, headers, origin, timeout, true, value, streams, manifests);
+        return new Options(
+                connect, insecure, trusted, headers, origin, timeout, true, value, streams, manifests, checks);
     }
 
     public Options streams(int value) {
-        return new Options(connect, insecure, trusted, headers, origin, timeout, deep, deepTime, value, manifests);
+        return new Options(
+                connect, insecure, trusted, headers, origin, timeout, deep, deepTime, value, manifests, checks);
     }
 
     public Options manifests(List<Path> value) {
-        return new Options(connect, insecure, trusted, headers, origin, timeout, deep, deepTime, streams, value);
+        return new Options(
+                connect, insecure, trusted, headers, origin, timeout, deep, deepTime, streams, value, checks);
+    }
+
+    public Options checks(Function<ResourceSet, List<Problem>> value) {
+        return new Options(
+                connect, insecure, trusted, headers, origin, timeout, deep, deepTime, streams, manifests, value);
     }
 }

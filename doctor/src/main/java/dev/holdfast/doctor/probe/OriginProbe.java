@@ -27,6 +27,8 @@ public final class OriginProbe implements Probe {
         NO_ORIGIN("without Origin"),
         FOREIGN_ORIGIN("Origin of another site"),
         HOST_WITH_PORT("Host with its default port"),
+        /** Where the port is not the default one: let in, it shows that a hop loses the port of Host. */
+        ORIGIN_WITHOUT_PORT("Origin without the port"),
         ORIGIN_OF_CONNECT("Origin of the given address");
 
         private final String text;
@@ -98,9 +100,7 @@ public final class OriginProbe implements Probe {
                     NAME, "the handshake was answered " + upgrade.handshake().status());
         }
         List<Variant> which = new ArrayList<>(List.of(Variant.NO_ORIGIN, Variant.FOREIGN_ORIGIN));
-        if (exam.target().defaultPort()) {
-            which.add(Variant.HOST_WITH_PORT);
-        }
+        which.add(exam.target().defaultPort() ? Variant.HOST_WITH_PORT : Variant.ORIGIN_WITHOUT_PORT);
         if (exam.options().connect().isPresent()) {
             which.add(Variant.ORIGIN_OF_CONNECT);
         }
@@ -123,6 +123,7 @@ public final class OriginProbe implements Probe {
             case FOREIGN_ORIGIN -> own.with(List.of(new Header("Origin", FOREIGN)));
             case HOST_WITH_PORT ->
                 own.with(List.of(new Header("Host", exam.target().authorityWithPort())));
+            case ORIGIN_WITHOUT_PORT -> own.with(List.of(new Header("Origin", originWithoutPort(exam.target()))));
             case ORIGIN_OF_CONNECT ->
                 own.with(List.of(new Header(
                         "Origin",
@@ -132,5 +133,9 @@ public final class OriginProbe implements Probe {
                                         .map(c -> c.host() + ":" + c.port())
                                         .orElse(""))));
         };
+    }
+
+    private static String originWithoutPort(Target target) {
+        return target.origin().substring(0, target.origin().lastIndexOf(':'));
     }
 }

@@ -98,6 +98,7 @@ public final class ReachProbe {
         int port = options.connect().map(Options.HostPort::port).orElse(target.port());
         Deadline deadline = Deadline.in(options.timeout());
         long start = System.nanoTime();
+        transcript.resolving(name);
         InetAddress[] addresses = resolve(name, deadline);
         Duration resolving = since(start);
         List<Callable<Attempt>> tasks = Arrays.stream(addresses)

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /** The report for a machine; docs/doctor/README.md describes its members. */
 public final class JsonReport {
@@ -34,7 +35,7 @@ public final class JsonReport {
         root.put("readings", report.readings().stream().map(JsonReport::reading).toList());
         root.put(
                 "manifestProblems",
-                report.manifestProblems().stream().map(Problem::render).toList());
+                report.manifestProblems().stream().map(JsonReport::problem).toList());
         root.put("connections", report.connections());
         root.put("requests", report.requests());
         root.put("tookMillis", report.took().toMillis());
@@ -46,6 +47,27 @@ public final class JsonReport {
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a reading has facts that are not plain values", e);
         }
+    }
+
+    private static Map<String, Object> problem(Problem problem) {
+        Map<String, Object> out = new LinkedHashMap<>();
+        out.put("code", problem.code().name());
+        out.put("severity", problem.severity().name().toLowerCase(Locale.ROOT));
+        problem.resource().ifPresent(r -> out.put("resource", r.toString()));
+        out.put("field", problem.fieldPath());
+        problem.position().ifPresent(p -> {
+            out.put("file", p.file());
+            out.put("line", p.line());
+            out.put("column", p.column());
+        });
+        out.put("message", problem.message());
+        out.put("fix", problem.fix());
+        FileDiffs diffs = new FileDiffs();
+        diffs.diff(problem)
+                .map(d -> diffs.shown(problem, d))
+                .or(() -> Optional.of(problem.fixYaml()).filter(yaml -> !yaml.isEmpty()))
+                .ifPresent(text -> out.put("mending", text));
+        return out;
     }
 
     private static Map<String, Object> reading(Report.Entry entry) {

@@ -7,12 +7,16 @@ import dev.holdfast.doctor.explain.Mending;
 import dev.holdfast.doctor.probe.Application;
 import dev.holdfast.doctor.probe.Exam;
 import dev.holdfast.doctor.probe.Reading;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.resource.edit.Diff;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** The report for a person: readings in a line each, then findings with cures. Colour only where asked for. */
 public final class TextReport {
     private static final int WIDTH = 110;
+    private static final int PROBLEMS = 10;
 
     private final boolean colour;
     private final boolean verbose;
@@ -44,13 +48,14 @@ public final class TextReport {
         }
         report.findings().forEach(f -> finding(out, f));
         if (!report.manifestProblems().isEmpty()) {
-            out.append("\nAbout the manifests (holdfast check says more):\n");
-            report.manifestProblems().stream()
-                    .limit(10)
-                    .forEach(p -> out.append("  ")
-                            .append(p.position().map(at -> at + ": ").orElse(""))
-                            .append(p.message())
-                            .append('\n'));
+            out.append('\n').append(bold("About the manifests of this URL")).append(" (they change no exit status)\n");
+            FileDiffs diffs = new FileDiffs();
+            report.manifestProblems().stream().limit(PROBLEMS).forEach(p -> problem(out, p, diffs));
+            if (report.manifestProblems().size() > PROBLEMS) {
+                out.append("  and ")
+                        .append(report.manifestProblems().size() - PROBLEMS)
+                        .append(" more, which holdfast check names\n");
+            }
         }
         if (verbose) {
             out.append('\n').append(bold("On the wire")).append(" (number of the connection; > sent, < received)\n");
@@ -101,6 +106,13 @@ public final class TextReport {
                         .forEach(l -> out.append(" ".repeat(12)).append(l).append('\n'));
             }
         }
+    }
+
+    private static void problem(StringBuilder out, Problem problem, FileDiffs diffs) {
+        Optional<Diff> diff = diffs.diff(problem);
+        out.append(
+                (diff.isPresent() ? problem.withFixYaml("") : problem).render().indent(2));
+        diff.ifPresent(d -> out.append(diffs.shown(problem, d).indent(6)));
     }
 
     private String summary(Report report) {

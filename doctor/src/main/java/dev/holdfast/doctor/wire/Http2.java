@@ -77,6 +77,8 @@ public final class Http2 implements AutoCloseable {
     private final CompletableFuture<Map<Integer, Long>> settings = new CompletableFuture<>();
     private final CompletableFuture<WireException> ended = new CompletableFuture<>();
     private int nextStream = 1;
+    /** Bytes taken of the connection's window and not given back yet; the reading thread's. */
+    private int owed;
 
     private Http2(Wire wire) {
         this.wire = wire;
@@ -90,7 +92,8 @@ public final class Http2 implements AutoCloseable {
         preface.put(frameHead(12, SETTINGS, 0, 0));
         preface.putShort((short) 2).putInt(0).putShort((short) 4).putInt(WINDOW);
         preface.put(frameHead(4, WINDOW_UPDATE, 0, 0)).putInt(WINDOW);
-        wire.transcript().add(wire.id(), "> SETTINGS ENABLE_PUSH=0 INITIAL_WINDOW_SIZE=" + WINDOW);
+        wire.note("> SETTINGS ENABLE_PUSH=0 INITIAL_WINDOW_SIZE=" + WINDOW);
+        wire.note("> WINDOW_UPDATE " + WINDOW);
         wire.write(preface.array());
         Thread.ofVirtual().name("doctor-http2-" + wire.id()).start(connection::readFrames);
         connection.await(connection.settings, deadline, "no SETTINGS frame came: the peer does not speak HTTP/2");
@@ -194,6 +197,8 @@ public final class Http2 implements AutoCloseable {
     }
 
     private void sendInt(int type, int stream, int value) throws IOException {
+        wire.note((stream == 0 ? "> " : "stream " + stream + " > ")
+                + (type == WINDOW_UPDATE ? "WINDOW_UPDATE " + value : "RST_STREAM " + error(value)));
         send(type, 0, stream, ByteBuffer.allocate(4).putInt(value).array());
     }
 
@@ -264,6 +269,7 @@ public final class Http2 implements AutoCloseable {
             case SETTINGS -> settings(flags, payload);
             case PING -> {
                 if ((flags & ACK) == 0) {
+                    wire.note("> PING ACK");
                     send(PING, ACK, 0, payload);
                 }
             }
@@ -309,6 +315,7 @@ public final class Http2 implements AutoCloseable {
         if (settings.complete(values)) {
             wire.transcript().add(wire.id(), "< SETTINGS " + values);
         }
+        wire.note("> SETTINGS ACK");
         send(SETTINGS, ACK, 0, new byte[0]);
     }
 
@@ -318,8 +325,10 @@ public final class Http2 implements AutoCloseable {
         int to = pad >= 0 ? payload.length - pad : payload.length;
         Stream stream = streams.get(id);
         boolean end = (flags & END_STREAM) != 0;
-        if (payload.length > 0) {
-            sendInt(WINDOW_UPDATE, 0, payload.length);
+        owed += payload.length;
+        if (owed >= WINDOW / 2) {
+            sendInt(WINDOW_UPDATE, 0, owed);
+            owed = 0;
         }
         if (stream != null) {
             stream.add(new Data(java.util.Arrays.copyOfRange(payload, from, Math.max(from, to)), payload.length, end));
@@ -392,6 +401,7 @@ public final class Http2 implements AutoCloseable {
         private final int id;
         private final LinkedBlockingQueue<Event> events = new LinkedBlockingQueue<>();
         private byte[] current = new byte[0];
+        private int owedOfStream;
         private int position;
         private boolean ended;
 
@@ -411,8 +421,12 @@ public final class Http2 implements AutoCloseable {
         private @Nullable Event next(Deadline deadline) throws IOException {
             try {
                 Event event = events.poll(deadline.remaining().toMillis(), TimeUnit.MILLISECONDS);
-                if (event instanceof Data data && data.credit > 0 && !data.end) {
-                    sendInt(WINDOW_UPDATE, id, data.credit);
+                if (event instanceof Data data) {
+                    owedOfStream += data.credit;
+                    if (owedOfStream >= WINDOW / 2 && !data.end) {
+                        sendInt(WINDOW_UPDATE, id, owedOfStream);
+                        owedOfStream = 0;
+                    }
                 }
                 return event;
             } catch (InterruptedException e) {

@@ -11,6 +11,7 @@ public final class Transcript {
 
     private final List<String> lines = new ArrayList<>();
     private final Consumer<String> listener;
+    private int left;
     private final AtomicInteger connections = new AtomicInteger();
     private final AtomicInteger requests = new AtomicInteger();
 
@@ -32,6 +33,11 @@ public final class Transcript {
         return id;
     }
 
+    /** A question to the system's resolver, which is no connection of ours. */
+    public void resolving(String name) {
+        add(0, "resolve " + name + " by the system's resolver");
+    }
+
     void request(int connection, List<String> head) {
         requests.incrementAndGet();
         head.forEach(line -> add(connection, "> " + line));
@@ -50,14 +56,21 @@ public final class Transcript {
         synchronized (lines) {
             if (lines.size() < LINES) {
                 lines.add(whole);
+            } else {
+                left++;
             }
         }
         listener.accept(whole);
     }
 
+    /** At most 20,000; a last line says where there were more. */
     public List<String> lines() {
         synchronized (lines) {
-            return List.copyOf(lines);
+            List<String> all = new ArrayList<>(lines);
+            if (left > 0) {
+                all.add("… and " + left + " lines more");
+            }
+            return List.copyOf(all);
         }
     }
 
