@@ -28,7 +28,7 @@ record Headers(List<HeaderValueOption> add, List<String> remove) {
                 .toList());
     }
 
-    private static Headers of(List<Route.HeaderMutation> mutations) {
+    static Headers of(List<Route.HeaderMutation> mutations) {
         List<HeaderValueOption> add = new ArrayList<>();
         List<String> remove = new ArrayList<>();
         for (Route.HeaderMutation mutation : mutations) {
@@ -57,16 +57,24 @@ record Headers(List<HeaderValueOption> add, List<String> remove) {
         return option(new Route.Header(name, value), HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD);
     }
 
+    static HeaderValueOption added(String name, String value) {
+        return option(new Route.Header(name, value), HeaderValueOption.HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD);
+    }
+
     static HeaderValueOption ifAbsent(String name, String value) {
         return option(new Route.Header(name, value), HeaderValueOption.HeaderAppendAction.ADD_IF_ABSENT);
     }
 
     /** A percent sign would begin one of Envoy's commands. */
+    static String literal(String value) {
+        return value.replace("%", "%%");
+    }
+
     private static HeaderValueOption option(Route.Header header, HeaderValueOption.HeaderAppendAction action) {
         return HeaderValueOption.newBuilder()
                 .setHeader(HeaderValue.newBuilder()
                         .setKey(header.name())
-                        .setValue(header.value().replace("%", "%%")))
+                        .setValue(literal(header.value())))
                 .setAppendAction(action)
                 .setKeepEmptyValue(true)
                 .build();

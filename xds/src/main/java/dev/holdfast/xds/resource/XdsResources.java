@@ -31,11 +31,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What a plan is for Envoy: resources by kind and name, in order of the name. Equal plans give equal resources. */
 public final class XdsResources {
+    /** {@code goo.gle/debugonly} begins one; a line of it is {@code name: value}, {@code name &#123;} or a closing brace. */
+    private static final Pattern QUOTED =
+            Pattern.compile("goo\\.gle/debug\\w*[^\\n]*\\n?|(?m)^[ \\t]*(?:[\\w.\\[\\]/]+[ \\t]*(?::.*|\\{)|\\})[ \\t]*(?:\\n|$)");
+
     private final Plan plan;
     private final Map<ResourceType, Map<String, Message>> resources;
     private final List<Problem> problems;
@@ -121,18 +126,21 @@ public final class XdsResources {
     }
 
     Map<ResourceType, Map<String, Message>> redacted() {
-        Map<ResourceType, Map<String, Message>> out = new EnumMap<>(resources);
-        Map<String, Message> secrets = new LinkedHashMap<>();
-        of(ResourceType.SECRET).forEach((name, message) -> {
-            Secret.Builder secret = ((Secret) message).toBuilder();
-            if (secret.hasTlsCertificate()) {
-                secret.getTlsCertificateBuilder()
-                        .setPrivateKey(DataSource.newBuilder().setInlineString("[redacted]"));
-            }
-            secrets.put(name, secret.build());
+        Redaction redaction = new Redaction(plan);
+        Map<ResourceType, Map<String, Message>> out = new EnumMap<>(ResourceType.class);
+        resources.forEach((type, all) -> {
+            Map<String, Message> shown = new LinkedHashMap<>();
+            all.forEach((name, message) -> shown.put(name, redaction.of(message)));
+            out.put(type, shown);
         });
-        out.put(ResourceType.SECRET, secrets);
         return out;
+    }
+
+    /**
+     * What an Envoy said, without the message that it quotes in protobuf's text form: there may be passwords and keys in it.
+     */
+    public static String shown(String text) {
+        return QUOTED.matcher(text).replaceAll("").strip();
     }
 
     /**
@@ -291,12 +299,12 @@ public final class XdsResources {
     }
 
     private static Optional<Problem> check(Route route) {
-        List<String> missing = RouteFilters.missing(route);
-        if (!missing.isEmpty()) {
+        RouteFilters made = RouteFilters.of(route);
+        if (!made.lacks().isEmpty()) {
             return Optional.of(warning(
                     route.origin(),
-                    "filters of the route are not carried out on Envoy: " + String.join(", ", missing)
-                            + (RouteFilters.isUnguarded(route) ? "; it answers 500, for they guard it" : ""),
+                    "not carried out on Envoy: " + String.join(", ", made.lacks())
+                            + (made.refuses() ? "; the route answers 500, for it is to be guarded" : ""),
                     "Run these routes on the embedded plane."));
         }
         if (!route.traffic().equals(RouteTraffic.NONE)) {
