@@ -31,7 +31,9 @@ public final class Plans {
     public static final String CLUSTER = "home-automation/home-assistant-internal/0/0";
 
     /** Texts of {@link #FILTERS} that nobody may see. */
-    public static final String[] SECRETS = {"5en6G6MezRroT3XKqkdPOmY", "hush-key", "c2VjcmV0LXNlY3JldC1zZWNyZXQ", "hush-credential"};
+    public static final String[] SECRETS = {
+        "5en6G6MezRroT3XKqkdPOmY", "hush-key", "c2VjcmV0LXNlY3JldC1zZWNyZXQ", "hush-credential"
+    };
 
     /** One of each kind that Envoy carries out. */
     public static final List<HttpFilter> FILTERS = List.of(
@@ -59,19 +61,29 @@ public final class Plans {
                     List.of(new SecurityFilter.Source.Header("x-key", "")),
                     true,
                     "x-client"),
-            new SecurityFilter.BasicAuth(
-                    List.of(new SecretText("ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=")), "x-user"),
+            new SecurityFilter.BasicAuth(List.of(new SecretText("ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=")), "x-user"),
             new SecurityFilter.JwtAuth(
                     List.of(new SecurityFilter.JwtProvider(
                             "p",
                             "https://issuer.test",
                             List.of("shop"),
-                            new SecurityFilter.Keys.Local(new SecretText(
-                                    "{\"keys\":[{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"c2VjcmV0LXNlY3JldC1zZWNyZXQ\"}]}")),
+                            new SecurityFilter.Keys.Local(
+                                    new SecretText(
+                                            "{\"keys\":[{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"c2VjcmV0LXNlY3JldC1zZWNyZXQ\"}]}")),
                             List.of(new SecurityFilter.Source.Cookie("token")),
                             List.of(new SecurityFilter.ClaimHeader("sub", "x-sub")),
                             true)),
-                    true),
+                    true,
+                    false),
+            new SecurityFilter.ExtAuth(
+                    new SecurityFilter.AuthServer.Http(CLUSTER, "/check", true, List.of("x-user")),
+                    List.of("x-a"),
+                    100,
+                    true,
+                    Duration.ofSeconds(1),
+                    503,
+                    true,
+                    Map.of()),
             new SecurityFilter.Authorization(
                     List.of(new SecurityFilter.Rule(
                             "blue",
@@ -86,8 +98,7 @@ public final class Plans {
                             Optional.of(new SecurityFilter.PathTest(new Route.PathMatch.Regex("/a.*"), true)))),
                     false),
             new TrafficFilter.RequestBuffer(4096),
-            new TrafficFilter.AdmissionControl(
-                    "s", Duration.ofSeconds(10), 90, 2, 5, 50, Set.of(200), Set.of()),
+            new TrafficFilter.AdmissionControl("s", Duration.ofSeconds(10), 90, 2, 5, 50, Set.of(200), Set.of()),
             new TrafficFilter.LocalRateLimit(
                     "home-automation/home-assistant-internal/0",
                     List.of(

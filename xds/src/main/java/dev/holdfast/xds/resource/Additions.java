@@ -7,17 +7,21 @@ import com.google.protobuf.DescriptorProtos.FieldDescriptorProto.Type;
 import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.DescriptorValidationException;
+import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import io.envoyproxy.envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth;
+import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.ExtAuthz;
+import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.HttpService;
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
 
 /** What Envoy 1.40's definitions have and those of our jar (of Envoy 1.34) have not yet: a few fields and a message. */
 final class Additions {
     private static final Descriptor API_KEYS = apiKeys();
     private static final Descriptor RATE_LIMIT = rateLimit();
+    private static final Descriptor EXT_AUTH = extAuth();
     private static final Descriptor LOCAL_REPLY = localReply();
 
     private Additions() {}
@@ -45,6 +49,19 @@ final class Additions {
                 .build();
     }
 
+    /** A path in place of the request's own for a server that is asked over HTTP. */
+    static Message pathOverride(ExtAuthz auth, String path) {
+        DynamicMessage.Builder out = read(EXT_AUTH, auth.toByteString());
+        FieldDescriptor at = EXT_AUTH.findFieldByName("http_service");
+        DynamicMessage service = (DynamicMessage) out.getField(at);
+        return out.setField(
+                        at,
+                        service.toBuilder()
+                                .setField(at.getMessageType().findFieldByName("path_override"), path)
+                                .build())
+                .build();
+    }
+
     /** The input of a matcher that is {@code true} for Envoy's own answers. */
     static Message localReplyInput() {
         return DynamicMessage.getDefaultInstance(LOCAL_REPLY);
@@ -55,6 +72,7 @@ final class Additions {
         return new Message[] {
             DynamicMessage.getDefaultInstance(API_KEYS),
             DynamicMessage.getDefaultInstance(RATE_LIMIT),
+            DynamicMessage.getDefaultInstance(EXT_AUTH),
             DynamicMessage.getDefaultInstance(LOCAL_REPLY)
         };
     }
@@ -83,8 +101,15 @@ final class Additions {
     private static Descriptor rateLimit() {
         Descriptor known = LocalRateLimit.getDescriptor();
         FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
-        file.getMessageTypeBuilder(known.getIndex())
-                .addField(field("enable_retry_after_header", 19, Type.TYPE_BOOL));
+        file.getMessageTypeBuilder(known.getIndex()).addField(field("enable_retry_after_header", 19, Type.TYPE_BOOL));
+        return built(file, known);
+    }
+
+    private static Descriptor extAuth() {
+        Descriptor known = ExtAuthz.getDescriptor();
+        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
+        file.getMessageTypeBuilder(HttpService.getDescriptor().getIndex())
+                .addField(field("path_override", 10, Type.TYPE_STRING));
         return built(file, known);
     }
 
@@ -108,8 +133,7 @@ final class Additions {
     }
 
     private static Descriptor built(FileDescriptorProto.Builder file, Descriptor known) {
-        return built(
-                file, known.getName(), known.getFile().getDependencies().toArray(new FileDescriptor[0]));
+        return built(file, known.getName(), known.getFile().getDependencies().toArray(new FileDescriptor[0]));
     }
 
     private static Descriptor built(FileDescriptorProto.Builder file, String name, FileDescriptor[] dependencies) {

@@ -53,7 +53,15 @@ final class Authorizations {
             rules.putPolicies("default", policy(and(ANY, denied)));
         }
         return RBACPerRoute.newBuilder()
-                .setRbac(io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC.newBuilder()
+                .setRbac(io.envoyproxy
+                        .envoy
+                        .extensions
+                        .filters
+                        .http
+                        .rbac
+                        .v3
+                        .RBAC
+                        .newBuilder()
                         .setRules(rules))
                 .build();
     }
@@ -158,9 +166,7 @@ final class Authorizations {
             case Route.PathMatch.Prefix(String prefix) -> {
                 String stem = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
                 yield path(Proto.matches(
-                        either
-                                ? slashes(stem) + "(?:(?:/|\\\\|%2[fF]|%5[cC]).*)?"
-                                : Proto.quote(stem) + "(?:/.*)?"));
+                        either ? slashes(stem) + "(?:(?:/|\\\\|%2[fF]|%5[cC]).*)?" : Proto.quote(stem) + "(?:/.*)?"));
             }
             case Route.PathMatch.Regex(String expression) -> {
                 Principal plain = path(Proto.matches(expression));
@@ -243,8 +249,7 @@ final class Authorizations {
     private static Principal claim(List<String> at, ValueMatcher value) {
         MetadataMatcher.Builder out =
                 MetadataMatcher.newBuilder().setFilter(Tokens.METADATA).setValue(value);
-        at.forEach(key ->
-                out.addPath(MetadataMatcher.PathSegment.newBuilder().setKey(key)));
+        at.forEach(key -> out.addPath(MetadataMatcher.PathSegment.newBuilder().setKey(key)));
         return Principal.newBuilder().setMetadata(out).build();
     }
 }

@@ -1,9 +1,14 @@
 package dev.holdfast.xds.resource;
 
+import com.google.protobuf.Message;
 import dev.holdfast.plan.Route;
+import io.envoyproxy.envoy.config.common.mutation_rules.v3.HeaderMutation;
 import io.envoyproxy.envoy.config.core.v3.HeaderValue;
 import io.envoyproxy.envoy.config.core.v3.HeaderValueOption;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.Mutations;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -53,6 +58,13 @@ record Headers(List<HeaderValueOption> add, List<String> remove) {
         return !name.startsWith(":") && !name.equalsIgnoreCase("host");
     }
 
+    /** From requests, before filters see them. */
+    static Message takenOff(Collection<String> names) {
+        Mutations.Builder out = Mutations.newBuilder();
+        names.forEach(n -> out.addRequestMutations(HeaderMutation.newBuilder().setRemove(n)));
+        return HeaderMutationPerRoute.newBuilder().setMutations(out).build();
+    }
+
     static HeaderValueOption fixed(String name, String value) {
         return option(new Route.Header(name, value), HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD);
     }
@@ -72,9 +84,7 @@ record Headers(List<HeaderValueOption> add, List<String> remove) {
 
     private static HeaderValueOption option(Route.Header header, HeaderValueOption.HeaderAppendAction action) {
         return HeaderValueOption.newBuilder()
-                .setHeader(HeaderValue.newBuilder()
-                        .setKey(header.name())
-                        .setValue(literal(header.value())))
+                .setHeader(HeaderValue.newBuilder().setKey(header.name()).setValue(literal(header.value())))
                 .setAppendAction(action)
                 .setKeepEmptyValue(true)
                 .build();

@@ -7,6 +7,7 @@ import io.envoyproxy.envoy.extensions.filters.http.buffer.v3.Buffer;
 import io.envoyproxy.envoy.extensions.filters.http.cors.v3.Cors;
 import io.envoyproxy.envoy.extensions.filters.http.csrf.v3.CsrfPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutation;
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
 import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
 import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSession;
@@ -23,6 +24,7 @@ final class HttpFilters {
     static final String FAULT = "envoy.filters.http.fault";
     static final String CORS = "envoy.filters.http.cors";
     static final String CSRF = "envoy.filters.http.csrf";
+    static final String TAKEN_OFF = "envoy.filters.http.header_mutation";
     static final String EXT_AUTH = "holdfast.ext_auth";
     static final String API_KEY = "holdfast.api_key";
     static final String BASIC_AUTH = "holdfast.basic_auth";
@@ -45,6 +47,7 @@ final class HttpFilters {
                     CsrfPolicy.newBuilder()
                             .setFilterEnabled(Proto.runtimePercent(0))
                             .build()),
+            off(TAKEN_OFF, HeaderMutation.getDefaultInstance()),
             off(EXT_AUTH, Composites.PLACE),
             off(API_KEY, Composites.PLACE),
             off(BASIC_AUTH, Composites.PLACE),

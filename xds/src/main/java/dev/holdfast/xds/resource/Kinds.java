@@ -21,15 +21,21 @@ import io.envoyproxy.envoy.extensions.filters.http.cors.v3.CorsPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.csrf.v3.CsrfPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.custom_response.v3.CustomResponse;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutation;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication;
 import io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC;
 import io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBACPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
 import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSession;
 import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute;
+import io.envoyproxy.envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import io.envoyproxy.envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
+import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
+import io.envoyproxy.envoy.extensions.filters.udp.udp_proxy.v3.Route;
+import io.envoyproxy.envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig;
 import io.envoyproxy.envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery;
 import io.envoyproxy.envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy;
 import io.envoyproxy.envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState;
@@ -68,13 +74,19 @@ final class Kinds {
                             CsrfPolicy.getDefaultInstance(),
                             CustomResponse.getDefaultInstance(),
                             HTTPFault.getDefaultInstance(),
+                            HeaderMutation.getDefaultInstance(),
+                            HeaderMutationPerRoute.getDefaultInstance(),
                             JwtAuthentication.getDefaultInstance(),
                             RBAC.getDefaultInstance(),
                             RBACPerRoute.getDefaultInstance(),
                             Router.getDefaultInstance(),
                             StatefulSession.getDefaultInstance(),
                             StatefulSessionPerRoute.getDefaultInstance(),
+                            ProxyProtocol.getDefaultInstance(),
                             TlsInspector.getDefaultInstance(),
+                            TcpProxy.getDefaultInstance(),
+                            UdpProxyConfig.getDefaultInstance(),
+                            Route.getDefaultInstance(),
                             ConnectionLimit.getDefaultInstance(),
                             HttpConnectionManager.getDefaultInstance(),
                             ReqWithoutQuery.getDefaultInstance(),

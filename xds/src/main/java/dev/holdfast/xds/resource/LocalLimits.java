@@ -66,9 +66,7 @@ final class LocalLimits {
         if (!rest) {
             out.setTokenBucket(bucket(UNLIMITED, Duration.ofSeconds(1)));
         }
-        boolean tells = limits.stream()
-                .flatMap(l -> l.rules().stream())
-                .anyMatch(TrafficFilter.LimitRule::tells);
+        boolean tells = limits.stream().flatMap(l -> l.rules().stream()).anyMatch(TrafficFilter.LimitRule::tells);
         out.setStatPrefix("local_rate_limit")
                 .setFilterEnabled(Proto.runtimePercent(100))
                 .setFilterEnforced(Proto.runtimePercent(100))
@@ -131,8 +129,7 @@ final class LocalLimits {
             String key,
             String value) {
         actions.addActions(action);
-        buckets.addEntries(
-                RateLimitDescriptor.Entry.newBuilder().setKey(key).setValue(value));
+        buckets.addEntries(RateLimitDescriptor.Entry.newBuilder().setKey(key).setValue(value));
     }
 
     /** False for what Envoy cannot ask. */
@@ -143,8 +140,9 @@ final class LocalLimits {
             case TrafficFilter.Condition.Header(String name, TrafficFilter.Value value, boolean inverted) -> {
                 String header = name.equals("host") ? ":authority" : name;
                 if (value instanceof TrafficFilter.Value.Distinct) {
-                    Action.RequestHeaders.Builder found =
-                            Action.RequestHeaders.newBuilder().setHeaderName(header).setDescriptorKey(key);
+                    Action.RequestHeaders.Builder found = Action.RequestHeaders.newBuilder()
+                            .setHeaderName(header)
+                            .setDescriptorKey(key);
                     add(actions, buckets, Action.newBuilder().setRequestHeaders(found), key, "");
                 } else {
                     header(actions, buckets, key, header, Proto.matches(value), !inverted);
@@ -231,8 +229,7 @@ final class LocalLimits {
     }
 
     private static StringMatcher oneOf(TreeSet<String> words) {
-        return Proto.matches(
-                String.join("|", words.stream().map(Proto::quote).toList()));
+        return Proto.matches(String.join("|", words.stream().map(Proto::quote).toList()));
     }
 
     /** {@code :path} has the query too. */

@@ -22,6 +22,8 @@ import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3
 final class LocalReplies {
     static final LocalReplyConfig CONFIG = LocalReplyConfig.newBuilder()
             .addMappers(reply(details("csrf_origin_mismatch"), 403, "cross_site_request"))
+            .addMappers(told(details("ext_authz_denied"), "ext_auth_denied").build())
+            .addMappers(reason(details("ext_authz_error"), "ext_auth_failed").build())
             .addMappers(reply(details("missing_api_key"), 401, "credentials_missing"))
             .addMappers(reply(details("unknown_api_key"), 401, "credentials_wrong"))
             .addMappers(reply(details("no_credential_for_basic_auth"), 401, "credentials_missing"))
@@ -30,8 +32,7 @@ final class LocalReplies {
             .addMappers(reply(details("invalid_credential_for_basic_auth"), 401, "credentials_wrong"))
             .addMappers(reply(details("jwt_authn_access_denied{Jwt_is_missing}"), 401, "token_missing"))
             .addMappers(reply(details("jwt_authn_access_denied{Jwt_is_expired}"), 401, "token_expired"))
-            .addMappers(
-                    reply(details("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"), 503, "keys_unavailable"))
+            .addMappers(reply(details("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"), 503, "keys_unavailable"))
             .addMappers(reply(detailsBeginWith("jwt_authn_access_denied"), 401, "token_invalid"))
             .addMappers(reply(detailsBeginWith("rbac_access_denied"), 403, "not_authorized"))
             .addMappers(reply(details("local_rate_limited"), 429, "rate_limited"))
@@ -66,10 +67,12 @@ final class LocalReplies {
 
     /** Whatever the status. */
     private static ResponseMapper.Builder reason(AccessLogFilter when, String reason) {
-        return ResponseMapper.newBuilder()
-                .setFilter(when)
-                .setBody(DataSource.newBuilder().setInlineString(reason + "\n"))
-                .addHeadersToAdd(Headers.fixed("x-holdfast-reason", reason));
+        return told(when, reason).setBody(DataSource.newBuilder().setInlineString(reason + "\n"));
+    }
+
+    /** Body and status stay. */
+    private static ResponseMapper.Builder told(AccessLogFilter when, String reason) {
+        return ResponseMapper.newBuilder().setFilter(when).addHeadersToAdd(Headers.fixed("x-holdfast-reason", reason));
     }
 
     private static AccessLogFilter details(String are) {

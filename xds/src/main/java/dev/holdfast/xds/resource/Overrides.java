@@ -71,8 +71,9 @@ final class Overrides {
                                 .setTypedConfig(Proto.any(input)))
                         .setValueMatch(com.github.xds.type.matcher.v3.StringMatcher.newBuilder()
                                 .setSafeRegex(com.github.xds.type.matcher.v3.RegexMatcher.newBuilder()
-                                        .setGoogleRe2(com.github.xds.type.matcher.v3.RegexMatcher.GoogleRE2
-                                                .getDefaultInstance())
+                                        .setGoogleRe2(
+                                                com.github.xds.type.matcher.v3.RegexMatcher.GoogleRE2
+                                                        .getDefaultInstance())
                                         .setRegex(expression))))
                 .build();
     }
@@ -90,7 +91,11 @@ final class Overrides {
     private static Message answer(TrafficFilter.Replacement replacement) {
         LocalResponsePolicy.Builder out = LocalResponsePolicy.newBuilder();
         switch (replacement) {
-            case TrafficFilter.Replacement.Answer(int status, String type, String body, Route.HeaderMutation headers) -> {
+            case TrafficFilter.Replacement.Answer(
+                    int status,
+                    String type,
+                    String body,
+                    Route.HeaderMutation headers) -> {
                 if (status != 0) {
                     out.setStatusCode(UInt32Value.of(status));
                 }
@@ -109,7 +114,8 @@ final class Overrides {
     /** What the policy leaves out is the request's own. */
     private static HeaderValueOption location(Route.Action.Redirect to) {
         String scheme = to.scheme().isEmpty() ? "%REQ(:SCHEME)%" : to.scheme();
-        String host = to.hostname().isEmpty() ? "%REQ(:AUTHORITY)%" : to.hostname().replace("%", "%%");
+        String host =
+                to.hostname().isEmpty() ? "%REQ(:AUTHORITY)%" : to.hostname().replace("%", "%%");
         boolean implied = to.port() == 0
                 || (to.scheme().equals("https") && to.port() == 443)
                 || (to.scheme().equals("http") && to.port() == 80);

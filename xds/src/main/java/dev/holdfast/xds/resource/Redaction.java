@@ -65,8 +65,8 @@ final class Redaction {
     private Object value(FieldDescriptor field, Object value) {
         boolean secret = SECRET.contains(field.getFullName());
         return switch (value) {
-            case DataSource ignored when secret ->
-                DataSource.newBuilder().setInlineString(REDACTED).build();
+            case DataSource ignored
+            when secret -> DataSource.newBuilder().setInlineString(REDACTED).build();
             case Message message -> of(message);
             case String text when secret || (field.getFullName().equals(HEADER) && values.contains(text)) -> REDACTED;
             default -> value;

@@ -30,6 +30,7 @@ final class RouteFilters {
     private final List<HeaderValueOption> requestHeaders = new ArrayList<>();
     private final List<HeaderValueOption> responseHeaders = new ArrayList<>();
     private final List<String> hidden = new ArrayList<>();
+    private final Set<String> takenOff = new LinkedHashSet<>();
     private final Set<String> lacks = new LinkedHashSet<>();
     private boolean refuses;
 
@@ -40,7 +41,12 @@ final class RouteFilters {
      * @param configs of the filters that see them first
      */
     record Refusal(
-            String name, List<HeaderMatcher> headers, int status, String reason, boolean vary, Map<String, Any> configs) {}
+            String name,
+            List<HeaderMatcher> headers,
+            int status,
+            String reason,
+            boolean vary,
+            Map<String, Any> configs) {}
 
     private RouteFilters(Route route) {
         this.route = route;
@@ -59,6 +65,7 @@ final class RouteFilters {
                 out.add(filter);
             }
         }
+        route.traffic().session().ifPresent(session -> out.both(HttpFilters.SESSION, Ways.session(session)));
         return out;
     }
 
@@ -100,20 +107,30 @@ final class RouteFilters {
             case HttpFilter.Fault fault -> both(HttpFilters.FAULT, Shaping.fault(fault));
             case SecurityFilter.Cors cors -> cors(cors);
             case SecurityFilter.Csrf csrf -> both(HttpFilters.CSRF, Guards.csrf(csrf));
+            case SecurityFilter.ExtAuth auth -> external(auth);
+            case SecurityFilter.Oidc ignored -> missing(true, "sign-on by OpenID Connect");
             case SecurityFilter.BasicAuth auth -> {
+                takeOff(List.of(auth.forwardHeader()));
                 if (Guards.isKnown(auth)) {
                     composite(HttpFilters.BASIC_AUTH, "envoy.filters.http.basic_auth", Guards.basic(auth), true);
                 } else {
                     missing(true, "passwords with bcrypt (Envoy reads {SHA} only)");
                 }
             }
-            case SecurityFilter.ApiKeyAuth auth ->
+            case SecurityFilter.ApiKeyAuth auth -> {
+                takeOff(List.of(auth.forwardHeader()));
                 composite(HttpFilters.API_KEY, "envoy.filters.http.api_key_auth", Guards.apiKeys(auth), true);
-            case SecurityFilter.JwtAuth auth -> composite(HttpFilters.JWT, Tokens.METADATA, Tokens.of(auth), true);
+            }
+            case SecurityFilter.JwtAuth auth -> {
+                takeOff(auth.providers().stream()
+                        .flatMap(p -> p.claimHeaders().stream())
+                        .map(SecurityFilter.ClaimHeader::header)
+                        .toList());
+                composite(HttpFilters.JWT, Tokens.METADATA, Tokens.of(auth), true);
+            }
             case SecurityFilter.Authorization rules -> both(HttpFilters.RBAC, Authorizations.of(rules));
             case TrafficFilter.ResponseOverride override ->
-                composite(
-                        HttpFilters.OVERRIDE, "envoy.filters.http.custom_response", Overrides.of(override), true);
+                composite(HttpFilters.OVERRIDE, "envoy.filters.http.custom_response", Overrides.of(override), true);
             case TrafficFilter.RequestBuffer(long limit) -> buffer(limit);
             case TrafficFilter.AdmissionControl control ->
                 composite(
@@ -167,6 +184,29 @@ final class RouteFilters {
         refuses |= guards;
     }
 
+    private void external(SecurityFilter.ExtAuth auth) {
+        if (!auth.context().isEmpty()) {
+            missing(true, "contextExtensions of an external authorization");
+            return;
+        }
+        if (auth.server() instanceof SecurityFilter.AuthServer.Http http) {
+            takeOff(http.toBackend().stream()
+                    .filter(h -> !auth.headers().contains(h) && !h.equals("authorization"))
+                    .toList());
+        }
+        String name = "envoy.filters.http.ext_authz";
+        pages.put(HttpFilters.EXT_AUTH, Composites.with(name, ExternalAuth.of(auth, true)));
+        upgrades.put(HttpFilters.EXT_AUTH, Composites.with(name, ExternalAuth.of(auth, false)));
+    }
+
+    /** What a filter tells the backend of the client, the client may not say of itself. */
+    private void takeOff(List<String> headers) {
+        headers.stream().filter(h -> !h.isEmpty() && Headers.isAllowed(h)).forEach(takenOff::add);
+        if (!takenOff.isEmpty()) {
+            both(HttpFilters.TAKEN_OFF, Headers.takenOff(takenOff));
+        }
+    }
+
     /** A preflight of an origin that is not listed Envoy would pass on; so it never comes to the filter. */
     private void cors(SecurityFilter.Cors cors) {
         String method = route.match().method();
@@ -208,7 +248,8 @@ final class RouteFilters {
                 "/too_large",
                 List.of(HeaderMatcher.newBuilder()
                         .setName("content-length")
-                        .setRangeMatch(Int64Range.newBuilder().setStart(limit + 1).setEnd(Long.MAX_VALUE))
+                        .setRangeMatch(
+                                Int64Range.newBuilder().setStart(limit + 1).setEnd(Long.MAX_VALUE))
                         .build()),
                 413,
                 "request_too_large",

@@ -66,11 +66,10 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     private static io.envoyproxy.envoy.config.route.v3.Route refusal(Route route, RouteFilters.Refusal refusal) {
-        io.envoyproxy.envoy.config.route.v3.Route.Builder out =
-                io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
-                        .setName(route.id() + refusal.name())
-                        .setMatch(Matches.of(route.match()).addAllHeaders(refusal.headers()))
-                        .putAllTypedPerFilterConfig(refusal.configs());
+        io.envoyproxy.envoy.config.route.v3.Route.Builder out = io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
+                .setName(route.id() + refusal.name())
+                .setMatch(Matches.of(route.match()).addAllHeaders(refusal.headers()))
+                .putAllTypedPerFilterConfig(refusal.configs());
         if (refusal.vary()) {
             out.addResponseHeadersToAdd(Headers.added("vary", "origin"));
         }
@@ -85,7 +84,8 @@ record Routes(Plan plan, HttpSettings listener) {
                         .setRedirect(redirect(redirect))
                         .build());
             case Route.Action.Respond(int status, String reason, String body, List<Route.Header> headers) -> {
-                var made = respond(named(route, filters, "").setMatch(Matches.of(route.match())), status, reason, body).toBuilder();
+                var made = respond(named(route, filters, "").setMatch(Matches.of(route.match())), status, reason, body)
+                        .toBuilder();
                 headers.forEach(h -> made.addResponseHeadersToAdd(Headers.fixed(h.name(), h.value())));
                 yield List.of(made.build());
             }
@@ -253,6 +253,18 @@ record Routes(Plan plan, HttpSettings listener) {
             action.addUpgradeConfigs(RouteAction.UpgradeConfig.newBuilder()
                     .setUpgradeType("websocket")
                     .setEnabled(com.google.protobuf.BoolValue.of(false)));
+        }
+        if (kind != Kind.UPGRADE) {
+            route.traffic().retry().ifPresent(retry -> {
+                Duration time = Duration.ofSeconds(
+                        action.getRetryPolicy().getPerTryTimeout().getSeconds(),
+                        action.getRetryPolicy().getPerTryTimeout().getNanos());
+                action.setRetryPolicy(Ways.retry(retry, time));
+                out.setPerRequestBufferLimitBytes(Ways.kept());
+            });
+            route.traffic().mirrors().stream()
+                    .filter(m -> plan.clusters().containsKey(m.cluster()))
+                    .forEach(m -> action.addRequestMirrorPolicies(Ways.mirror(m)));
         }
         Duration life = route.maxStreamDuration().isZero() ? listener.maxStreamDuration() : route.maxStreamDuration();
         if (kind != Kind.PAGE && !life.isZero()) {

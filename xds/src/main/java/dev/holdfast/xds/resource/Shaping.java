@@ -91,8 +91,7 @@ final class Shaping {
         new TreeSet<>(control.httpSuccess())
                 .forEach(s -> http.addHttpSuccessStatus(
                         Int32Range.newBuilder().setStart(s).setEnd(s + 1)));
-        Set<Integer> grpc =
-                new TreeSet<>(control.grpcSuccess().isEmpty() ? GRPC_SUCCESS : control.grpcSuccess());
+        Set<Integer> grpc = new TreeSet<>(control.grpcSuccess().isEmpty() ? GRPC_SUCCESS : control.grpcSuccess());
         return AdmissionControl.newBuilder()
                 .setSuccessCriteria(AdmissionControl.SuccessCriteria.newBuilder()
                         .setHttpCriteria(http)

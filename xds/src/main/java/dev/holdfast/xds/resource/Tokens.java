@@ -35,7 +35,11 @@ final class Tokens {
             enough.add(
                     JwtRequirement.newBuilder().setProviderName(provider.name()).build());
         }
-        if (auth.optional()) {
+        if (auth.failOpen()) {
+            enough.add(JwtRequirement.newBuilder()
+                    .setAllowMissingOrFailed(Empty.getDefaultInstance())
+                    .build());
+        } else if (auth.optional()) {
             enough.add(JwtRequirement.newBuilder()
                     .setAllowMissing(Empty.getDefaultInstance())
                     .build());
