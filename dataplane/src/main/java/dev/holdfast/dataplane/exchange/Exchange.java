@@ -727,6 +727,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         responseStarted = true;
         status = head.status();
+        if (status >= 300) {
+            // A handshake's place is free for the next one before its client learns that it was refused.
+            gateway.streams().budgets().give(slots);
+            slots = List.of();
+        }
         HttpHeaders headers = head.headers();
         HeaderRules.stripHopByHop(headers);
         for (Route.Filter filter : filters) {
