@@ -307,6 +307,15 @@ public final class XdsResources {
                                     "Run it on the embedded plane.")));
         }
         for (L4Listener listener : plan.l4()) {
+            listener.routes().stream()
+                    .filter(r -> !r.streams().policy().isEmpty())
+                    .forEach(r -> out.put(
+                            r.id(),
+                            warning(
+                                    r.origin(),
+                                    "of the StreamPolicy " + r.streams().policy()
+                                            + " Envoy carries out idleTimeout, maxLifetime and limits.perCluster only",
+                                    "Run these routes on the embedded plane.")));
             if (listener.layer() instanceof L4Listener.Layer.Udp) {
                 listener.routes().stream()
                         .filter(Relays::isSplit)
