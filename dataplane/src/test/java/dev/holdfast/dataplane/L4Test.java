@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
+import dev.holdfast.plan.Cidr;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Http2Settings;
@@ -13,6 +14,7 @@ import dev.holdfast.plan.L4Listener.Layer;
 import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.SecretText;
+import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.StreamView;
 import dev.holdfast.plan.Tls;
@@ -64,6 +66,7 @@ class L4Test {
     private ConnectionSettings connection = ConnectionSettings.DEFAULT;
     private Cluster.CircuitBreaker breaker = Cluster.CircuitBreaker.DEFAULT;
     private Duration drain = Duration.ofSeconds(10);
+    private Optional<SecurityFilter.Authorization> authorization = Optional.empty();
 
     @AfterEach
     void stop() throws Exception {
@@ -158,6 +161,7 @@ class L4Test {
                 idle,
                 Duration.ZERO,
                 rules,
+                authorization,
                 TestGateway.ORIGIN);
     }
 
@@ -365,6 +369,39 @@ class L4Test {
         } catch (SocketException reset) {
             return -1;
         }
+    }
+
+    @Test
+    void whomThePolicyDoesNotAllowIsCutOff() throws Exception {
+        int backend = backend(L4Test::echo);
+        authorization = Optional.of(new SecurityFilter.Authorization(
+                List.of(rule(false, "127.0.0.0/8"), rule(true, "127.0.0.1/32")), true));
+        int denied = listen("denied", TCP, route("denied", "*", backend));
+        authorization = Optional.of(new SecurityFilter.Authorization(List.of(rule(true, "10.0.0.0/8")), false));
+        int others = listen("others", TCP, route("others", "*", backend));
+        authorization = Optional.of(new SecurityFilter.Authorization(
+                List.of(rule(true, "127.0.0.1/32"), rule(false, "127.0.0.0/8")), false));
+        int allowed = listen("allowed", TCP, route("allowed", "*", backend));
+        apply();
+        assertThat(end(client(denied))).isEqualTo(-1);
+        assertThat(end(client(others))).isEqualTo(-1);
+        assertThat(counted("holdfast.connections.refused", "reason", "not_authorized"))
+                .isEqualTo(2);
+        Socket socket = client(allowed);
+        say(socket, "a");
+        assertThat(hear(socket.getInputStream(), 1)).isEqualTo("a");
+    }
+
+    private static SecurityFilter.Rule rule(boolean allow, String cidr) {
+        return new SecurityFilter.Rule(
+                "",
+                allow,
+                List.of(Cidr.parse(cidr).orElseThrow()),
+                Optional.empty(),
+                List.of(),
+                List.of(),
+                Optional.empty(),
+                "");
     }
 
     @Test

@@ -346,7 +346,8 @@ final class SecurityTest {
                 Optional.empty(),
                 headers,
                 method.isEmpty() ? List.of() : List.of(method),
-                Optional.ofNullable(path).map(p -> new SecurityFilter.PathTest(p, false)));
+                Optional.ofNullable(path).map(p -> new SecurityFilter.PathTest(p, false)),
+                "");
     }
 
     private static int status(SecurityFilter.Authorization rules, String method, String path, String... headers)
@@ -393,6 +394,58 @@ final class SecurityTest {
         assertThat(status(rules(false, denies, allows), "DELETE", "/")).isEqualTo(403);
         assertThat(status(rules(false, denies, allows), "GET", "/")).isEqualTo(200);
         assertThat(status(rules(false, allows, denies), "DELETE", "/")).isEqualTo(200);
+    }
+
+    private static SecurityFilter.Rule rule(boolean allow, String condition) {
+        return new SecurityFilter.Rule(
+                "r", allow, List.of(), Optional.empty(), List.of(), List.of(), Optional.empty(), condition);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "request.method == 'GET'",
+                "request.path == '/a/b?x=1&y=2'",
+                "request.url_path == '/a/b'",
+                "request.query.contains('y=2')",
+                "request.host == 'a'",
+                "request.scheme == 'http' && request.protocol == 'HTTP/1.1'",
+                "request.headers['x-role'] == 'ops,admin'",
+                "request.headers[':authority'] == request.host",
+                "request.headers.exists(h, h == 'x-role')",
+                "request.useragent.startsWith('test')",
+                "request.referer.matches('^https://.*[.]test/$')",
+                "request.time > timestamp('2024-01-01T00:00:00Z')",
+                "source.address.startsWith('127.0.0.1:') && source.port > 0",
+                "!connection.mtls && !has(connection.subject_peer_certificate)"
+            })
+    void aConditionIsAskedOfTheRequest(String condition) throws IOException {
+        String[] headers = {"X-Role: ops", "X-Role: admin", "User-Agent: test/1", "Referer: https://b.test/"};
+        SecurityFilter.Authorization both = rules(false, rule(false, "!(" + condition + ")"), rule(true, condition));
+        assertThat(status(both, "GET", "/a/b?x=1&y=2", headers)).isEqualTo(200);
+    }
+
+    @Test
+    void aConditionThatAsksForWhatIsNotThereDoesNotHold() throws IOException {
+        String absent = "request.headers['x-role'] == 'admin'";
+        assertThat(status(rules(false, rule(true, absent)), "GET", "/")).isEqualTo(403);
+        assertThat(status(rules(true, rule(false, absent)), "GET", "/")).isEqualTo(200);
+    }
+
+    @Test
+    void aConditionThatCannotBeToldCountsAgainstTheRequest() throws IOException {
+        for (String untold : List.of("1 / (size(request.query) - 3) == 1", "request.method", "request.path > 1")) {
+            assertThat(status(rules(false, rule(true, untold)), "GET", "/?a=b")).isEqualTo(403);
+            assertThat(status(rules(true, rule(false, untold)), "GET", "/?a=b")).isEqualTo(403);
+        }
+    }
+
+    @Test
+    void aConditionMustHoldForEachReadingOfAPathThatAllows() throws IOException {
+        assertThat(status(rules(false, rule(true, "request.path.startsWith('/x%2f')")), "GET", "/x%2fadmin"))
+                .isEqualTo(403);
+        assertThat(status(rules(true, rule(false, "request.path.startsWith('/x/admin')")), "GET", "/x%2fadmin"))
+                .isEqualTo(403);
     }
 
     @Test

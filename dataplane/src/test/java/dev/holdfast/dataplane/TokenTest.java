@@ -340,7 +340,7 @@ final class TokenTest {
                 new Asked(new SecurityFilter.JwtTest("p", List.of(), List.of("write", "read")), 200),
                 new Asked(new SecurityFilter.JwtTest("p", List.of(), List.of("write", "admin")), 403))) {
             SecurityFilter.Rule rule = new SecurityFilter.Rule(
-                    "", true, List.of(), Optional.of(asked.test), List.of(), List.of(), Optional.empty());
+                    "", true, List.of(), Optional.of(asked.test), List.of(), List.of(), Optional.empty(), "");
             try (TestGateway gateway = with(jwt, new SecurityFilter.Authorization(List.of(rule), false))) {
                 assertThat(get(gateway, "/", bearer(token)))
                         .as(asked.toString())

@@ -3,6 +3,7 @@ package dev.holdfast.plan;
 import dev.holdfast.problem.Origin;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The rule of a TLSRoute, TCPRoute or UDPRoute as one listener takes it.
@@ -12,6 +13,7 @@ import java.util.List;
  * @param hostnames exact, {@code *.suffix} or {@code *}; of TCP and UDP only {@code *}
  * @param idleTimeout zero for none
  * @param maxDuration zero for none
+ * @param authorization of clients by their address, which is all that is known of them; empty lets all pass
  */
 public record L4Route(
         String id,
@@ -21,6 +23,7 @@ public record L4Route(
         Duration idleTimeout,
         Duration maxDuration,
         StreamRules streams,
+        Optional<SecurityFilter.Authorization> authorization,
         Origin origin) {
     public L4Route {
         hostnames = List.copyOf(hostnames);

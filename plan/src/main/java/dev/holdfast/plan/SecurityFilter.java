@@ -222,7 +222,11 @@ public sealed interface SecurityFilter extends HttpFilter {
         record Grpc(String cluster, String authority) implements AuthServer {}
     }
 
-    /** All that is named must hold; what is empty asks nothing. Within a list of addresses, methods or values one is enough. */
+    /**
+     * All that is named must hold; what is empty asks nothing. Within a list of addresses, methods or values one is enough.
+     *
+     * @param condition in the Common Expression Language over {@link Attributes}, empty for none
+     */
     record Rule(
             String name,
             boolean allow,
@@ -230,7 +234,8 @@ public sealed interface SecurityFilter extends HttpFilter {
             Optional<JwtTest> jwt,
             List<HeaderValues> headers,
             List<String> methods,
-            Optional<PathTest> path) {
+            Optional<PathTest> path,
+            String condition) {
         public Rule {
             clients = List.copyOf(clients);
             headers = List.copyOf(headers);

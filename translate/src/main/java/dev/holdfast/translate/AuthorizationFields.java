@@ -14,7 +14,7 @@ import java.util.Optional;
 final class AuthorizationFields {
     private AuthorizationFields() {}
 
-    static Optional<SecurityFilter> of(Field authorization, PolicyRefs refs) {
+    static Optional<SecurityFilter.Authorization> of(Field authorization, PolicyRefs refs) {
         List<SecurityFilter.Rule> rules = new ArrayList<>();
         for (Field rule : authorization.get("rules").items()) {
             Optional<SecurityFilter.Rule> one = rule(rule, refs);
@@ -27,12 +27,34 @@ final class AuthorizationFields {
                 rules, authorization.get("defaultAction").text("Deny").equals("Allow")));
     }
 
+    /** Of connections, of whose clients the address is all that is known. */
+    static Optional<SecurityFilter.Authorization> ofConnections(Field authorization, PolicyRefs refs) {
+        for (Field rule : authorization.get("rules").items()) {
+            Field principal = rule.get("principal");
+            for (Field field : List.of(
+                    rule.get("operation"),
+                    rule.get("cel"),
+                    principal.get("jwt"),
+                    principal.get("headers"),
+                    principal.get("clientIPGeoLocations"))) {
+                if (field.present()) {
+                    return refs.invalid(
+                            field, "of a connection only the client's address is known", "Name clientCIDRs alone.");
+                }
+            }
+        }
+        return of(authorization, refs);
+    }
+
     private static Optional<SecurityFilter.Rule> rule(Field rule, PolicyRefs refs) {
         Field principal = rule.get("principal");
-        for (Field field : List.of(rule.get("cel"), principal.get("clientIPGeoLocations"))) {
-            if (field.present()) {
-                return refs.notCarriedOut(field);
-            }
+        if (principal.get("clientIPGeoLocations").present()) {
+            return refs.notCarriedOut(principal.get("clientIPGeoLocations"));
+        }
+        Field condition = rule.get("cel");
+        String wrong = condition.present() ? Condition.problem(condition.text("")) : "";
+        if (!wrong.isEmpty()) {
+            return refs.invalid(condition, "the condition cannot be taken: " + wrong, "Mend it.");
         }
         List<Cidr> clients = new ArrayList<>();
         for (Field text : principal.get("clientCIDRs").items()) {
@@ -51,8 +73,9 @@ final class AuthorizationFields {
         if (jwt.present() && !asksToken) {
             return refs.invalid(jwt, "neither claims nor scopes are named", "Name some.");
         }
-        if (clients.isEmpty() && headers.isEmpty() && !jwt.present()) {
-            return refs.invalid(rule, "the rule says of nobody whom it is for", "Name clientCIDRs, jwt or headers.");
+        if (clients.isEmpty() && headers.isEmpty() && !jwt.present() && !condition.present()) {
+            return refs.invalid(
+                    rule, "the rule says of nobody whom it is for", "Name clientCIDRs, jwt, headers or cel.");
         }
         Field path = rule.at("operation.path");
         String value = path.get("value").text("/");
@@ -66,7 +89,8 @@ final class AuthorizationFields {
                 jwt.present() ? Optional.of(jwt(jwt)) : Optional.empty(),
                 headers,
                 CorsFields.texts(rule.at("operation.methods")),
-                path.present() ? Optional.of(path(path, value)) : Optional.empty()));
+                path.present() ? Optional.of(path(path, value)) : Optional.empty(),
+                condition.text("")));
     }
 
     private static SecurityFilter.PathTest path(Field path, String value) {

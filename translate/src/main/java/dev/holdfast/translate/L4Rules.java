@@ -67,33 +67,19 @@ record L4Rules(Rules rules, List<Problem> problems) {
         Optional<Field> streams = rules.streams().rule(resource, ruleName, listener);
         String name = resource.ref().namespace() + "/" + resource.ref().name();
         String id = name + "/" + (ruleName.isEmpty() ? "0" : ruleName);
+        SecurityPolicies.Admission admission = rules.security().ofConnections(resource, ruleName, listener);
         return new L4Route(
                 id,
                 name,
                 hostnames,
-                refused(resource, ruleName, listener)
+                listener.refuses() || admission.refuses()
                         ? List.of(new L4Route.Destination("", 1, "not_carried_out"))
                         : destinations(attachment, rule, id, policy, streams),
                 time(streams, "idleTimeout", listener.connection().idleTimeout()),
                 time(streams, "maxLifetime", listener.connection().maxDuration()),
                 StreamPolicies.rules(streams),
+                admission.authorization(),
                 rule.origin());
-    }
-
-    /** Of a SecurityPolicy only authorization concerns connections; what it would guard is not let through. */
-    private boolean refused(Resource route, String ruleName, GatewayListener listener) {
-        Optional<Field> authorization = rules.security()
-                .policies()
-                .rule(route, ruleName, listener)
-                .map(p -> p.get("authorization"))
-                .filter(Field::present);
-        authorization.ifPresent(a -> problems.add(Problem.at(
-                a.origin(),
-                ProblemCode.GUARD_NOT_CARRIED_OUT,
-                Severity.WARNING,
-                "authorization of connections is not carried out on this plane; " + route.ref() + " takes none",
-                "Remove it from this route, or have the backend check its clients.")));
-        return listener.refuses() || authorization.isPresent();
     }
 
     private List<L4Route.Destination> destinations(

@@ -247,6 +247,13 @@ final class Policies {
                 .toList();
     }
 
+    /** The policy that names the rule, or else the route, itself; as it is written. */
+    Optional<Field> narrow(Resource route, String rule) {
+        Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
+        return Optional.ofNullable(own != null ? own : policy(Target.of(route, "")))
+                .map(Resource::spec);
+    }
+
     /** RFC 7396, and for StrategicMerge the lists of {@link #MERGE_KEYS} are joined by what tells their items apart. */
     static Node merge(@Nullable Node base, @Nullable Node patch, boolean strategic) {
         return merge(base, patch, strategic, "");

@@ -14,8 +14,14 @@ import java.util.Optional;
  * in that one's namespace.
  *
  * @param layers the policies that were merged, the narrowest first
+ * @param closed what becomes of what the policy guards where it is wrong
  */
-record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Problem> problems) {
+record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Problem> problems, String closed) {
+    /** Of a policy that guards requests. */
+    PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Problem> problems) {
+        this(set, grants, layers, problems, "answers 500");
+    }
+
     /** The policy that wrote {@code field}. */
     Resource owner(Field field) {
         return layers.stream()
@@ -58,7 +64,7 @@ record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Pr
                     Severity.WARNING,
                     "Secret " + namespace + "/" + name
                             + " lies in another namespace and no ReferenceGrant there permits"
-                            + " it; what the policy guards answers 500",
+                            + " it; what the policy guards " + closed,
                     "Add a ReferenceGrant in " + namespace + ", or move the Secret."));
             return Optional.empty();
         }
@@ -101,7 +107,7 @@ record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Pr
                 at.origin(),
                 ProblemCode.POLICY_INVALID,
                 Severity.WARNING,
-                message + "; what the policy guards answers 500",
+                message + "; what the policy guards " + closed,
                 fix));
         return Optional.empty();
     }
@@ -111,8 +117,8 @@ record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Pr
                 at.origin(),
                 ProblemCode.GUARD_NOT_CARRIED_OUT,
                 Severity.WARNING,
-                "the field is valid, but is not carried out on this plane; what the policy guards answers 500 rather than"
-                        + " be let through",
+                "the field is valid, but is not carried out on this plane; what the policy guards " + closed
+                        + " rather than be let through",
                 "Remove it, or have the backend check it."));
         return Optional.empty();
     }

@@ -52,6 +52,35 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
         return new Guard(parts.filters, authorization, false);
     }
 
+    /**
+     * Of the clients of connections.
+     *
+     * @param refuses whether nothing may pass
+     */
+    record Admission(Optional<SecurityFilter.Authorization> authorization, boolean refuses) {}
+
+    /** What of a policy for connections is not authorization guards nothing, unless the policy names the route itself. */
+    Admission ofConnections(Resource route, String rule, GatewayListener listener) {
+        Optional<Field> policy = policies.rule(route, rule, listener);
+        if (policy.isEmpty()) {
+            return new Admission(Optional.empty(), false);
+        }
+        List<Resource> layers = policies.policies(route, rule, listener);
+        PolicyRefs refs = new PolicyRefs(set, grants, layers, problems, "takes no connections");
+        Optional<Field> other = policies.narrow(route, rule).stream()
+                .flatMap(own -> fields(own).stream())
+                .filter(field -> !field.path().endsWith(".authorization"))
+                .findFirst();
+        if (other.isPresent()) {
+            refs.invalid(other.get(), "only authorization is supported for TCP", "Remove it.");
+            return new Admission(Optional.empty(), true);
+        }
+        Field authorization = policy.get().get("authorization");
+        Optional<SecurityFilter.Authorization> made =
+                authorization.present() ? AuthorizationFields.ofConnections(authorization, refs) : Optional.empty();
+        return new Admission(made, authorization.present() && made.isEmpty());
+    }
+
     /** The rule's own filter, being nearer, comes before the policy's. */
     private static Optional<SecurityFilter> cors(Field rule, Optional<Field> policy) {
         return rule.get("filters").items().stream()

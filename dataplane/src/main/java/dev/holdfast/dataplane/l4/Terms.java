@@ -6,8 +6,10 @@ import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.stream.Budgets;
 import dev.holdfast.dataplane.stream.LongStream;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.plan.IpAddress;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.L4Route;
+import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.StreamView;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -54,6 +56,9 @@ final class Terms {
         if (by == null) {
             return ProxyFailure.NO_ROUTE.reason();
         }
+        if (by.authorization().isPresent() && !admits(by.authorization().get(), client)) {
+            return ProxyFailure.NOT_AUTHORIZED.reason();
+        }
         L4Route.Destination destination = pick(by.destinations());
         if (destination == null || !destination.failure().isEmpty()) {
             return destination == null ? ProxyFailure.INVALID_BACKEND.reason() : destination.failure();
@@ -80,6 +85,17 @@ final class Terms {
         }
         holdsCluster = true;
         return "";
+    }
+
+    /** The first rule that names the client decides; one whose address is not known passes by none. */
+    private static boolean admits(SecurityFilter.Authorization by, Peer client) {
+        byte[] address = IpAddress.parse(client.ip());
+        for (SecurityFilter.Rule rule : by.rules()) {
+            if (rule.clients().stream().anyMatch(c -> c.contains(address))) {
+                return rule.allow();
+            }
+        }
+        return by.allowByDefault() && address.length > 0;
     }
 
     private static L4Route.@Nullable Destination pick(List<L4Route.Destination> destinations) {

@@ -36,6 +36,37 @@ final class Authorizations {
     private Authorizations() {}
 
     static Message of(SecurityFilter.Authorization authorization) {
+        return RBACPerRoute.newBuilder()
+                .setRbac(io.envoyproxy
+                        .envoy
+                        .extensions
+                        .filters
+                        .http
+                        .rbac
+                        .v3
+                        .RBAC
+                        .newBuilder()
+                        .setRules(rules(authorization)))
+                .build();
+    }
+
+    /** Of a connection, whose client's address is all that is known. */
+    static Message ofConnections(SecurityFilter.Authorization authorization) {
+        return io.envoyproxy
+                .envoy
+                .extensions
+                .filters
+                .network
+                .rbac
+                .v3
+                .RBAC
+                .newBuilder()
+                .setStatPrefix("rbac")
+                .setRules(rules(authorization))
+                .build();
+    }
+
+    private static RBAC rules(SecurityFilter.Authorization authorization) {
         RBAC.Builder rules = RBAC.newBuilder().setAction(RBAC.Action.ALLOW);
         List<Principal> denied = new ArrayList<>();
         int number = 0;
@@ -52,18 +83,7 @@ final class Authorizations {
         if (authorization.allowByDefault()) {
             rules.putPolicies("default", policy(and(ANY, denied)));
         }
-        return RBACPerRoute.newBuilder()
-                .setRbac(io.envoyproxy
-                        .envoy
-                        .extensions
-                        .filters
-                        .http
-                        .rbac
-                        .v3
-                        .RBAC
-                        .newBuilder()
-                        .setRules(rules))
-                .build();
+        return rules.build();
     }
 
     private static String name(int number, SecurityFilter.Rule rule) {

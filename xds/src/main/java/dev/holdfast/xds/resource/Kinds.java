@@ -84,6 +84,7 @@ final class Kinds {
                             StatefulSessionPerRoute.getDefaultInstance(),
                             ProxyProtocol.getDefaultInstance(),
                             TlsInspector.getDefaultInstance(),
+                            io.envoyproxy.envoy.extensions.filters.network.rbac.v3.RBAC.getDefaultInstance(),
                             TcpProxy.getDefaultInstance(),
                             UdpProxyConfig.getDefaultInstance(),
                             Route.getDefaultInstance(),

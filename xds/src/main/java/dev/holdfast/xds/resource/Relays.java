@@ -75,6 +75,10 @@ record Relays(Plan plan) {
                 out.setTransportSocketConnectTimeout(Proto.duration(connection.tlsHandshakeTimeout()));
             }
         }
+        route.flatMap(L4Route::authorization)
+                .ifPresent(rules -> out.addFilters(Filter.newBuilder()
+                        .setName("envoy.filters.network.rbac")
+                        .setTypedConfig(Proto.any(Authorizations.ofConnections(rules)))));
         if (connection.maxConnections() > 0) {
             ConnectionLimit.Builder limit = ConnectionLimit.newBuilder()
                     .setStatPrefix("limit")
@@ -136,7 +140,8 @@ record Relays(Plan plan) {
     /** Envoy's UDP proxy has no weights: all goes to the backend that has most of it. Empty where nothing is routed. */
     Optional<Listener> udp(L4Listener listener) {
         Optional<L4Route> route = listener.routes().stream().findFirst();
-        Optional<String> cluster = route.flatMap(r -> heaviest(r)).map(this::cluster);
+        Optional<String> cluster =
+                route.filter(r -> !isGuarded(r)).flatMap(r -> heaviest(r)).map(this::cluster);
         return cluster.filter(c -> !c.equals(NOWHERE))
                 .map(to -> Listener.newBuilder()
                         .setName(udpName(listener.bindPort()))
@@ -167,6 +172,11 @@ record Relays(Plan plan) {
         return route.destinations().stream()
                 .filter(d -> d.weight() > 0)
                 .max(Comparator.comparingInt(L4Route.Destination::weight));
+    }
+
+    /** Envoy's UDP proxy asks nobody who comes. */
+    static boolean isGuarded(L4Route route) {
+        return route.authorization().isPresent();
     }
 
     static boolean isSplit(L4Route route) {

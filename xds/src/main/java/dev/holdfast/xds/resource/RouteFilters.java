@@ -128,7 +128,13 @@ final class RouteFilters {
                         .toList());
                 composite(HttpFilters.JWT, Tokens.METADATA, Tokens.of(auth), true);
             }
-            case SecurityFilter.Authorization rules -> both(HttpFilters.RBAC, Authorizations.of(rules));
+            case SecurityFilter.Authorization rules -> {
+                if (rules.rules().stream().allMatch(r -> r.condition().isEmpty())) {
+                    both(HttpFilters.RBAC, Authorizations.of(rules));
+                } else {
+                    missing(true, "conditions by CEL (Envoy takes them parsed only)");
+                }
+            }
             case TrafficFilter.ResponseOverride override ->
                 composite(HttpFilters.OVERRIDE, "envoy.filters.http.custom_response", Overrides.of(override), true);
             case TrafficFilter.RequestBuffer(long limit) -> buffer(limit);

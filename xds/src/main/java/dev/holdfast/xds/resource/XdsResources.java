@@ -318,7 +318,16 @@ public final class XdsResources {
                                     "Run these routes on the embedded plane.")));
             if (listener.layer() instanceof L4Listener.Layer.Udp) {
                 listener.routes().stream()
-                        .filter(Relays::isSplit)
+                        .filter(Relays::isGuarded)
+                        .forEach(r -> out.put(
+                                r.id(),
+                                warning(
+                                        r.origin(),
+                                        "Envoy cannot ask who sends datagrams, so this listener is left out rather than let"
+                                                + " everyone in",
+                                        "Run it on the embedded plane.")));
+                listener.routes().stream()
+                        .filter(r -> Relays.isSplit(r) && !Relays.isGuarded(r))
                         .forEach(r -> out.put(
                                 r.id(),
                                 warning(

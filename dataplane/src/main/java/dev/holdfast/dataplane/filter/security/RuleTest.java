@@ -8,6 +8,7 @@ import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.match.Expression;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -19,12 +20,15 @@ import org.jspecify.annotations.Nullable;
 final class RuleTest {
     private final SecurityFilter.Rule rule;
     private final Optional<Expression> expression;
+    private final Optional<Condition> condition;
 
     /** A request, its client and paths read once. */
     static final class Asked {
         final FilterRequest request;
         final byte[] client;
         final List<String> paths;
+        /** Of each reading; made when a rule asks for them. */
+        private final List<Map<String, Object>> attributes = new ArrayList<>();
 
         Asked(FilterRequest request) {
             this.request = request;
@@ -48,6 +52,16 @@ final class RuleTest {
             return other.equals(path) ? List.of(path) : List.of(path, other);
         }
 
+        /** Whether it holds, for each reading where it allows and for one where it denies. */
+        boolean tells(Condition condition, boolean allow) {
+            if (attributes.isEmpty()) {
+                paths.forEach(p -> attributes.add(RequestAttributes.of(request, p, method())));
+            }
+            return allow
+                    ? attributes.stream().allMatch(a -> condition.holds(a, false))
+                    : attributes.stream().anyMatch(a -> condition.holds(a, true));
+        }
+
         /** A WebSocket by extended CONNECT is the GET that it stands for (RFC 8441 §5). */
         String method() {
             return request.head().upgrade() != null ? "GET" : request.head().method();
@@ -61,6 +75,11 @@ final class RuleTest {
                 .flatMap(m -> m instanceof Route.PathMatch.Regex(String text)
                         ? Optional.of(Expression.of(text))
                         : Optional.empty());
+        this.condition = rule.condition().isEmpty() ? Optional.empty() : Optional.of(new Condition(rule.condition()));
+    }
+
+    private boolean condition(Asked asked) {
+        return condition.isEmpty() || asked.tells(condition.get(), rule.allow());
     }
 
     boolean allows() {
@@ -72,7 +91,8 @@ final class RuleTest {
                 && (rule.methods().isEmpty() || rule.methods().contains(asked.method()))
                 && rule.headers().stream().allMatch(h -> header(h, asked.request))
                 && rule.path().map(p -> path(p, asked)).orElse(true)
-                && rule.jwt().map(j -> jwt(j, asked.request.identity())).orElse(true);
+                && rule.jwt().map(j -> jwt(j, asked.request.identity())).orElse(true)
+                && condition(asked);
     }
 
     private boolean header(SecurityFilter.HeaderValues wanted, FilterRequest request) {

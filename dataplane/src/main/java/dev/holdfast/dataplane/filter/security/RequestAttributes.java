@@ -1,0 +1,85 @@
+package dev.holdfast.dataplane.filter.security;
+
+import dev.holdfast.dataplane.filter.FilterRequest;
+import dev.holdfast.dataplane.message.ClientCertificate;
+import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.RequestHead;
+import io.netty.handler.codec.http.HttpHeaders;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** A request by the names that Envoy gives its attributes; what it has not is absent. */
+final class RequestAttributes {
+    private RequestAttributes() {}
+
+    /** @param path without its query; the one that is judged, where it can be read in several ways */
+    static Map<String, Object> of(FilterRequest request, String path, String method) {
+        return Map.of(
+                "request", request(request, path, method),
+                "source",
+                        Map.of("address", address(request.connection()), "port", (long)
+                                request.connection().remotePort()),
+                "connection", connection(request.connection()));
+    }
+
+    private static Map<String, Object> request(FilterRequest request, String path, String method) {
+        RequestHead head = request.head();
+        HttpHeaders headers = head.headers();
+        String target = request.target();
+        int question = target.indexOf('?');
+        String query = question < 0 ? "" : target.substring(question + 1);
+        String scheme = request.connection().tls() ? "https" : "http";
+        String whole = question < 0 ? path : path + "?" + query;
+        Map<String, String> all = new HashMap<>();
+        headers.forEach(h -> all.merge(h.getKey().toLowerCase(Locale.ROOT), h.getValue(), (a, b) -> a + "," + b));
+        all.put(":authority", head.authority());
+        all.put(":method", method);
+        all.put(":path", whole);
+        all.put(":scheme", scheme);
+        Map<String, Object> out = new HashMap<>();
+        out.put("headers", all);
+        out.put("host", head.authority());
+        out.put("method", method);
+        out.put("path", whole);
+        out.put("protocol", head.http2() ? "HTTP/2" : "HTTP/1.1");
+        out.put("query", query);
+        out.put("scheme", scheme);
+        out.put("time", Instant.now());
+        out.put("url_path", path);
+        Map.of("id", "x-request-id", "referer", "referer", "useragent", "user-agent")
+                .forEach((name, header) -> {
+                    String value = all.get(header);
+                    if (value != null) {
+                        out.put(name, value);
+                    }
+                });
+        return out;
+    }
+
+    private static String address(Downstream.Connection connection) {
+        String ip = connection.remoteIp();
+        return (ip.indexOf(':') < 0 ? ip : "[" + ip + "]") + ":" + connection.remotePort();
+    }
+
+    private static Map<String, Object> connection(Downstream.Connection connection) {
+        Map<String, Object> out = new HashMap<>();
+        ClientCertificate certificate = connection.clientCertificate();
+        out.put("mtls", certificate != null);
+        if (certificate != null) {
+            out.put("subject_peer_certificate", certificate.subject());
+            out.put("sha256_peer_certificate_digest", certificate.hash());
+            first(certificate.uris(), "uri_san_peer_certificate", out);
+            first(certificate.dnsNames(), "dns_san_peer_certificate", out);
+        }
+        return out;
+    }
+
+    private static void first(List<String> of, String name, Map<String, Object> out) {
+        if (!of.isEmpty()) {
+            out.put(name, of.getFirst());
+        }
+    }
+}

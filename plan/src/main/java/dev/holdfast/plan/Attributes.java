@@ -1,0 +1,35 @@
+package dev.holdfast.plan;
+
+import java.util.Map;
+import java.util.Set;
+
+/** What a condition of a policy, in the Common Expression Language, may ask of a request: of Envoy's attributes those known here. */
+public final class Attributes {
+    /** By the variable that they are of. */
+    public static final Map<String, Set<String>> KNOWN = Map.of(
+            "request",
+            Set.of(
+                    "headers",
+                    "host",
+                    "id",
+                    "method",
+                    "path",
+                    "protocol",
+                    "query",
+                    "referer",
+                    "scheme",
+                    "time",
+                    "url_path",
+                    "useragent"),
+            "source",
+            Set.of("address", "port"),
+            "connection",
+            Set.of(
+                    "dns_san_peer_certificate",
+                    "mtls",
+                    "sha256_peer_certificate_digest",
+                    "subject_peer_certificate",
+                    "uri_san_peer_certificate"));
+
+    private Attributes() {}
+}
