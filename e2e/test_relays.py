@@ -11,18 +11,18 @@ from lib.peers import Authority
 
 pytestmark = BOTH_PLANES
 
-TCP, TLS, HTTPS, DNS = 5000, 5001, 5002, 5053
+TCP, TLS, HTTPS, DNS = 500, 501, 502, 553
 MANIFESTS = """apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gw, namespace: app}
 spec:
   gatewayClassName: holdfast
   listeners:
-    - {name: tcp, port: 5000, protocol: TCP}
-    - {name: pass, port: 5001, protocol: TLS, hostname: "*.pass.test", tls: {mode: Passthrough}}
-    - {name: ended, port: 5001, protocol: TLS, hostname: ended.test, tls: {mode: Terminate, certificateRefs: [{name: cert}]}}
-    - {name: https, port: 5002, protocol: HTTPS, hostname: web.test, tls: {certificateRefs: [{name: cert}]}}
-    - {name: dns, port: 5053, protocol: UDP}
+    - {name: tcp, port: 500, protocol: TCP}
+    - {name: pass, port: 501, protocol: TLS, hostname: "*.pass.test", tls: {mode: Passthrough}}
+    - {name: ended, port: 501, protocol: TLS, hostname: ended.test, tls: {mode: Terminate, certificateRefs: [{name: cert}]}}
+    - {name: https, port: 502, protocol: HTTPS, hostname: web.test, tls: {certificateRefs: [{name: cert}]}}
+    - {name: dns, port: 553, protocol: UDP}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: TCPRoute
