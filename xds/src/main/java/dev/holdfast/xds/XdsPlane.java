@@ -54,6 +54,7 @@ public final class XdsPlane implements PlanSink {
         for (Listener listener : plan.listeners()) {
             ports.put(listener.name(), listener.bindPort());
         }
+        plan.l4().forEach(listener -> ports.put(listener.name(), listener.bindPort()));
         return new Applied(true, ports, 0, snapshot.source().problems());
     }
 

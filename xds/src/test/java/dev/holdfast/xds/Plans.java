@@ -1,14 +1,18 @@
 package dev.holdfast.xds;
 
+import dev.holdfast.plan.Cidr;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Http2Settings;
+import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecretText;
+import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.TcpKeepalive;
 import dev.holdfast.plan.Tls;
+import dev.holdfast.plan.TrafficFilter;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
@@ -26,6 +30,98 @@ public final class Plans {
     public static final String HOST = "home-assistant.ironstone.casa";
     public static final String CLUSTER = "home-automation/home-assistant-internal/0/0";
 
+    /** Texts of {@link #FILTERS} that nobody may see. */
+    public static final String[] SECRETS = {
+        "5en6G6MezRroT3XKqkdPOmY", "hush-key", "c2VjcmV0LXNlY3JldC1zZWNyZXQ", "hush-credential"
+    };
+
+    /** One of each kind that Envoy carries out. */
+    public static final List<HttpFilter> FILTERS = List.of(
+            new TrafficFilter.ResponseOverride(List.of(new TrafficFilter.OverrideRule(
+                    List.of(new TrafficFilter.StatusRange(500, 504)),
+                    List.of(new TrafficFilter.HeaderIs("x-a", new TrafficFilter.Value.Prefix("a"))),
+                    true,
+                    false,
+                    new TrafficFilter.Replacement.Answer(
+                            503,
+                            "text/plain",
+                            "later",
+                            new Route.HeaderMutation(List.of(), List.of(new Route.Header("x-b", "1")), List.of()))))),
+            new HttpFilter.Fault(Duration.ofMillis(1), 1, 503, -1, 1),
+            new SecurityFilter.Cors(
+                    List.of(new SecurityFilter.OriginPattern("https://*.a.test")),
+                    List.of("GET"),
+                    List.of("x-a"),
+                    List.of(),
+                    Duration.ofSeconds(5),
+                    true),
+            new SecurityFilter.Csrf(List.of(new SecurityFilter.OriginPattern("https://b.test")), 10),
+            new SecurityFilter.ApiKeyAuth(
+                    Map.of("ann", new SecretText("hush-key")),
+                    List.of(new SecurityFilter.Source.Header("x-key", "")),
+                    true,
+                    "x-client"),
+            new SecurityFilter.BasicAuth(List.of(new SecretText("ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=")), "x-user"),
+            new SecurityFilter.JwtAuth(
+                    List.of(new SecurityFilter.JwtProvider(
+                            "p",
+                            "https://issuer.test",
+                            List.of("shop"),
+                            new SecurityFilter.Keys.Local(
+                                    new SecretText(
+                                            "{\"keys\":[{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"c2VjcmV0LXNlY3JldC1zZWNyZXQ\"}]}")),
+                            List.of(new SecurityFilter.Source.Cookie("token")),
+                            List.of(new SecurityFilter.ClaimHeader("sub", "x-sub")),
+                            true)),
+                    true,
+                    false),
+            new SecurityFilter.ExtAuth(
+                    new SecurityFilter.AuthServer.Http(CLUSTER, "/check", true, List.of("x-user")),
+                    List.of("x-a"),
+                    100,
+                    true,
+                    Duration.ofSeconds(1),
+                    503,
+                    true,
+                    Map.of()),
+            new SecurityFilter.Authorization(
+                    List.of(new SecurityFilter.Rule(
+                            "blue",
+                            true,
+                            List.of(Cidr.parse("10.0.0.0/8").orElseThrow()),
+                            Optional.of(new SecurityFilter.JwtTest(
+                                    "p",
+                                    List.of(new SecurityFilter.ClaimValues("team.name", false, List.of("5"))),
+                                    List.of("read"))),
+                            List.of(new SecurityFilter.HeaderValues("host", List.of("a.test"))),
+                            List.of("GET"),
+                            Optional.of(new SecurityFilter.PathTest(new Route.PathMatch.Regex("/a.*"), true)),
+                            "")),
+                    false),
+            new TrafficFilter.RequestBuffer(4096),
+            new TrafficFilter.AdmissionControl("s", Duration.ofSeconds(10), 90, 2, 5, 50, Set.of(200), Set.of()),
+            new TrafficFilter.LocalRateLimit(
+                    "home-automation/home-assistant-internal/0",
+                    List.of(
+                            new TrafficFilter.LimitRule(
+                                    List.of(
+                                            new TrafficFilter.Condition.Header(
+                                                    "x-user", new TrafficFilter.Value.Distinct(), false),
+                                            new TrafficFilter.Condition.SourceCidr("2001:db8::/32", true, false),
+                                            new TrafficFilter.Condition.Methods(Set.of("GET", "HEAD"), Set.of("PUT"))),
+                                    5,
+                                    Duration.ofHours(1),
+                                    2,
+                                    false,
+                                    true),
+                            new TrafficFilter.LimitRule(List.of(), 10, Duration.ofSeconds(1), 1, false, true))),
+            new TrafficFilter.Bandwidth("s", 1000, 100_000),
+            new TrafficFilter.CredentialInjection("authorization", new SecretText("hush-credential"), true),
+            new TrafficFilter.Compression(List.of(
+                    new TrafficFilter.Encoding(TrafficFilter.Codec.ZSTD, 30),
+                    new TrafficFilter.Encoding(TrafficFilter.Codec.BROTLI, 30),
+                    new TrafficFilter.Encoding(TrafficFilter.Codec.GZIP, 30))));
+
     public int http = 80;
     public int https = 443;
     public List<Cluster.Endpoint> endpoints = List.of(new Cluster.Endpoint("10.0.0.20", 8123));
@@ -37,6 +133,7 @@ public final class Plans {
     public Cluster.Protocol protocol = Cluster.Protocol.AUTO;
     public HttpSettings settings = HttpSettings.DEFAULT;
     public List<String> alpn = List.of("http/1.1", "h2");
+    public List<HttpFilter> filters = List.of();
     public final List<Route> moreRoutes = new ArrayList<>();
     public final List<VirtualHost> moreHosts = new ArrayList<>();
     public final List<Listener> moreListeners = new ArrayList<>();
@@ -94,7 +191,20 @@ public final class Plans {
                 Duration.ZERO,
                 Set.of("websocket"),
                 dev.holdfast.plan.StreamRules.DEFAULT,
+                filters,
                 origin("HTTPRoute", name.substring(name.indexOf('/') + 1), "spec.rules[0]", "route.yaml", 12));
+    }
+
+    /** To the backend of all, under a path of its own. */
+    public Route filtered(String name, HttpFilter... of) {
+        List<HttpFilter> before = filters;
+        filters = List.of(of);
+        Route made = route(
+                name,
+                new Route.PathMatch.Prefix("/" + name),
+                new Route.Action.Forward(List.of(new Route.Destination(CLUSTER, 1, 0, List.of()))));
+        filters = before;
+        return made;
     }
 
     public Cluster cluster(String name, List<Cluster.Endpoint> at) {
@@ -177,6 +287,7 @@ public final class Plans {
                 Set.of("websocket", "spdy/3.1", "connect"),
                 dev.holdfast.plan.StreamRules.DEFAULT,
                 forward.origin()));
+        plans.moreRoutes.add(plans.filtered("a/filtered", FILTERS.toArray(new HttpFilter[0])));
         plans.moreRoutes.add(plans.route(
                 "a/redirect",
                 new Route.PathMatch.Exact("/r"),

@@ -71,6 +71,11 @@ final class StaticRendering {
             tls.getCommonTlsContextBuilder()
                     .getTlsCertificateSdsSecretConfigsBuilderList()
                     .forEach(SdsSecretConfig.Builder::clearSdsConfig);
+            if (tls.getCommonTlsContext().hasValidationContextSdsSecretConfig()) {
+                tls.getCommonTlsContextBuilder()
+                        .getValidationContextSdsSecretConfigBuilder()
+                        .clearSdsConfig();
+            }
             chain.getTransportSocketBuilder().setTypedConfig(Any.pack(tls.build()));
         }
         for (Filter.Builder filter : chain.getFiltersBuilderList()) {

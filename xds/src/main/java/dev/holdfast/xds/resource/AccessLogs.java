@@ -25,10 +25,27 @@ final class AccessLogs {
                             .build(),
                     "request"));
 
+    /** Of connections that are relayed as they come. */
+    static final AccessLog CONNECTIONS = line(
+                    new String[][] {
+                        {"time", "%START_TIME%"},
+                        {"event", "stream_close"},
+                        {"client", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+                        {"host", "%REQUESTED_SERVER_NAME%"},
+                        {"cluster", "%UPSTREAM_CLUSTER%"},
+                        {"endpoint", "%UPSTREAM_HOST%"},
+                        {"duration_ms", "%DURATION%"},
+                        {"bytes_from_client", "%BYTES_RECEIVED%"},
+                        {"bytes_to_client", "%BYTES_SENT%"},
+                        {"reason", "%CONNECTION_TERMINATION_DETAILS%"},
+                        {"flags", "%RESPONSE_FLAGS%"}
+                    },
+                    false)
+            .build();
+
     private AccessLogs() {}
 
     private static AccessLog log(AccessLogFilter filter, String event) {
-        Struct.Builder line = Struct.newBuilder();
         // The query may carry tokens, so it stays out, as in the embedded plane's log.
         String[][] fields = {
             {"time", "%START_TIME%"},
@@ -49,20 +66,26 @@ final class AccessLogs {
             {"reason", "%RESPONSE_CODE_DETAILS%"},
             {"flags", "%RESPONSE_FLAGS%"}
         };
+        return line(fields, true).setFilter(filter).build();
+    }
+
+    private static AccessLog.Builder line(String[][] fields, boolean http) {
+        Struct.Builder line = Struct.newBuilder();
         for (String[] field : fields) {
             line.putFields(field[0], Value.newBuilder().setStringValue(field[1]).build());
         }
+        SubstitutionFormatString.Builder format =
+                SubstitutionFormatString.newBuilder().setJsonFormat(line);
+        if (http) {
+            format.addFormatters(TypedExtensionConfig.newBuilder()
+                    .setName("envoy.formatter.req_without_query")
+                    .setTypedConfig(Proto.any(ReqWithoutQuery.getDefaultInstance())));
+        }
         return AccessLog.newBuilder()
                 .setName("envoy.access_loggers.file")
-                .setFilter(filter)
                 .setTypedConfig(Proto.any(FileAccessLog.newBuilder()
                         .setPath("/dev/stdout")
-                        .setLogFormat(SubstitutionFormatString.newBuilder()
-                                .setJsonFormat(line)
-                                .addFormatters(TypedExtensionConfig.newBuilder()
-                                        .setName("envoy.formatter.req_without_query")
-                                        .setTypedConfig(Proto.any(ReqWithoutQuery.getDefaultInstance()))))
-                        .build()))
-                .build();
+                        .setLogFormat(format)
+                        .build()));
     }
 }

@@ -129,13 +129,13 @@ public final class Clusters {
             return out.setMaxConnections(most)
                     .setMaxPendingRequests(most)
                     .setMaxRequests(most)
-                    .setMaxRetries(UInt32Value.of(1024))
+                    .setMaxRetries(Proto.count(cluster.traffic().maxRetries()))
                     .build();
         }
         return out.setMaxConnections(Proto.count(cluster.breaker().maxConnections()))
                 .setMaxPendingRequests(Proto.count(cluster.breaker().maxPendingRequests()))
                 .setMaxRequests(Proto.count(cluster.breaker().maxParallelRequests()))
-                .setMaxRetries(UInt32Value.of(1024))
+                .setMaxRetries(Proto.count(cluster.traffic().maxRetries()))
                 .build();
     }
 

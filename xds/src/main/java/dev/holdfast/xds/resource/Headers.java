@@ -1,9 +1,14 @@
 package dev.holdfast.xds.resource;
 
+import com.google.protobuf.Message;
 import dev.holdfast.plan.Route;
+import io.envoyproxy.envoy.config.common.mutation_rules.v3.HeaderMutation;
 import io.envoyproxy.envoy.config.core.v3.HeaderValue;
 import io.envoyproxy.envoy.config.core.v3.HeaderValueOption;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.Mutations;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -28,7 +33,7 @@ record Headers(List<HeaderValueOption> add, List<String> remove) {
                 .toList());
     }
 
-    private static Headers of(List<Route.HeaderMutation> mutations) {
+    static Headers of(List<Route.HeaderMutation> mutations) {
         List<HeaderValueOption> add = new ArrayList<>();
         List<String> remove = new ArrayList<>();
         for (Route.HeaderMutation mutation : mutations) {
@@ -53,8 +58,19 @@ record Headers(List<HeaderValueOption> add, List<String> remove) {
         return !name.startsWith(":") && !name.equalsIgnoreCase("host");
     }
 
+    /** From requests, before filters see them. */
+    static Message takenOff(Collection<String> names) {
+        Mutations.Builder out = Mutations.newBuilder();
+        names.forEach(n -> out.addRequestMutations(HeaderMutation.newBuilder().setRemove(n)));
+        return HeaderMutationPerRoute.newBuilder().setMutations(out).build();
+    }
+
     static HeaderValueOption fixed(String name, String value) {
         return option(new Route.Header(name, value), HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD);
+    }
+
+    static HeaderValueOption added(String name, String value) {
+        return option(new Route.Header(name, value), HeaderValueOption.HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD);
     }
 
     static HeaderValueOption ifAbsent(String name, String value) {
@@ -62,11 +78,13 @@ record Headers(List<HeaderValueOption> add, List<String> remove) {
     }
 
     /** A percent sign would begin one of Envoy's commands. */
+    static String literal(String value) {
+        return value.replace("%", "%%");
+    }
+
     private static HeaderValueOption option(Route.Header header, HeaderValueOption.HeaderAppendAction action) {
         return HeaderValueOption.newBuilder()
-                .setHeader(HeaderValue.newBuilder()
-                        .setKey(header.name())
-                        .setValue(header.value().replace("%", "%%")))
+                .setHeader(HeaderValue.newBuilder().setKey(header.name()).setValue(literal(header.value())))
                 .setAppendAction(action)
                 .setKeepEmptyValue(true)
                 .build();

@@ -1,41 +1,72 @@
 package dev.holdfast.xds.resource;
 
-import com.google.protobuf.Any;
 import com.google.protobuf.Message;
-import io.envoyproxy.envoy.config.core.v3.TypedExtensionConfig;
-import io.envoyproxy.envoy.extensions.compression.gzip.compressor.v3.Gzip;
-import io.envoyproxy.envoy.extensions.filters.http.compressor.v3.Compressor;
+import dev.holdfast.plan.TrafficFilter;
+import io.envoyproxy.envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit;
+import io.envoyproxy.envoy.extensions.filters.http.buffer.v3.Buffer;
 import io.envoyproxy.envoy.extensions.filters.http.cors.v3.Cors;
+import io.envoyproxy.envoy.extensions.filters.http.csrf.v3.CsrfPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutation;
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
-import io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC;
 import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
+import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSession;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 import java.util.List;
 
 /**
- * The filters of every connection manager. What a route may turn on by its own configuration stands here from the start,
- * disabled: a filter added later would replace the filter chain and cut its streams.
+ * The filters of every connection manager, in the order in which the embedded plane's see a request. What a route may turn
+ * on by its own configuration stands here from the start, disabled: a filter added later would replace the filter chain and
+ * cut its streams.
  */
 final class HttpFilters {
+    static final String OVERRIDE = "holdfast.response_override";
     static final String FAULT = "envoy.filters.http.fault";
+    static final String CORS = "envoy.filters.http.cors";
+    static final String CSRF = "envoy.filters.http.csrf";
+    static final String TAKEN_OFF = "envoy.filters.http.header_mutation";
+    static final String EXT_AUTH = "holdfast.ext_auth";
+    static final String API_KEY = "holdfast.api_key";
+    static final String BASIC_AUTH = "holdfast.basic_auth";
+    static final String OIDC = "holdfast.oidc";
+    static final String JWT = "holdfast.jwt";
+    static final String RBAC = "envoy.filters.http.rbac";
+    static final String BUFFER = "envoy.filters.http.buffer";
+    static final String ADMISSION = "holdfast.admission_control";
+    static final String RATE_LIMIT = "envoy.filters.http.local_ratelimit";
+    static final String REQUEST_PACE = "holdfast.request_bandwidth";
+    static final String RESPONSE_PACE = "holdfast.response_bandwidth";
+    static final String SESSION = "envoy.filters.http.stateful_session";
 
     static final List<HttpFilter> ALL = List.of(
+            off(OVERRIDE, Composites.PLACE),
             off(FAULT, HTTPFault.getDefaultInstance()),
-            off("envoy.filters.http.cors", Cors.getDefaultInstance()),
-            off("envoy.filters.http.rbac", RBAC.getDefaultInstance()),
+            off(CORS, Cors.getDefaultInstance()),
             off(
-                    "envoy.filters.http.local_ratelimit",
+                    CSRF,
+                    CsrfPolicy.newBuilder()
+                            .setFilterEnabled(Proto.runtimePercent(0))
+                            .build()),
+            off(TAKEN_OFF, HeaderMutation.getDefaultInstance()),
+            off(EXT_AUTH, Composites.PLACE),
+            off(API_KEY, Composites.PLACE),
+            off(BASIC_AUTH, Composites.PLACE),
+            off(OIDC, Composites.PLACE),
+            off(JWT, Composites.PLACE),
+            off(RBAC, io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC.getDefaultInstance()),
+            off(BUFFER, Buffer.newBuilder().setMaxRequestBytes(Proto.count(1)).build()),
+            off(ADMISSION, Composites.PLACE),
+            off(
+                    RATE_LIMIT,
                     LocalRateLimit.newBuilder()
                             .setStatPrefix("local_rate_limit")
                             .build()),
-            off(
-                    "envoy.filters.http.compressor",
-                    Compressor.newBuilder()
-                            .setCompressorLibrary(TypedExtensionConfig.newBuilder()
-                                    .setName("gzip")
-                                    .setTypedConfig(Any.pack(Gzip.getDefaultInstance())))
-                            .build()),
+            off(REQUEST_PACE, pace()),
+            off(RESPONSE_PACE, pace()),
+            off(compressor(TrafficFilter.Codec.GZIP), Composites.PLACE),
+            off(compressor(TrafficFilter.Codec.BROTLI), Composites.PLACE),
+            off(compressor(TrafficFilter.Codec.ZSTD), Composites.PLACE),
+            off(SESSION, StatefulSession.getDefaultInstance()),
             HttpFilter.newBuilder()
                     .setName("envoy.filters.http.router")
                     .setTypedConfig(Proto.any(
@@ -43,6 +74,18 @@ final class HttpFilters {
                     .build());
 
     private HttpFilters() {}
+
+    static String compressor(TrafficFilter.Codec codec) {
+        return switch (codec) {
+            case GZIP -> "holdfast.gzip";
+            case BROTLI -> "holdfast.brotli";
+            case ZSTD -> "holdfast.zstd";
+        };
+    }
+
+    private static Message pace() {
+        return BandwidthLimit.newBuilder().setStatPrefix("bandwidth").build();
+    }
 
     private static HttpFilter off(String name, Message config) {
         return HttpFilter.newBuilder()

@@ -1,8 +1,12 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.UInt32Value;
+import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.L4Listener;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.TcpKeepalive;
 import dev.holdfast.plan.Tls;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
@@ -14,6 +18,7 @@ import io.envoyproxy.envoy.config.listener.v3.FilterChain;
 import io.envoyproxy.envoy.config.listener.v3.FilterChainMatch;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.listener.v3.ListenerFilter;
+import io.envoyproxy.envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import io.envoyproxy.envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
@@ -25,6 +30,9 @@ import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsParameters;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The listener of a port. Nothing stands in it that a route, an endpoint or a certificate decides: what changes here makes
@@ -48,15 +56,18 @@ final class Listeners {
         return "port-" + bindPort;
     }
 
-    static Listener of(int bindPort, List<dev.holdfast.plan.Listener> port) {
-        dev.holdfast.plan.Listener first = port.getFirst();
+    /** Of what is HTTP and what is relayed at a TCP port; one of the two may be empty. */
+    static Listener of(int bindPort, List<dev.holdfast.plan.Listener> http, List<L4Listener> relayed, Plan plan) {
         Listener.Builder out = Listener.newBuilder()
                 .setName(name(bindPort))
                 .setAddress(Address.newBuilder()
                         .setSocketAddress(
                                 SocketAddress.newBuilder().setAddress("0.0.0.0").setPortValue(bindPort)))
                 .setPerConnectionBufferLimitBytes(UInt32Value.of(BUFFER));
-        first.http().tcpKeepalive().ifPresent(k -> {
+        Optional<TcpKeepalive> keepalive = http.isEmpty()
+                ? relayed.getFirst().connection().tcpKeepalive()
+                : http.getFirst().http().tcpKeepalive();
+        keepalive.ifPresent(k -> {
             out.addSocketOptions(option(SOL_SOCKET, SO_KEEPALIVE, 1));
             out.addSocketOptions(
                     option(IPPROTO_TCP, TCP_KEEPIDLE, Math.max(1, k.idleTime().toSeconds())));
@@ -64,16 +75,35 @@ final class Listeners {
                     option(IPPROTO_TCP, TCP_KEEPINTVL, Math.max(1, k.interval().toSeconds())));
             out.addSocketOptions(option(IPPROTO_TCP, TCP_KEEPCNT, k.probes()));
         });
-        if (first.tls().isEmpty()) {
-            return out.addFilterChains(chain(name(bindPort), first)).build();
+        if (http.isEmpty()) {
+            relay(relayed.getFirst().connection(), out);
+        } else if (http.getFirst().tls().isEmpty()) {
+            return out.addFilterChains(chain(name(bindPort), http.getFirst())).build();
         }
-        out.addListenerFilters(ListenerFilter.newBuilder()
-                .setName("envoy.filters.listener.tls_inspector")
-                .setTypedConfig(Proto.any(TlsInspector.getDefaultInstance())));
-        port.stream()
+        if (!http.isEmpty() || relayed.getFirst().byName()) {
+            out.addListenerFilters(ListenerFilter.newBuilder()
+                    .setName("envoy.filters.listener.tls_inspector")
+                    .setTypedConfig(Proto.any(TlsInspector.getDefaultInstance())));
+        }
+        http.stream()
                 .sorted(Comparator.comparing(dev.holdfast.plan.Listener::name))
                 .forEach(l -> out.addFilterChains(chain(l.name(), l)));
-        return out.build();
+        Set<String> names = http.stream().map(l -> l.hostname().orElse("")).collect(Collectors.toSet());
+        return out.addAllFilterChains(new Relays(plan).chains(relayed, names)).build();
+    }
+
+    private static void relay(ConnectionSettings connection, Listener.Builder out) {
+        if (!connection.inspectionTimeout().isZero()) {
+            out.setListenerFiltersTimeout(Proto.duration(connection.inspectionTimeout()));
+        }
+        if (connection.proxyProtocol() != ConnectionSettings.ProxyProtocol.NONE) {
+            out.addListenerFilters(ListenerFilter.newBuilder()
+                    .setName("envoy.filters.listener.proxy_protocol")
+                    .setTypedConfig(Proto.any(ProxyProtocol.newBuilder()
+                            .setAllowRequestsWithoutProxyProtocol(
+                                    connection.proxyProtocol() == ConnectionSettings.ProxyProtocol.OPTIONAL)
+                            .build())));
+        }
     }
 
     private static SocketOption option(int level, int name, long value) {
@@ -92,7 +122,7 @@ final class Listeners {
             listener.hostname()
                     .ifPresent(host -> out.setFilterChainMatch(
                             FilterChainMatch.newBuilder().addServerNames(host)));
-            out.setTransportSocket(tls(tls));
+            out.setTransportSocket(tls(name, tls));
             if (!http.tlsHandshakeTimeout().isZero()) {
                 out.setTransportSocketConnectTimeout(Proto.duration(http.tlsHandshakeTimeout()));
             }
@@ -144,6 +174,7 @@ final class Listeners {
                 .setLocalReplyConfig(LocalReplies.CONFIG)
                 .addAllAccessLog(AccessLogs.ALL)
                 .addAllHttpFilters(HttpFilters.ALL);
+        ClientCertificates.tell(listener.client().headers().forwardedCert(), out);
         return out.build();
     }
 
@@ -159,7 +190,7 @@ final class Listeners {
         return out.build();
     }
 
-    private static TransportSocket tls(Tls tls) {
+    static TransportSocket tls(String listener, Tls tls) {
         CommonTlsContext.Builder common = CommonTlsContext.newBuilder()
                 .setTlsParams(TlsParameters.newBuilder()
                         .setTlsMinimumProtocolVersion(version(tls.minVersion()))
@@ -170,11 +201,16 @@ final class Listeners {
                 .distinct()
                 .forEach(name -> common.addTlsCertificateSdsSecretConfigs(
                         SdsSecretConfig.newBuilder().setName(name).setSdsConfig(Proto.ADS)));
+        DownstreamTlsContext.Builder out = DownstreamTlsContext.newBuilder();
+        tls.clientValidation().ifPresent(clients -> {
+            common.setValidationContextSdsSecretConfig(SdsSecretConfig.newBuilder()
+                    .setName(ClientCertificates.name(listener))
+                    .setSdsConfig(Proto.ADS));
+            out.setRequireClientCertificate(com.google.protobuf.BoolValue.of(clients.required()));
+        });
         return TransportSocket.newBuilder()
                 .setName("envoy.transport_sockets.tls")
-                .setTypedConfig(Proto.any(DownstreamTlsContext.newBuilder()
-                        .setCommonTlsContext(common)
-                        .build()))
+                .setTypedConfig(Proto.any(out.setCommonTlsContext(common).build()))
                 .build();
     }
 

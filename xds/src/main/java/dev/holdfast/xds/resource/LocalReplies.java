@@ -4,12 +4,14 @@ import com.google.protobuf.UInt32Value;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLogFilter;
 import io.envoyproxy.envoy.config.accesslog.v3.AndFilter;
 import io.envoyproxy.envoy.config.accesslog.v3.ComparisonFilter;
+import io.envoyproxy.envoy.config.accesslog.v3.ExtensionFilter;
 import io.envoyproxy.envoy.config.accesslog.v3.HeaderFilter;
 import io.envoyproxy.envoy.config.accesslog.v3.ResponseFlagFilter;
 import io.envoyproxy.envoy.config.accesslog.v3.StatusCodeFilter;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.core.v3.RuntimeUInt32;
 import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
+import io.envoyproxy.envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper;
 
@@ -19,6 +21,25 @@ import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3
  */
 final class LocalReplies {
     static final LocalReplyConfig CONFIG = LocalReplyConfig.newBuilder()
+            .addMappers(reply(details("csrf_origin_mismatch"), 403, "cross_site_request"))
+            .addMappers(told(details("ext_authz_denied"), "ext_auth_denied").build())
+            .addMappers(reason(details("ext_authz_error"), "ext_auth_failed").build())
+            .addMappers(reply(details("missing_api_key"), 401, "credentials_missing"))
+            .addMappers(reply(details("unknown_api_key"), 401, "credentials_wrong"))
+            .addMappers(reply(details("no_credential_for_basic_auth"), 401, "credentials_missing"))
+            .addMappers(reply(details("invalid_scheme_for_basic_auth"), 401, "credentials_missing"))
+            .addMappers(reply(details("invalid_format_for_basic_auth"), 401, "credentials_wrong"))
+            .addMappers(reply(details("invalid_credential_for_basic_auth"), 401, "credentials_wrong"))
+            .addMappers(reply(details("jwt_authn_access_denied{Jwt_is_missing}"), 401, "token_missing"))
+            .addMappers(reply(details("jwt_authn_access_denied{Jwt_is_expired}"), 401, "token_expired"))
+            .addMappers(reply(details("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"), 503, "keys_unavailable"))
+            .addMappers(reply(detailsBeginWith("jwt_authn_access_denied"), 401, "token_invalid"))
+            .addMappers(reply(detailsBeginWith("rbac_access_denied"), 403, "not_authorized"))
+            .addMappers(reply(details("local_rate_limited"), 429, "rate_limited"))
+            .addMappers(reply(details("request_rate_limited"), 429, "rate_limited"))
+            .addMappers(reply(details("request_payload_too_large"), 413, "request_too_large"))
+            .addMappers(reply(details("denied_by_admission_control"), 503, "not_admitted"))
+            .addMappers(reason(details("fault_filter_abort"), "fault_injected").build())
             .addMappers(reply(both(flag("UO"), upgrade()), 503, "stream_limit"))
             .addMappers(reply(flag("UO"), 503, "overloaded"))
             .addMappers(reply(flag("UH"), 503, "no_endpoints"))
@@ -30,22 +51,45 @@ final class LocalReplies {
             .addMappers(reply(flag("NC"), 500, "invalid_backend"))
             .addMappers(reply(flag("NR"), 404, "no_route"))
             .addMappers(reply(flag("DPE"), 400, "bad_request"))
-            .addMappers(reply(both(status(403), upgrade()), 403, "upgrade_not_allowed"))
+            .addMappers(reply(details("upgrade_failed"), 403, "upgrade_not_allowed"))
             .addMappers(reply(status(431), 431, "headers_too_large"))
             .build();
 
     private LocalReplies() {}
 
     private static ResponseMapper reply(AccessLogFilter when, int status, String reason) {
-        ResponseMapper.Builder out = ResponseMapper.newBuilder()
-                .setFilter(when)
-                .setStatusCode(UInt32Value.of(status))
-                .setBody(DataSource.newBuilder().setInlineString(reason + "\n"))
-                .addHeadersToAdd(Headers.fixed("x-holdfast-reason", reason));
+        ResponseMapper.Builder out = reason(when, reason).setStatusCode(UInt32Value.of(status));
         if (status == 503) {
             out.addHeadersToAdd(Headers.fixed("retry-after", "5"));
         }
         return out.build();
+    }
+
+    /** Whatever the status. */
+    private static ResponseMapper.Builder reason(AccessLogFilter when, String reason) {
+        return told(when, reason).setBody(DataSource.newBuilder().setInlineString(reason + "\n"));
+    }
+
+    /** Body and status stay. */
+    private static ResponseMapper.Builder told(AccessLogFilter when, String reason) {
+        return ResponseMapper.newBuilder().setFilter(when).addHeadersToAdd(Headers.fixed("x-holdfast-reason", reason));
+    }
+
+    private static AccessLogFilter details(String are) {
+        return expression("response.code_details == '" + are + "'");
+    }
+
+    private static AccessLogFilter detailsBeginWith(String text) {
+        return expression("response.code_details.startsWith('" + text + "')");
+    }
+
+    private static AccessLogFilter expression(String cel) {
+        return AccessLogFilter.newBuilder()
+                .setExtensionFilter(ExtensionFilter.newBuilder()
+                        .setName("envoy.access_loggers.extension_filters.cel")
+                        .setTypedConfig(Proto.any(
+                                ExpressionFilter.newBuilder().setExpression(cel).build())))
+                .build();
     }
 
     private static AccessLogFilter flag(String flag) {

@@ -1,13 +1,18 @@
 package dev.holdfast.xds.resource;
 
+import com.github.xds.core.v3.TypedExtensionConfig;
 import com.google.protobuf.Any;
 import com.google.protobuf.Duration;
 import com.google.protobuf.Message;
 import com.google.protobuf.UInt32Value;
+import dev.holdfast.plan.TrafficFilter;
 import io.envoyproxy.envoy.config.core.v3.AggregatedConfigSource;
 import io.envoyproxy.envoy.config.core.v3.ApiVersion;
 import io.envoyproxy.envoy.config.core.v3.ConfigSource;
+import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
 import io.envoyproxy.envoy.type.matcher.v3.RegexMatcher;
+import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
+import io.envoyproxy.envoy.type.v3.FractionalPercent;
 
 /** Values of the plan in the form that Envoy's messages want them. */
 final class Proto {
@@ -16,6 +21,8 @@ final class Proto {
             .setResourceApiVersion(ApiVersion.V3)
             .setAds(AggregatedConfigSource.getDefaultInstance())
             .build();
+
+    private static final int MILLION = 1_000_000;
 
     private Proto() {}
 
@@ -42,6 +49,52 @@ final class Proto {
 
     static RegexMatcher regex(String expression) {
         return RegexMatcher.newBuilder().setRegex(expression).build();
+    }
+
+    static StringMatcher exact(String text) {
+        return StringMatcher.newBuilder().setExact(text).build();
+    }
+
+    /** The whole text against an expression. */
+    static StringMatcher matches(String expression) {
+        return StringMatcher.newBuilder().setSafeRegex(regex(expression)).build();
+    }
+
+    static StringMatcher matches(TrafficFilter.Value value) {
+        return switch (value) {
+            case TrafficFilter.Value.Exact(String text) -> exact(text);
+            case TrafficFilter.Value.Prefix(String text) ->
+                text.isEmpty()
+                        ? matches(".*")
+                        : StringMatcher.newBuilder().setPrefix(text).build();
+            case TrafficFilter.Value.Suffix(String text) ->
+                text.isEmpty()
+                        ? matches(".*")
+                        : StringMatcher.newBuilder().setSuffix(text).build();
+            case TrafficFilter.Value.Regex(String expression) -> matches(expression);
+            case TrafficFilter.Value.Distinct() -> matches(".*");
+        };
+    }
+
+    static FractionalPercent percent(double of100) {
+        return FractionalPercent.newBuilder()
+                .setNumerator((int) Math.round(Math.clamp(of100, 0, 100) * MILLION / 100))
+                .setDenominator(FractionalPercent.DenominatorType.MILLION)
+                .build();
+    }
+
+    static RuntimeFractionalPercent runtimePercent(double of100) {
+        return RuntimeFractionalPercent.newBuilder()
+                .setDefaultValue(percent(of100))
+                .build();
+    }
+
+    /** What a matcher does where it has found something. */
+    static TypedExtensionConfig action(String name, Message config) {
+        return TypedExtensionConfig.newBuilder()
+                .setName(name)
+                .setTypedConfig(any(config))
+                .build();
     }
 
     /** {@code text} as an expression that matches just that. */

@@ -1,6 +1,8 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
+import dev.holdfast.plan.L4Listener;
+import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.problem.Origin;
@@ -67,8 +69,18 @@ public record Replaced(
                 .flatMap(h -> h.routes().stream())
                 .flatMap(r -> clusters(r.action()))
                 .collect(Collectors.toCollection(TreeSet::new));
-        return new Replaced(
-                name, chain, removed, clusters, listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin));
+        Optional<Origin> origin = listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin);
+        for (L4Listener listener : plan.l4()) {
+            boolean port = Listeners.name(listener.bindPort()).equals(name)
+                    || Relays.udpName(listener.bindPort()).equals(name);
+            for (L4Route route : listener.routes()) {
+                if (port && (chain.isEmpty() || chain.equals(listener.name() + "/" + route.id()))) {
+                    route.destinations().forEach(d -> clusters.add(d.cluster()));
+                    origin = origin.or(() -> Optional.of(listener.origin()));
+                }
+            }
+        }
+        return new Replaced(name, chain, removed, clusters, origin);
     }
 
     /** Said before it happens: {@code who} does it, with at most {@code open} streams on it. */

@@ -1,90 +1,276 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.Message;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.TrafficFilter;
-import io.envoyproxy.envoy.extensions.filters.common.fault.v3.FaultDelay;
-import io.envoyproxy.envoy.extensions.filters.http.fault.v3.FaultAbort;
-import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
-import io.envoyproxy.envoy.type.v3.FractionalPercent;
+import io.envoyproxy.envoy.config.core.v3.HeaderValueOption;
+import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
+import io.envoyproxy.envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit.EnableMode;
+import io.envoyproxy.envoy.type.v3.Int64Range;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
- * What the filters of a route are on Envoy: configuration of the route for a filter that waits in every connection manager
- * ({@link HttpFilters}), so that turning one on replaces no filter chain.
+ * What the filters of a route are on Envoy: configuration of the route for filters that wait in every connection manager
+ * ({@link HttpFilters}), so that turning one on replaces no filter chain; and a few edits of the route.
  */
 final class RouteFilters {
-    private static final int MILLION = 1_000_000;
+    private final Route route;
+    private final Map<String, Any> pages = new LinkedHashMap<>();
+    private final Map<String, Any> upgrades = new LinkedHashMap<>();
+    private final List<Refusal> refusals = new ArrayList<>();
+    private final List<HeaderValueOption> requestHeaders = new ArrayList<>();
+    private final List<HeaderValueOption> responseHeaders = new ArrayList<>();
+    private final List<String> hidden = new ArrayList<>();
+    private final Set<String> takenOff = new LinkedHashSet<>();
+    private final Set<String> lacks = new LinkedHashSet<>();
+    private boolean refuses;
 
-    /** What becomes of one. */
-    sealed interface Made {
-        /** For the filter of that name. */
-        record Config(String name, Any config) implements Made {}
+    /**
+     * Some of a route's requests, answered by us before it is looked at further.
+     *
+     * @param headers what these have besides what the route asks for
+     * @param configs of the filters that see them first
+     */
+    record Refusal(
+            String name,
+            List<HeaderMatcher> headers,
+            int status,
+            String reason,
+            boolean vary,
+            Map<String, Any> configs) {}
 
-        /** Not carried out; where it {@code guards}, the route answers 500 rather than serve without it. */
-        record Missing(boolean guards) implements Made {}
+    private RouteFilters(Route route) {
+        this.route = route;
     }
 
-    private RouteFilters() {}
-
-    static Made of(HttpFilter filter) {
-        return switch (filter) {
-            case HttpFilter.Fault fault -> new Made.Config(HttpFilters.FAULT, Proto.any(fault(fault)));
-            case TrafficFilter traffic -> new Made.Missing(false);
-            case SecurityFilter guard -> new Made.Missing(true);
-        };
-    }
-
-    /** Filter name to configuration. */
-    static Map<String, Any> configs(Route route) {
-        Map<String, Any> out = new LinkedHashMap<>();
+    static RouteFilters of(Route route) {
+        RouteFilters out = new RouteFilters(route);
+        Set<Class<?>> seen = new HashSet<>();
         for (HttpFilter filter : route.httpFilters()) {
-            if (of(filter) instanceof Made.Config(String name, Any config)) {
-                out.putIfAbsent(name, config);
+            boolean again = !seen.add(filter.getClass())
+                    && !(filter instanceof TrafficFilter.LocalRateLimit
+                            || filter instanceof TrafficFilter.CredentialInjection);
+            if (again) {
+                out.missing(filter instanceof SecurityFilter, filter.getClass().getSimpleName() + " a second time");
+            } else {
+                out.add(filter);
             }
         }
+        route.traffic().session().ifPresent(session -> out.both(HttpFilters.SESSION, Ways.session(session)));
         return out;
     }
 
-    /** The kinds that are not carried out. */
-    static List<String> missing(Route route) {
-        return route.httpFilters().stream()
-                .filter(f -> of(f) instanceof Made.Missing)
-                .map(f -> f.getClass().getSimpleName())
-                .distinct()
-                .toList();
+    /** Filter name to configuration, for pages or for upgrades. */
+    Map<String, Any> configs(boolean upgrade) {
+        return upgrade ? upgrades : pages;
+    }
+
+    List<Refusal> refusals() {
+        return refusals;
+    }
+
+    /** Added to requests, secret values among them. */
+    List<HeaderValueOption> requestHeaders() {
+        return requestHeaders;
+    }
+
+    List<HeaderValueOption> responseHeaders() {
+        return responseHeaders;
+    }
+
+    /** Headers of a backend's answer that do not pass. */
+    List<String> hidden() {
+        return hidden;
+    }
+
+    /** What is not carried out, for people. */
+    List<String> lacks() {
+        return List.copyOf(lacks);
     }
 
     /** Whether the route must not serve, for what guards it is missing. */
-    static boolean isUnguarded(Route route) {
-        return route.httpFilters().stream().anyMatch(f -> of(f) instanceof Made.Missing(boolean guards) && guards);
+    boolean refuses() {
+        return refuses;
     }
 
-    private static HTTPFault fault(HttpFilter.Fault fault) {
-        HTTPFault.Builder out = HTTPFault.newBuilder();
-        if (!fault.delay().isZero() && fault.delayPercent() > 0) {
-            out.setDelay(FaultDelay.newBuilder()
-                    .setFixedDelay(Proto.duration(fault.delay()))
-                    .setPercentage(percent(fault.delayPercent())));
+    private void add(HttpFilter filter) {
+        switch (filter) {
+            case HttpFilter.Fault fault -> both(HttpFilters.FAULT, Shaping.fault(fault));
+            case SecurityFilter.Cors cors -> cors(cors);
+            case SecurityFilter.Csrf csrf -> both(HttpFilters.CSRF, Guards.csrf(csrf));
+            case SecurityFilter.ExtAuth auth -> external(auth);
+            case SecurityFilter.Oidc ignored -> missing(true, "sign-on by OpenID Connect");
+            case SecurityFilter.BasicAuth auth -> {
+                takeOff(List.of(auth.forwardHeader()));
+                if (Guards.isKnown(auth)) {
+                    composite(HttpFilters.BASIC_AUTH, "envoy.filters.http.basic_auth", Guards.basic(auth), true);
+                } else {
+                    missing(true, "passwords with bcrypt (Envoy reads {SHA} only)");
+                }
+            }
+            case SecurityFilter.ApiKeyAuth auth -> {
+                takeOff(List.of(auth.forwardHeader()));
+                composite(HttpFilters.API_KEY, "envoy.filters.http.api_key_auth", Guards.apiKeys(auth), true);
+            }
+            case SecurityFilter.JwtAuth auth -> {
+                takeOff(auth.providers().stream()
+                        .flatMap(p -> p.claimHeaders().stream())
+                        .map(SecurityFilter.ClaimHeader::header)
+                        .toList());
+                composite(HttpFilters.JWT, Tokens.METADATA, Tokens.of(auth), true);
+            }
+            case SecurityFilter.Authorization rules -> {
+                if (rules.rules().stream().allMatch(r -> r.condition().isEmpty())) {
+                    both(HttpFilters.RBAC, Authorizations.of(rules));
+                } else {
+                    missing(true, "conditions by CEL (Envoy takes them parsed only)");
+                }
+            }
+            case TrafficFilter.ResponseOverride override ->
+                composite(HttpFilters.OVERRIDE, "envoy.filters.http.custom_response", Overrides.of(override), true);
+            case TrafficFilter.RequestBuffer(long limit) -> buffer(limit);
+            case TrafficFilter.AdmissionControl control ->
+                composite(
+                        HttpFilters.ADMISSION,
+                        "envoy.filters.http.admission_control",
+                        Shaping.admission(control),
+                        true);
+            case TrafficFilter.LocalRateLimit ignored -> limits();
+            case TrafficFilter.Bandwidth(String ignored, double request, double response) -> {
+                if (request > 0) {
+                    pages.put(HttpFilters.REQUEST_PACE, Proto.any(Shaping.pace(request, EnableMode.REQUEST)));
+                }
+                if (response > 0) {
+                    pages.put(HttpFilters.RESPONSE_PACE, Proto.any(Shaping.pace(response, EnableMode.RESPONSE)));
+                }
+            }
+            case TrafficFilter.CredentialInjection(String header, var value, boolean overwrite) -> {
+                if (Headers.isAllowed(header)) {
+                    requestHeaders.add(
+                            overwrite
+                                    ? Headers.fixed(header, value.reveal())
+                                    : Headers.ifAbsent(header, value.reveal()));
+                } else {
+                    missing(true, "a credential in " + header);
+                }
+            }
+            case TrafficFilter.Compression(List<TrafficFilter.Encoding> encodings) ->
+                encodings.forEach(e -> composite(
+                        HttpFilters.compressor(e.codec()),
+                        "envoy.filters.http.compressor",
+                        Shaping.compressor(e, e.equals(encodings.getFirst())),
+                        false));
         }
-        if (fault.abortPercent() > 0 && (fault.httpStatus() > 0 || fault.grpcStatus() >= 0)) {
-            FaultAbort.Builder abort = FaultAbort.newBuilder().setPercentage(percent(fault.abortPercent()));
-            out.setAbort(
-                    fault.httpStatus() > 0
-                            ? abort.setHttpStatus(fault.httpStatus())
-                            : abort.setGrpcStatus(fault.grpcStatus()));
-        }
-        return out.build();
     }
 
-    private static FractionalPercent percent(double of100) {
-        return FractionalPercent.newBuilder()
-                .setNumerator((int) Math.round(Math.clamp(of100, 0, 100) * MILLION / 100))
-                .setDenominator(FractionalPercent.DenominatorType.MILLION)
-                .build();
+    private void both(String name, Message config) {
+        pages.put(name, Proto.any(config));
+        upgrades.put(name, Proto.any(config));
+    }
+
+    private void composite(String place, String name, Message config, boolean ofUpgrades) {
+        Any made = Composites.with(name, config);
+        pages.put(place, made);
+        if (ofUpgrades) {
+            upgrades.put(place, made);
+        }
+    }
+
+    private void missing(boolean guards, String what) {
+        lacks.add(what);
+        refuses |= guards;
+    }
+
+    private void external(SecurityFilter.ExtAuth auth) {
+        if (!auth.context().isEmpty()) {
+            missing(true, "contextExtensions of an external authorization");
+            return;
+        }
+        if (auth.server() instanceof SecurityFilter.AuthServer.Http http) {
+            takeOff(http.toBackend().stream()
+                    .filter(h -> !auth.headers().contains(h) && !h.equals("authorization"))
+                    .toList());
+        }
+        String name = "envoy.filters.http.ext_authz";
+        pages.put(HttpFilters.EXT_AUTH, Composites.with(name, ExternalAuth.of(auth, true)));
+        upgrades.put(HttpFilters.EXT_AUTH, Composites.with(name, ExternalAuth.of(auth, false)));
+    }
+
+    /** What a filter tells the backend of the client, the client may not say of itself. */
+    private void takeOff(List<String> headers) {
+        headers.stream().filter(h -> !h.isEmpty() && Headers.isAllowed(h)).forEach(takenOff::add);
+        if (!takenOff.isEmpty()) {
+            both(HttpFilters.TAKEN_OFF, Headers.takenOff(takenOff));
+        }
+    }
+
+    /** A preflight of an origin that is not listed Envoy would pass on; so it never comes to the filter. */
+    private void cors(SecurityFilter.Cors cors) {
+        String method = route.match().method();
+        boolean everyone = Origins.all(cors.origins()) && !cors.credentials();
+        if (!everyone && (method.isEmpty() || method.equals("OPTIONS"))) {
+            refusals.add(new Refusal(
+                    "/preflight",
+                    List.of(
+                            HeaderMatcher.newBuilder()
+                                    .setName(":method")
+                                    .setStringMatch(Proto.exact("OPTIONS"))
+                                    .build(),
+                            HeaderMatcher.newBuilder()
+                                    .setName("access-control-request-method")
+                                    .setPresentMatch(true)
+                                    .build(),
+                            HeaderMatcher.newBuilder()
+                                    .setName("origin")
+                                    .setStringMatch(Proto.matches(Origins.ofHeader(cors.origins(), cors.credentials())))
+                                    .setInvertMatch(true)
+                                    .build(),
+                            HeaderMatcher.newBuilder()
+                                    .setName("origin")
+                                    .setPresentMatch(true)
+                                    .build()),
+                    403,
+                    "cors_origin_not_allowed",
+                    true,
+                    new LinkedHashMap<>(pages)));
+        }
+        both(HttpFilters.CORS, Guards.cors(cors));
+        hidden.addAll(Guards.CORS_HEADERS);
+        responseHeaders.add(Headers.added("vary", "origin"));
+    }
+
+    /** Envoy would wait for the body that a request announces, and be told only then that it is too long. */
+    private void buffer(long limit) {
+        refusals.add(new Refusal(
+                "/too_large",
+                List.of(HeaderMatcher.newBuilder()
+                        .setName("content-length")
+                        .setRangeMatch(
+                                Int64Range.newBuilder().setStart(limit + 1).setEnd(Long.MAX_VALUE))
+                        .build()),
+                413,
+                "request_too_large",
+                false,
+                new LinkedHashMap<>(pages)));
+        pages.put(HttpFilters.BUFFER, Proto.any(Shaping.buffer(limit)));
+    }
+
+    private void limits() {
+        List<TrafficFilter.LocalRateLimit> all = route.httpFilters().stream()
+                .filter(TrafficFilter.LocalRateLimit.class::isInstance)
+                .map(TrafficFilter.LocalRateLimit.class::cast)
+                .toList();
+        LocalLimits.Made made = LocalLimits.of(route, all);
+        made.config().ifPresent(config -> both(HttpFilters.RATE_LIMIT, config));
+        lacks.addAll(made.lacks());
     }
 }

@@ -9,7 +9,6 @@ import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
 import io.envoyproxy.envoy.config.route.v3.DirectResponseAction;
 import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
-import io.envoyproxy.envoy.config.route.v3.QueryParameterMatcher;
 import io.envoyproxy.envoy.config.route.v3.RedirectAction;
 import io.envoyproxy.envoy.config.route.v3.RetryPolicy;
 import io.envoyproxy.envoy.config.route.v3.RouteAction;
@@ -21,7 +20,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
  * A route of the plan as routes of Envoy. One that forwards becomes three or four, tried in this order: upgrades, server-sent
@@ -51,22 +49,47 @@ record Routes(Plan plan, HttpSettings listener) {
     }
 
     List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route) {
-        if (RouteFilters.isUnguarded(route)) {
+        RouteFilters filters = RouteFilters.of(route);
+        if (filters.refuses()) {
             return List.of(respond(
-                    named(route, "").setMatch(match(route.match())), 500, "not_carried_out", "not_carried_out\n"));
+                    io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
+                            .setName(route.id())
+                            .setMatch(Matches.of(route.match())),
+                    500,
+                    "not_carried_out",
+                    "not_carried_out\n"));
         }
+        List<io.envoyproxy.envoy.config.route.v3.Route> out = new ArrayList<>();
+        filters.refusals().forEach(r -> out.add(refusal(route, r)));
+        out.addAll(of(route, filters));
+        return out;
+    }
+
+    private static io.envoyproxy.envoy.config.route.v3.Route refusal(Route route, RouteFilters.Refusal refusal) {
+        io.envoyproxy.envoy.config.route.v3.Route.Builder out = io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
+                .setName(route.id() + refusal.name())
+                .setMatch(Matches.of(route.match()).addAllHeaders(refusal.headers()))
+                .putAllTypedPerFilterConfig(refusal.configs());
+        if (refusal.vary()) {
+            out.addResponseHeadersToAdd(Headers.added("vary", "origin"));
+        }
+        return respond(out, refusal.status(), refusal.reason(), refusal.reason() + "\n");
+    }
+
+    private List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route, RouteFilters filters) {
         return switch (route.action()) {
             case Route.Action.Redirect redirect ->
-                List.of(named(route, "")
-                        .setMatch(match(route.match()))
+                List.of(named(route, filters, "")
+                        .setMatch(Matches.of(route.match()))
                         .setRedirect(redirect(redirect))
                         .build());
             case Route.Action.Respond(int status, String reason, String body, List<Route.Header> headers) -> {
-                var made = respond(named(route, "").setMatch(match(route.match())), status, reason, body).toBuilder();
+                var made = respond(named(route, filters, "").setMatch(Matches.of(route.match())), status, reason, body)
+                        .toBuilder();
                 headers.forEach(h -> made.addResponseHeadersToAdd(Headers.fixed(h.name(), h.value())));
                 yield List.of(made.build());
             }
-            case Route.Action.Forward(List<Route.Destination> destinations) -> forward(route, destinations);
+            case Route.Action.Forward(List<Route.Destination> destinations) -> forward(route, filters, destinations);
         };
     }
 
@@ -87,10 +110,12 @@ record Routes(Plan plan, HttpSettings listener) {
         return route.setDirectResponse(answer).build();
     }
 
-    private static io.envoyproxy.envoy.config.route.v3.Route.Builder named(Route route, String suffix) {
+    private static io.envoyproxy.envoy.config.route.v3.Route.Builder named(
+            Route route, RouteFilters filters, String suffix) {
         return io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
                 .setName(route.id() + suffix)
-                .putAllTypedPerFilterConfig(RouteFilters.configs(route));
+                .addAllResponseHeadersToAdd(filters.responseHeaders())
+                .putAllTypedPerFilterConfig(filters.configs(suffix.equals(Kind.UPGRADE.suffix)));
     }
 
     private static RedirectAction redirect(Route.Action.Redirect redirect) {
@@ -119,7 +144,8 @@ record Routes(Plan plan, HttpSettings listener) {
                 .build();
     }
 
-    private List<io.envoyproxy.envoy.config.route.v3.Route> forward(Route route, List<Route.Destination> all) {
+    private List<io.envoyproxy.envoy.config.route.v3.Route> forward(
+            Route route, RouteFilters filters, List<Route.Destination> all) {
         List<Route.Destination> good = new ArrayList<>();
         long total = 0;
         long invalid = 0;
@@ -138,16 +164,16 @@ record Routes(Plan plan, HttpSettings listener) {
         if (good.isEmpty()) {
             boolean unavailable = empty > 0 && invalid == 0;
             out.add(respond(
-                    named(route, "").setMatch(match(route.match())),
+                    named(route, filters, "").setMatch(Matches.of(route.match())),
                     unavailable ? 503 : 500,
                     unavailable ? "no_endpoints" : "invalid_backend",
                     unavailable ? "no_endpoints\n" : "invalid_backend\n"));
             return out;
         }
         // One random number decides all the fractions of a request, so the second counts from zero too.
-        share(route, invalid, total, 500, "invalid_backend").ifPresent(out::add);
+        share(route, filters, invalid, total, 500, "invalid_backend").ifPresent(out::add);
         if (empty > 0) {
-            share(route, invalid + empty, total, 503, "no_endpoints").ifPresent(out::add);
+            share(route, filters, invalid + empty, total, 503, "no_endpoints").ifPresent(out::add);
         }
         List<String> upgrades = route.upgrades().stream()
                 .filter(u -> !u.equals("connect"))
@@ -157,40 +183,44 @@ record Routes(Plan plan, HttpSettings listener) {
                 .map(d -> plan.clusters().get(d.cluster()))
                 .anyMatch(c -> c != null && c.protocol() == Cluster.Protocol.HTTP2);
         if (!upgrades.isEmpty()) {
-            out.add(one(route, good, Kind.UPGRADE, upgrades));
+            out.add(one(route, filters, good, Kind.UPGRADE, upgrades));
         }
-        out.add(one(route, good, Kind.EVENTS, upgrades));
+        out.add(one(route, filters, good, Kind.EVENTS, upgrades));
         if (http2) {
-            out.add(one(route, good, Kind.GRPC, upgrades));
+            out.add(one(route, filters, good, Kind.GRPC, upgrades));
         }
-        out.add(one(route, good, Kind.PAGE, upgrades));
+        out.add(one(route, filters, good, Kind.PAGE, upgrades));
         return out;
     }
 
     /** The part of the requests whose backendRef is of no use. */
     private static Optional<io.envoyproxy.envoy.config.route.v3.Route> share(
-            Route route, long weight, long total, int status, String reason) {
+            Route route, RouteFilters filters, long weight, long total, int status, String reason) {
         if (weight == 0) {
             return Optional.empty();
         }
-        RouteMatch.Builder match = match(route.match());
+        RouteMatch.Builder match = Matches.of(route.match());
         match.setRuntimeFraction(RuntimeFractionalPercent.newBuilder()
                 .setDefaultValue(FractionalPercent.newBuilder()
                         .setNumerator((int) Math.round((double) weight * MILLION / total))
                         .setDenominator(FractionalPercent.DenominatorType.MILLION)));
-        return Optional.of(respond(named(route, "/" + reason).setMatch(match), status, reason, reason + "\n"));
+        return Optional.of(respond(named(route, filters, "/" + reason).setMatch(match), status, reason, reason + "\n"));
     }
 
     private io.envoyproxy.envoy.config.route.v3.Route one(
-            Route route, List<Route.Destination> destinations, Kind kind, List<String> upgrades) {
-        io.envoyproxy.envoy.config.route.v3.Route.Builder out = named(route, kind.suffix);
-        RouteMatch.Builder match = match(route.match());
+            Route route,
+            RouteFilters httpFilters,
+            List<Route.Destination> destinations,
+            Kind kind,
+            List<String> upgrades) {
+        io.envoyproxy.envoy.config.route.v3.Route.Builder out = named(route, httpFilters, kind.suffix);
+        RouteMatch.Builder match = Matches.of(route.match());
         RouteAction.Builder action = RouteAction.newBuilder();
         Duration idle = route.idleTimeout().isZero() ? listener.streamIdleTimeout() : route.idleTimeout();
         action.setIdleTimeout(Proto.duration(idle));
         switch (kind) {
             case UPGRADE -> {
-                match.addHeaders(HeaderMatcher.newBuilder().setName("upgrade").setStringMatch(anyOf(upgrades)));
+                match.addHeaders(HeaderMatcher.newBuilder().setName("upgrade").setStringMatch(Matches.anyOf(upgrades)));
                 // Of a request that never ends Envoy asks no request timeout; none is set, so that none is suspected.
                 action.setTimeout(Proto.duration(Duration.ZERO));
                 for (String upgrade : upgrades) {
@@ -224,6 +254,18 @@ record Routes(Plan plan, HttpSettings listener) {
                     .setUpgradeType("websocket")
                     .setEnabled(com.google.protobuf.BoolValue.of(false)));
         }
+        if (kind != Kind.UPGRADE) {
+            route.traffic().retry().ifPresent(retry -> {
+                Duration time = Duration.ofSeconds(
+                        action.getRetryPolicy().getPerTryTimeout().getSeconds(),
+                        action.getRetryPolicy().getPerTryTimeout().getNanos());
+                action.setRetryPolicy(Ways.retry(retry, time));
+                out.setPerRequestBufferLimitBytes(Ways.kept());
+            });
+            route.traffic().mirrors().stream()
+                    .filter(m -> plan.clusters().containsKey(m.cluster()))
+                    .forEach(m -> action.addRequestMirrorPolicies(Ways.mirror(m)));
+        }
         Duration life = route.maxStreamDuration().isZero() ? listener.maxStreamDuration() : route.maxStreamDuration();
         if (kind != Kind.PAGE && !life.isZero()) {
             action.setMaxStreamDuration(
@@ -242,9 +284,11 @@ record Routes(Plan plan, HttpSettings listener) {
         return out.setMatch(match)
                 .setRoute(action)
                 .addAllRequestHeadersToAdd(request.add())
+                .addAllRequestHeadersToAdd(httpFilters.requestHeaders())
                 .addAllRequestHeadersToRemove(request.remove())
                 .addAllResponseHeadersToAdd(response.add())
                 .addAllResponseHeadersToRemove(response.remove())
+                .addAllResponseHeadersToRemove(httpFilters.hidden())
                 .build();
     }
 
@@ -301,60 +345,5 @@ record Routes(Plan plan, HttpSettings listener) {
                 Rewrites.of(path).ifPresent(action::setRegexRewrite);
             }
         }
-    }
-
-    /** Upgrade types are compared without case (RFC 9110 §7.8). */
-    private static StringMatcher anyOf(List<String> upgrades) {
-        if (upgrades.size() == 1) {
-            return StringMatcher.newBuilder()
-                    .setExact(upgrades.getFirst())
-                    .setIgnoreCase(true)
-                    .build();
-        }
-        String either = String.join("|", upgrades.stream().map(Proto::quote).toList());
-        return StringMatcher.newBuilder()
-                .setSafeRegex(Proto.regex("(?i)(?:" + either + ")"))
-                .build();
-    }
-
-    static RouteMatch.Builder match(Route.Match match) {
-        RouteMatch.Builder out = RouteMatch.newBuilder();
-        switch (match.path()) {
-            case Route.PathMatch.Exact(String path) -> out.setPath(path);
-            case Route.PathMatch.Regex(String expression) -> out.setSafeRegex(Proto.regex(expression));
-            case Route.PathMatch.Prefix(String path) -> {
-                String stem = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
-                if (stem.isEmpty()) {
-                    out.setPrefix("/");
-                } else {
-                    out.setPathSeparatedPrefix(stem);
-                }
-            }
-        }
-        Stream<HeaderMatcher> method = match.method().isEmpty()
-                ? Stream.empty()
-                : Stream.of(HeaderMatcher.newBuilder()
-                        .setName(":method")
-                        .setStringMatch(StringMatcher.newBuilder().setExact(match.method()))
-                        .build());
-        method.forEach(out::addHeaders);
-        for (Route.ValueMatch header : match.headers()) {
-            out.addHeaders(HeaderMatcher.newBuilder()
-                    .setName(header.name().equalsIgnoreCase("host") ? ":authority" : header.name())
-                    .setStringMatch(value(header)));
-        }
-        for (Route.ValueMatch parameter : match.queryParams()) {
-            out.addQueryParameters(
-                    QueryParameterMatcher.newBuilder().setName(parameter.name()).setStringMatch(value(parameter)));
-        }
-        return out;
-    }
-
-    private static StringMatcher value(Route.ValueMatch match) {
-        return match.regex()
-                ? StringMatcher.newBuilder()
-                        .setSafeRegex(Proto.regex(match.value()))
-                        .build()
-                : StringMatcher.newBuilder().setExact(match.value()).build();
     }
 }

@@ -8,7 +8,6 @@ import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
-import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -31,11 +30,18 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What a plan is for Envoy: resources by kind and name, in order of the name. Equal plans give equal resources. */
 public final class XdsResources {
+    /** A line of a message in text form. */
+    private static final Pattern QUOTED = Pattern.compile("\\s*(?:\\w+\\s*(?::.*|\\{)|\\[.*]\\s*\\{|})\\s*");
+
+    /** Begins such a message. */
+    private static final String QUOTES = "goo.gle/debug";
+
     private final Plan plan;
     private final Map<ResourceType, Map<String, Message>> resources;
     private final List<Problem> problems;
@@ -55,16 +61,31 @@ public final class XdsResources {
         Map<String, Secret> secrets = new TreeMap<>();
         Map<Integer, List<Listener>> ports = new TreeMap<>();
         for (Listener listener : plan.listeners()) {
-            if (!asksForCertificates(listener)) {
-                ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>())
-                        .add(listener);
+            ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
+        }
+        Map<Integer, List<L4Listener>> relayed = new TreeMap<>();
+        for (L4Listener listener : plan.l4()) {
+            switch (listener.layer()) {
+                case L4Listener.Layer.Udp() ->
+                    new Relays(plan).udp(listener).ifPresent(made -> listeners.put(made.getName(), made));
+                case L4Listener.Layer.Tcp(), L4Listener.Layer.Passthrough() -> relay(listener, relayed);
+                case L4Listener.Layer.Terminate(Tls tls) -> {
+                    relay(listener, relayed);
+                    secrets(listener.name(), tls, secrets);
+                }
             }
         }
+        relayed.keySet().forEach(port -> ports.putIfAbsent(port, List.of()));
         ports.forEach((port, of) -> {
-            listeners.put(Listeners.name(port), Listeners.of(port, of));
-            new RouteTables(plan, of).addTo(routes);
-            of.forEach(l ->
-                    l.tls().ifPresent(tls -> tls.certificates().forEach(c -> secrets.put(c.name(), certificate(c)))));
+            List<L4Listener> others = relayed.getOrDefault(port, List.of());
+            io.envoyproxy.envoy.config.listener.v3.Listener made = Listeners.of(port, of, others, plan);
+            if (made.getFilterChainsCount() > 0) {
+                listeners.put(made.getName(), made);
+            }
+            if (!of.isEmpty()) {
+                new RouteTables(plan, of).addTo(routes);
+            }
+            of.forEach(l -> l.tls().ifPresent(tls -> secrets(l.name(), tls, secrets)));
         });
         for (Cluster cluster : plan.clusters().values()) {
             Clusters.addTo(cluster, clusters, endpoints, secrets);
@@ -80,6 +101,10 @@ public final class XdsResources {
                 table.getVirtualHostsList().forEach(host -> hosts.put(name + "/" + host.getName(), host)));
         all.put(ResourceType.VIRTUAL_HOST, Collections.unmodifiableMap(hosts));
         return new XdsResources(plan, all, notCarriedOut(plan));
+    }
+
+    private static void relay(L4Listener listener, Map<Integer, List<L4Listener>> ports) {
+        ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
     }
 
     Plan plan() {
@@ -121,18 +146,29 @@ public final class XdsResources {
     }
 
     Map<ResourceType, Map<String, Message>> redacted() {
-        Map<ResourceType, Map<String, Message>> out = new EnumMap<>(resources);
-        Map<String, Message> secrets = new LinkedHashMap<>();
-        of(ResourceType.SECRET).forEach((name, message) -> {
-            Secret.Builder secret = ((Secret) message).toBuilder();
-            if (secret.hasTlsCertificate()) {
-                secret.getTlsCertificateBuilder()
-                        .setPrivateKey(DataSource.newBuilder().setInlineString("[redacted]"));
-            }
-            secrets.put(name, secret.build());
+        Redaction redaction = new Redaction(plan);
+        Map<ResourceType, Map<String, Message>> out = new EnumMap<>(ResourceType.class);
+        resources.forEach((type, all) -> {
+            Map<String, Message> shown = new LinkedHashMap<>();
+            all.forEach((name, message) -> shown.put(name, redaction.of(message)));
+            out.put(type, shown);
         });
-        out.put(ResourceType.SECRET, secrets);
         return out;
+    }
+
+    /**
+     * What an Envoy said, without the message that it quotes in protobuf's text form: there may be passwords and keys in it.
+     */
+    public static String shown(String text) {
+        int at = text.indexOf(QUOTES);
+        return at < 0
+                ? text
+                : text.substring(0, at)
+                        + text.substring(at)
+                                .lines()
+                                .skip(1)
+                                .filter(line -> !QUOTED.matcher(line).matches() && !line.contains(QUOTES))
+                                .collect(Collectors.joining(" "));
     }
 
     /**
@@ -202,6 +238,31 @@ public final class XdsResources {
                 .forEach(m -> refused.offerExpression(m.value(), route.origin()));
     }
 
+    private static void secrets(String listener, Tls tls, Map<String, Secret> out) {
+        tls.certificates().forEach(c -> out.put(c.name(), certificate(c)));
+        tls.clientValidation()
+                .ifPresent(v -> out.put(ClientCertificates.name(listener), ClientCertificates.of(listener, v)));
+    }
+
+    private static ClientRules withoutCertificates(ClientRules rules) {
+        ClientRules.Headers h = rules.headers();
+        return new ClientRules(
+                rules.connection(),
+                rules.address(),
+                new ClientRules.Headers(
+                        h.underscores(),
+                        h.early(),
+                        h.late(),
+                        h.requestId(),
+                        h.stripTrailingDot(),
+                        h.maxBytes(),
+                        ClientRules.ForwardedCert.DEFAULT),
+                rules.paths(),
+                rules.http1(),
+                rules.http2(),
+                rules.healthCheckPath());
+    }
+
     private static Secret certificate(Tls.Certificate certificate) {
         return Secret.newBuilder()
                 .setName(certificate.name())
@@ -246,12 +307,34 @@ public final class XdsResources {
                                     "Run it on the embedded plane.")));
         }
         for (L4Listener listener : plan.l4()) {
-            out.put(
-                    listener.name(),
-                    warning(
-                            listener.origin(),
-                            "listeners of protocol TLS, TCP and UDP are not carried out on Envoy yet; this one is left out",
-                            "Run it on the embedded plane."));
+            listener.routes().stream()
+                    .filter(r -> !r.streams().policy().isEmpty())
+                    .forEach(r -> out.put(
+                            r.id(),
+                            warning(
+                                    r.origin(),
+                                    "of the StreamPolicy " + r.streams().policy()
+                                            + " Envoy carries out idleTimeout, maxLifetime and limits.perCluster only",
+                                    "Run these routes on the embedded plane.")));
+            if (listener.layer() instanceof L4Listener.Layer.Udp) {
+                listener.routes().stream()
+                        .filter(Relays::isGuarded)
+                        .forEach(r -> out.put(
+                                r.id(),
+                                warning(
+                                        r.origin(),
+                                        "Envoy cannot ask who sends datagrams, so this listener is left out rather than let"
+                                                + " everyone in",
+                                        "Run it on the embedded plane.")));
+                listener.routes().stream()
+                        .filter(r -> Relays.isSplit(r) && !Relays.isGuarded(r))
+                        .forEach(r -> out.put(
+                                r.id(),
+                                warning(
+                                        r.origin(),
+                                        "Envoy sends a UDPRoute's datagrams to one backendRef: the one with the most weight",
+                                        "Join the endpoints in one Service.")));
+            }
         }
         for (Listener listener : plan.listeners()) {
             clients(listener).ifPresent(p -> out.put(listener.name(), p));
@@ -264,19 +347,8 @@ public final class XdsResources {
         return List.copyOf(out.values());
     }
 
-    private static boolean asksForCertificates(Listener listener) {
-        return listener.tls().flatMap(Tls::clientValidation).isPresent();
-    }
-
     private static Optional<Problem> clients(Listener listener) {
-        if (asksForCertificates(listener)) {
-            return Optional.of(warning(
-                    listener.origin(),
-                    "client certificates are not checked on Envoy yet, so this listener is left out rather than let"
-                            + " everyone in",
-                    "Run it on the embedded plane."));
-        }
-        boolean plain = listener.client().equals(ClientRules.DEFAULT)
+        boolean plain = withoutCertificates(listener.client()).equals(ClientRules.DEFAULT)
                 && listener.tls()
                         .map(t -> t.crypto().equals(Tls.Crypto.DEFAULT))
                         .orElse(true);
@@ -284,25 +356,19 @@ public final class XdsResources {
                 ? Optional.empty()
                 : Optional.of(warning(
                         listener.origin(),
-                        "of the ClientTrafficPolicy Envoy carries out TLS versions and ALPN, timeouts, keepalive, connection"
-                                + " limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1"
+                        "of the ClientTrafficPolicy Envoy carries out TLS versions, ALPN, client certificates, timeouts, keepalive,"
+                                + " connection limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1"
                                 + " or PROXY headers",
                         "Run it on the embedded plane, or live without these."));
     }
 
     private static Optional<Problem> check(Route route) {
-        List<String> missing = RouteFilters.missing(route);
-        if (!missing.isEmpty()) {
+        RouteFilters made = RouteFilters.of(route);
+        if (!made.lacks().isEmpty()) {
             return Optional.of(warning(
                     route.origin(),
-                    "filters of the route are not carried out on Envoy: " + String.join(", ", missing)
-                            + (RouteFilters.isUnguarded(route) ? "; it answers 500, for they guard it" : ""),
-                    "Run these routes on the embedded plane."));
-        }
-        if (!route.traffic().equals(RouteTraffic.NONE)) {
-            return Optional.of(warning(
-                    route.origin(),
-                    "retries, session persistence and mirrors are not carried out on Envoy yet",
+                    "not carried out on Envoy: " + String.join(", ", made.lacks())
+                            + (made.refuses() ? "; the route answers 500, for it is to be guarded" : ""),
                     "Run these routes on the embedded plane."));
         }
         if (!route.streams().policy().isEmpty()) {

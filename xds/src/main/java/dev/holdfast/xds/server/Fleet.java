@@ -7,6 +7,7 @@ import dev.holdfast.problem.Severity;
 import dev.holdfast.xds.resource.Chain;
 import dev.holdfast.xds.resource.Clusters;
 import dev.holdfast.xds.resource.ResourceType;
+import dev.holdfast.xds.resource.XdsResources;
 import dev.holdfast.xds.snapshot.Snapshot;
 import dev.holdfast.xds.snapshot.Versioned;
 import io.envoyproxy.envoy.config.core.v3.Node;
@@ -210,13 +211,13 @@ public final class Fleet implements AutoCloseable {
         Memory memory = memories.computeIfAbsent(stream.id(), i -> new Memory());
         Optional<Origin> origin =
                 stream.target().source().origin(type, change.versions().keySet(), error, memory.good.source());
-        memory.refusals.put(type, new Refusal(change.plan(), error, origin));
+        memory.refusals.put(type, new Refusal(change.plan(), XdsResources.shown(error), origin));
         metrics.counter("holdfast.xds.nacks", "type", type.plural()).increment();
         LOG.atWarn()
                 .addKeyValue("node", stream.id())
                 .addKeyValue("type", type.plural())
                 .addKeyValue("manifest", origin.map(Origin::toString).orElse("unknown"))
-                .addKeyValue("error", error)
+                .addKeyValue("error", XdsResources.shown(error))
                 .log("an Envoy has refused a change and keeps what it had");
         tell();
         return origin;

@@ -1,6 +1,7 @@
 package dev.holdfast.xds.server;
 
 import dev.holdfast.xds.resource.ResourceType;
+import dev.holdfast.xds.resource.XdsResources;
 import dev.holdfast.xds.snapshot.Snapshot;
 import dev.holdfast.xds.snapshot.Versioned;
 import io.envoyproxy.envoy.config.core.v3.Node;
@@ -198,7 +199,7 @@ final class NodeStream {
             fleet.accepted(this, type);
         } else {
             subscription.refused = pending.plan();
-            subscription.error = error;
+            subscription.error = XdsResources.shown(error);
             subscription.synced = null;
             // Whatever of it was taken in is not known: it goes out again with the next plan.
             pending.versions().keySet().forEach(subscription.known::remove);

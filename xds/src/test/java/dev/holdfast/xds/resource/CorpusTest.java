@@ -13,6 +13,7 @@ import dev.holdfast.translate.Translator;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
+import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,6 +80,11 @@ final class CorpusTest {
             Listener.Builder listener = ((Listener) entry.getValue()).toBuilder();
             for (FilterChain.Builder chain : listener.getFilterChainsBuilderList()) {
                 for (var filter : chain.getFiltersBuilderList()) {
+                    if (filter.getTypedConfig().is(TcpProxy.class)) {
+                        filter.setTypedConfig(Proto.any(filter.getTypedConfig().unpack(TcpProxy.class).toBuilder()
+                                .clearAccessLog()
+                                .build()));
+                    }
                     if (filter.getTypedConfig().is(HttpConnectionManager.class)) {
                         filter.setTypedConfig(
                                 Proto.any(filter.getTypedConfig().unpack(HttpConnectionManager.class).toBuilder()

@@ -11,6 +11,7 @@ import io.envoyproxy.envoy.config.route.v3.RouteAction;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.config.route.v3.WeightedCluster;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
+import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
@@ -21,6 +22,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What must hold of the resources of any plan: every reference resolves, nothing is left over, every rule is kept. */
 final class Sound {
@@ -45,6 +47,10 @@ final class Sound {
                     .forEach(h -> h.getRoutesList().forEach(r -> {
                         if (r.hasRoute()) {
                             asked.get(ResourceType.CLUSTER).addAll(clusters(r.getRoute()));
+                            r.getRoute()
+                                    .getRequestMirrorPoliciesList()
+                                    .forEach(
+                                            m -> asked.get(ResourceType.CLUSTER).add(m.getCluster()));
                         }
                     }));
         }
@@ -90,6 +96,15 @@ final class Sound {
     private static void references(FilterChain chain, Map<ResourceType, Set<String>> asked)
             throws InvalidProtocolBufferException {
         for (Filter filter : chain.getFiltersList()) {
+            if (filter.getTypedConfig().is(TcpProxy.class)) {
+                TcpProxy proxy = filter.getTypedConfig().unpack(TcpProxy.class);
+                Stream.concat(
+                                Stream.of(proxy.getCluster()),
+                                proxy.getWeightedClusters().getClustersList().stream()
+                                        .map(TcpProxy.WeightedCluster.ClusterWeight::getName))
+                        .filter(n -> !n.isEmpty() && !n.equals("nowhere"))
+                        .forEach(asked.get(ResourceType.CLUSTER)::add);
+            }
             if (filter.getTypedConfig().is(HttpConnectionManager.class)) {
                 asked.get(ResourceType.ROUTE)
                         .add(filter.getTypedConfig()
@@ -99,6 +114,13 @@ final class Sound {
             }
         }
         if (chain.hasTransportSocket()) {
+            var tls = chain.getTransportSocket().getTypedConfig().unpack(DownstreamTlsContext.class);
+            if (tls.getCommonTlsContext().hasValidationContextSdsSecretConfig()) {
+                asked.get(ResourceType.SECRET)
+                        .add(tls.getCommonTlsContext()
+                                .getValidationContextSdsSecretConfig()
+                                .getName());
+            }
             chain
                     .getTransportSocket()
                     .getTypedConfig()

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.testkit.golden.Golden;
 import dev.holdfast.xds.Plans;
@@ -188,40 +190,103 @@ final class XdsResourcesTest {
     }
 
     @Test
-    void aRouteWhoseGuardEnvoyIsNotToldOfAnswers500() {
+    void aRouteWhoseGuardEnvoyCannotBeAnswers500() {
         Plans plans = new Plans();
-        Route open = plans.plan()
-                .listeners()
-                .getFirst()
-                .virtualHosts()
-                .getFirst()
-                .routes()
-                .getFirst();
-        plans.moreRoutes.add(new Route(
-                "app/guarded/0/0",
-                "app/guarded",
-                new Route.Match(new Route.PathMatch.Prefix("/guarded"), "", List.of(), List.of()),
-                open.action(),
-                List.of(),
-                open.requestTimeout(),
-                open.backendRequestTimeout(),
-                open.idleTimeout(),
-                open.maxStreamDuration(),
-                open.upgrades(),
-                open.streams(),
-                List.of(new SecurityFilter.Authorization(List.of(), false)),
-                open.origin()));
+        plans.moreRoutes.add(plans.filtered(
+                "app/guarded", new SecurityFilter.BasicAuth(List.of(new SecretText("eve:$2y$05$hash")), "")));
         XdsResources all = XdsResources.of(plans.plan());
-        List<io.envoyproxy.envoy.config.route.v3.Route> guarded = all.of(ResourceType.ROUTE).values().stream()
-                .flatMap(t -> ((RouteConfiguration) t).getVirtualHostsList().stream())
-                .flatMap(h -> h.getRoutesList().stream())
-                .filter(r -> r.getName().startsWith("app/guarded/"))
-                .toList();
-        assertThat(guarded).isNotEmpty().allSatisfy(r -> {
+        assertThat(routes(all, "app/guarded/")).isNotEmpty().allSatisfy(r -> {
             assertThat(r.hasRoute()).isFalse();
             assertThat(r.getDirectResponse().getStatus()).isEqualTo(500);
         });
-        assertThat(all.problems().toString()).contains("Authorization", "it answers 500");
+        assertThat(all.problems().toString()).contains("bcrypt", "answers 500");
+    }
+
+    @Test
+    void aGuardTwiceIsOneTooMany() {
+        Plans plans = new Plans();
+        plans.moreRoutes.add(plans.filtered(
+                "app/guarded",
+                new SecurityFilter.Authorization(List.of(), true),
+                new SecurityFilter.Authorization(List.of(), false)));
+        XdsResources all = XdsResources.of(plans.plan());
+        assertThat(routes(all, "app/guarded/"))
+                .isNotEmpty()
+                .allMatch(r -> r.getDirectResponse().getStatus() == 500);
+    }
+
+    @Test
+    void aFilterAddedToARouteReplacesNoFilterChain() {
+        for (HttpFilter filter : Plans.FILTERS) {
+            assertThat(changed(p -> p.filters = List.of(filter)))
+                    .as("%s", filter.getClass())
+                    .containsExactly(
+                            "virtual hosts home-automation/envoy/https/" + Plans.HOST,
+                            "virtual hosts port-80/" + Plans.HOST);
+        }
+    }
+
+    /** A page's route and what is refused before it; those of upgrades and events differ by what concerns bodies only. */
+    @Test
+    void filtersOfARouteAreThese() {
+        Plans plans = new Plans();
+        plans.filters = Plans.FILTERS;
+        XdsResources all = XdsResources.of(plans.plan());
+        RouteConfiguration table = (RouteConfiguration)
+                all.redacted().getOrDefault(ResourceType.ROUTE, Map.of()).get("port-80");
+        List<io.envoyproxy.envoy.config.route.v3.Route> shown = table.getVirtualHostsList().stream()
+                .flatMap(h -> h.getRoutesList().stream())
+                .filter(r -> r.getName().matches(".*/(0|preflight|too_large)"))
+                .toList();
+        Golden.check(
+                Path.of("src/test/resources/filters.xds.yaml"),
+                Rendering.yaml(Map.of(
+                        ResourceType.ROUTE,
+                        Map.of(
+                                "port-80",
+                                table.toBuilder()
+                                        .clearVirtualHosts()
+                                        .addVirtualHosts(io.envoyproxy.envoy.config.route.v3.VirtualHost.newBuilder()
+                                                .setName(Plans.HOST)
+                                                .addAllRoutes(shown))
+                                        .build()))));
+    }
+
+    @Test
+    void whatAFilterKeepsSecretShowsInNoText() {
+        Plans plans = new Plans();
+        plans.filters = Plans.FILTERS;
+        XdsResources all = XdsResources.of(plans.plan());
+        assertThat(all.problems()).isEmpty();
+        assertThat(all.of(ResourceType.ROUTE).toString()).contains("holdfast.jwt");
+        assertThat(all.toYaml() + all.toJson())
+                .contains("envoy.filters.http.jwt_authn", "envoy.filters.http.api_key_auth")
+                .doesNotContain(Plans.SECRETS);
+    }
+
+    @Test
+    void whatAnEnvoyQuotesOfAMessageIsNotShown() {
+        String said = """
+                port-80/a.test: goo.gle/debugonly \s
+                credentials {
+                  key: "hush-key"
+                }
+                [type.googleapis.com/x.Y] {
+                }
+                : Proto constraint validation failed (ApiKeyAuthValidationError.Credentials[0]: too short)""";
+        assertThat(XdsResources.shown(said))
+                .isEqualTo("port-80/a.test: : Proto constraint validation failed"
+                        + " (ApiKeyAuthValidationError.Credentials[0]: too short)");
+        assertThat(XdsResources.shown("Error adding listener(s) port-80: cannot bind"))
+                .isEqualTo("Error adding listener(s) port-80: cannot bind");
+    }
+
+    private static List<io.envoyproxy.envoy.config.route.v3.Route> routes(XdsResources all, String name) {
+        return all.of(ResourceType.ROUTE).values().stream()
+                .flatMap(t -> ((RouteConfiguration) t).getVirtualHostsList().stream())
+                .flatMap(h -> h.getRoutesList().stream())
+                .filter(r -> r.getName().startsWith(name))
+                .toList();
     }
 
     private static String rewritten(String prefix, String replacement, String path) {

@@ -1,0 +1,88 @@
+package dev.holdfast.xds.resource;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.TrafficFilter;
+import io.envoyproxy.envoy.config.core.v3.DataSource;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/** Resources as people may see them: keys, passwords, tokens' keys and injected credentials are {@code [redacted]}. */
+final class Redaction {
+    private static final String REDACTED = "[redacted]";
+
+    private static final Set<String> SECRET = Set.of(
+            "envoy.extensions.transport_sockets.tls.v3.TlsCertificate.private_key",
+            "envoy.extensions.transport_sockets.tls.v3.GenericSecret.secret",
+            "envoy.extensions.filters.http.basic_auth.v3.BasicAuth.users",
+            "envoy.extensions.filters.http.api_key_auth.v3.Credential.key",
+            "envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.local_jwks");
+
+    /** A value of these is secret where it is one of {@link #values}. */
+    private static final String HEADER = "envoy.config.core.v3.HeaderValue.value";
+
+    private static final Map<String, Message> KINDS = Kinds.ALL.stream()
+            .collect(Collectors.toMap(k -> k.getDescriptorForType().getFullName(), Function.identity()));
+
+    private final Set<String> values = new HashSet<>();
+
+    Redaction(Plan plan) {
+        plan.listeners().stream()
+                .flatMap(l -> l.virtualHosts().stream())
+                .flatMap(h -> h.routes().stream())
+                .flatMap(r -> r.httpFilters().stream())
+                .filter(TrafficFilter.CredentialInjection.class::isInstance)
+                .map(f -> ((TrafficFilter.CredentialInjection) f).value().reveal())
+                .forEach(v -> values.add(Headers.literal(v)));
+    }
+
+    Message of(Message message) {
+        if (message instanceof Any any) {
+            return Any.pack(of(unpacked(any)));
+        }
+        Message.Builder out = message.toBuilder();
+        for (Map.Entry<FieldDescriptor, Object> entry : message.getAllFields().entrySet()) {
+            FieldDescriptor field = entry.getKey();
+            if (field.isRepeated()) {
+                List<?> all = (List<?>) entry.getValue();
+                for (int i = 0; i < all.size(); i++) {
+                    out.setRepeatedField(field, i, value(field, all.get(i)));
+                }
+            } else {
+                out.setField(field, value(field, entry.getValue()));
+            }
+        }
+        return out.build();
+    }
+
+    private Object value(FieldDescriptor field, Object value) {
+        boolean secret = SECRET.contains(field.getFullName());
+        return switch (value) {
+            case DataSource ignored
+            when secret -> DataSource.newBuilder().setInlineString(REDACTED).build();
+            case Message message -> of(message);
+            case String text when secret || (field.getFullName().equals(HEADER) && values.contains(text)) -> REDACTED;
+            default -> value;
+        };
+    }
+
+    private static Message unpacked(Any any) {
+        String name = any.getTypeUrl().substring(any.getTypeUrl().lastIndexOf('/') + 1);
+        Message kind = KINDS.get(name);
+        if (kind == null) {
+            throw new IllegalStateException("a kind of message is missing from the registry: " + name);
+        }
+        try {
+            return kind.getParserForType().parseFrom(any.getValue());
+        } catch (InvalidProtocolBufferException ours) {
+            throw new IllegalStateException(ours);
+        }
+    }
+}
