@@ -22,6 +22,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -112,8 +113,8 @@ final class IncrementalTest {
             if (tree.entries().get("metadata") instanceof Node.Mapping metadata
                     && other.entries().get("metadata") instanceof Node.Mapping from
                     && from.entries().containsKey(field)) {
-                Node.Mapping renamed =
-                        with(tree, "metadata", with(metadata, field, from.entries().get(field)));
+                Node.Mapping renamed = with(
+                        tree, "metadata", with(metadata, field, from.entries().get(field)));
                 told.add(name(tree) + " copied as " + name(renamed));
                 there.add(random.nextInt(there.size() + 1), renamed);
             }
@@ -138,7 +139,10 @@ final class IncrementalTest {
                     rest.remove(below);
                     return new Node.Mapping(map.position(), rest);
                 }
-                return with(map, below, changed(path + "." + below, below, map.entries().get(below)));
+                return with(
+                        map,
+                        below,
+                        changed(path + "." + below, below, map.entries().get(below)));
             }
             if (node instanceof Node.Sequence list && !list.items().isEmpty() && random.nextInt(8) > 0) {
                 List<Node> items = new ArrayList<>(list.items());
@@ -217,6 +221,75 @@ final class IncrementalTest {
         }
     }
 
+    static Stream<String> cases() {
+        return CORPUS.keySet().stream();
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void aResourceThatGoesAndComesBackLeavesNothingBehind(String folder) {
+        List<Node.Mapping> all = CORPUS.get(folder);
+        Translator kept = new Translator();
+        for (int i = 0; i < all.size(); i++) {
+            List<Node.Mapping> rest = new ArrayList<>(all);
+            Node.Mapping gone = rest.remove(i);
+            for (List<Node.Mapping> there : List.of(all, rest)) {
+                ResourceSet set = ManifestReader.readTrees(there).resources();
+                assertThat(kept.translateAgain(set, OPTIONS.getFirst()))
+                        .as("without %s: %s", World.name(gone), there == rest)
+                        .isEqualTo(Translator.translate(set, OPTIONS.getFirst()));
+            }
+        }
+    }
+
+    private static final String TWO_LISTENERS = """
+            {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: gw}, spec: {gatewayClassName: holdfast,
+              listeners: [{name: a, port: 80, protocol: HTTP}, {name: b, port: 81, protocol: HTTP}]}}
+            ---
+            {apiVersion: v1, kind: Service, metadata: {name: one}, spec: {ports: [{port: 80}]}}
+            ---
+            {apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: one},
+              spec: {parentRefs: [{name: gw}], rules: [{backendRefs: [{name: one, port: 80}]}]}}
+            """;
+
+    private static String ofListenerA(String kind, String spec) {
+        return TWO_LISTENERS
+                + """
+                ---
+                {apiVersion: %s/v1alpha1, kind: %s, metadata: {name: p}, spec: {targetRefs: [{group: gateway.networking.k8s.io,
+                  kind: Gateway, name: gw, sectionName: a}], %s}}
+                """.formatted(kind.equals("StreamPolicy") ? "holdfast.dev" : "gateway.envoyproxy.io", kind, spec);
+    }
+
+    /** A route under two listeners, before and after what concerns it but stands elsewhere. */
+    static Stream<List<String>> changesElsewhere() {
+        return Stream.of(
+                List.of(
+                        "the other listener's cluster is another",
+                        TWO_LISTENERS,
+                        ofListenerA("BackendTrafficPolicy", "circuitBreaker: {maxConnections: 7}")),
+                List.of(
+                        "a listener's streams have limits",
+                        TWO_LISTENERS,
+                        ofListenerA("StreamPolicy", "limits: {perRoute: 5}")),
+                List.of(
+                        "no listener is left",
+                        TWO_LISTENERS,
+                        TWO_LISTENERS.replace("protocol: HTTP", "protocol: example.com/other")),
+                List.of("a port has moved", TWO_LISTENERS, TWO_LISTENERS.replace("port: 81", "port: 8081")),
+                List.of("a listener has gone", TWO_LISTENERS, TWO_LISTENERS.replace(", {name: b", ", {name: c")));
+    }
+
+    @ParameterizedTest
+    @MethodSource("changesElsewhere")
+    void aChangeElsewhereArrives(List<String> change) {
+        Translator kept = new Translator();
+        for (String yaml : List.of(change.get(1), change.get(2), change.get(1))) {
+            assertThat(plan(kept, yaml)).as(change.getFirst()).isEqualTo(plan(new Translator(), yaml));
+        }
+        assertThat(plan(kept, change.get(1))).isNotEqualTo(plan(kept, change.get(2)));
+    }
+
     @Test
     void everyKindTakesPart() {
         assertThat(CORPUS.values().stream()
@@ -267,10 +340,14 @@ final class IncrementalTest {
     void aRouteIsTheVerySameWhereNothingItDependsOnHasChanged() {
         Translator kept = new Translator();
         Plan before = plan(kept, TWO_ROUTES);
-        Plan after = plan(kept, TWO_ROUTES.replace("{port: 80, name: http}", "{port: 80, name: web, appProtocol: kubernetes.io/ws}"));
+        Plan after = plan(
+                kept,
+                TWO_ROUTES.replace("{port: 80, name: http}", "{port: 80, name: web, appProtocol: kubernetes.io/ws}"));
         assertThat(route(after, "one.test")).isSameAs(route(before, "one.test"));
-        assertThat(after.clusters().get("default/one/0/0")).isSameAs(before.clusters().get("default/one/0/0"));
-        assertThat(after.clusters().get("default/two/0/0")).isNotEqualTo(before.clusters().get("default/two/0/0"));
+        assertThat(after.clusters().get("default/one/0/0"))
+                .isSameAs(before.clusters().get("default/one/0/0"));
+        assertThat(after.clusters().get("default/two/0/0"))
+                .isNotEqualTo(before.clusters().get("default/two/0/0"));
         assertThat(after.outcomes()).isEqualTo(before.outcomes());
     }
 
