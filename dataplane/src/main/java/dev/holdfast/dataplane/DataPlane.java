@@ -74,6 +74,11 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         this.sockets = new Sockets(this, loops, contexts);
     }
 
+    /** Loads the TLS library, a tenth of a second of a cold start: to be done beside something else. */
+    public static void warm() {
+        TlsContexts.warm();
+    }
+
     @Override
     public synchronized Applied apply(Plan plan) {
         try {

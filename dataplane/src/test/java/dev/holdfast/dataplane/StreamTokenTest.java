@@ -58,7 +58,8 @@ class StreamTokenTest {
                         List.of(),
                         List.of(),
                         false)),
-                true));
+                true,
+                false));
         gateway.rules = Rules.PLAIN.done(perUser, expiry);
         return gateway.start();
     }

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.nimbusds.jose.JOSEException;
@@ -12,10 +13,12 @@ import com.nimbusds.jose.jwk.Curve;
 import com.nimbusds.jose.jwk.ECKey;
 import com.nimbusds.jose.jwk.JWK;
 import com.nimbusds.jose.jwk.JWKSet;
+import com.nimbusds.jose.jwk.OctetKeyPair;
 import com.nimbusds.jose.jwk.OctetSequenceKey;
 import com.nimbusds.jose.jwk.RSAKey;
 import com.nimbusds.jose.jwk.gen.ECKeyGenerator;
 import com.nimbusds.jose.jwk.gen.RSAKeyGenerator;
+import com.nimbusds.jose.util.Base64URL;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.PlainJWT;
 import com.nimbusds.jwt.SignedJWT;
@@ -25,12 +28,17 @@ import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.SecurityFilter.Source;
 import java.io.IOException;
 import java.net.Socket;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.Signature;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Date;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
@@ -96,7 +104,7 @@ final class TokenTest {
     }
 
     private static SecurityFilter.JwtAuth jwt(SecurityFilter.Keys keys) {
-        return new SecurityFilter.JwtAuth(List.of(provider("p", keys, List.of())), false);
+        return new SecurityFilter.JwtAuth(List.of(provider("p", keys, List.of())), false, false);
     }
 
     private static TestGateway with(SecurityFilter... filters) throws IOException {
@@ -160,10 +168,10 @@ final class TokenTest {
     @Test
     void noTokenIsRefusedUnlessItIsOptional() throws Exception {
         SecurityFilter.JwtProvider provider = provider("p", local(rsa.toPublicJWK()), List.of());
-        try (TestGateway gateway = with(new SecurityFilter.JwtAuth(List.of(provider), false))) {
+        try (TestGateway gateway = with(new SecurityFilter.JwtAuth(List.of(provider), false, false))) {
             refused(gateway, get(gateway, "/"), "token_missing");
         }
-        try (TestGateway gateway = with(new SecurityFilter.JwtAuth(List.of(provider), true))) {
+        try (TestGateway gateway = with(new SecurityFilter.JwtAuth(List.of(provider), true, false))) {
             assertThat(get(gateway, "/", "X-Sub: root")).startsWith("HTTP/1.1 200 ");
             assertThat(gateway.heads.removeFirst()).doesNotContain("root");
             refused(gateway, get(gateway, "/", bearer(signed(stranger, claims().build()))), "token_invalid");
@@ -217,6 +225,58 @@ final class TokenTest {
     }
 
     @Test
+    void aTokenSignedByEd25519Passes() throws Exception {
+        KeyPair pair = KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
+        byte[] encoded = pair.getPublic().getEncoded();
+        OctetKeyPair ed = new OctetKeyPair.Builder(
+                        Curve.Ed25519,
+                        Base64URL.encode(Arrays.copyOfRange(encoded, encoded.length - 32, encoded.length)))
+                .keyID("three")
+                .build();
+        try (TestGateway gateway = with(jwt(local(rsa.toPublicJWK(), ed)))) {
+            for (JWSAlgorithm algorithm : List.of(JWSAlgorithm.EdDSA, JWSAlgorithm.Ed25519)) {
+                JWSHeader header =
+                        new JWSHeader.Builder(algorithm).keyID("three").build();
+                gateway.heads.clear();
+                assertThat(get(gateway, "/", bearer(edSigned(pair, header, claims()))))
+                        .startsWith("HTTP/1.1 200 ");
+                gateway.heads.clear();
+                KeyPair other = KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
+                refused(gateway, get(gateway, "/", bearer(edSigned(other, header, claims()))), "token_invalid");
+            }
+            JWSHeader critical = new JWSHeader.Builder(JWSAlgorithm.EdDSA)
+                    .criticalParams(Set.of("must"))
+                    .customParam("must", true)
+                    .build();
+            refused(gateway, get(gateway, "/", bearer(edSigned(pair, critical, claims()))), "token_invalid");
+        }
+    }
+
+    private static String edSigned(KeyPair pair, JWSHeader header, JWTClaimsSet.Builder claims) throws Exception {
+        SignedJWT jwt = new SignedJWT(header, claims.build());
+        Signature signature = Signature.getInstance("Ed25519");
+        signature.initSign(pair.getPrivate());
+        signature.update(jwt.getSigningInput());
+        return new String(jwt.getSigningInput(), US_ASCII) + "." + Base64URL.encode(signature.sign());
+    }
+
+    @Test
+    void whereThePolicyFailsOpenABadTokenPassesAsNobody() throws Exception {
+        SecurityFilter.JwtAuth open =
+                new SecurityFilter.JwtAuth(List.of(provider("p", local(rsa.toPublicJWK()), List.of())), false, true);
+        try (TestGateway gateway = with(open)) {
+            for (String header : List.of("X-Sub: root", bearer("x"), bearer(signed(stranger, claims().build())))) {
+                gateway.heads.clear();
+                assertThat(get(gateway, "/", header)).startsWith("HTTP/1.1 200 ");
+                assertThat(gateway.heads.getFirst()).doesNotContainIgnoringCase("x-sub");
+            }
+            gateway.heads.clear();
+            assertThat(get(gateway, "/", bearer(signed(rsa, claims().build())))).startsWith("HTTP/1.1 200 ");
+            assertThat(gateway.heads.getFirst()).containsIgnoringCase("x-sub: ann");
+        }
+    }
+
+    @Test
     void aPublicKeyIsNeverTakenForASharedSecret() throws Exception {
         try (TestGateway gateway = with(jwt(local(rsa.toPublicJWK())))) {
             for (byte[] secret : List.of(
@@ -250,6 +310,7 @@ final class TokenTest {
                 List.of(
                         provider("a", local(ec.toPublicJWK()), List.of(new Source.Cookie("token"))),
                         provider("b", local(rsa.toPublicJWK()), List.of(new Source.Header("x-token", "")))),
+                false,
                 false);
         try (TestGateway gateway = with(both)) {
             String token = signed(rsa, claims().build());
@@ -313,6 +374,7 @@ final class TokenTest {
         gateway.httpFilters = List.of(new SecurityFilter.JwtAuth(
                 List.of(new SecurityFilter.JwtProvider(
                         "p", ISSUER, List.of(), provider.keys(), List.of(), provider.claimHeaders(), true)),
+                false,
                 false));
         gateway.headerRoute = Optional.of(new TestGateway.HeaderRoute(
                 new Route.ValueMatch("x-team", "blue", false),

@@ -74,10 +74,38 @@ public sealed interface SecurityFilter extends HttpFilter {
         }
     }
 
-    /** A signed token (RFC 7519) of one of {@code providers}; {@code optional} lets a request without any token pass. */
-    record JwtAuth(List<JwtProvider> providers, boolean optional) implements SecurityFilter {
+    /**
+     * A signed token (RFC 7519) of one of {@code providers}; {@code optional} lets a request without any token pass, {@code
+     * failOpen} one whose token is not good too, of whom then nothing is known.
+     */
+    record JwtAuth(List<JwtProvider> providers, boolean optional, boolean failOpen) implements SecurityFilter {
         public JwtAuth {
             providers = List.copyOf(providers);
+        }
+    }
+
+    /**
+     * Another server decides.
+     *
+     * @param headers lower-case names sent to it; none named: all to gRPC, Authorization alone to HTTP
+     * @param bodyLimit octets of the body that it sees, 0 for none; a longer one is refused with 413
+     * @param failOpen whether a request passes where the server cannot be asked
+     * @param statusOnError what is answered where it cannot
+     * @param context sent to a gRPC server with each question
+     */
+    record ExtAuth(
+            AuthServer server,
+            List<String> headers,
+            int bodyLimit,
+            boolean failOpen,
+            Duration timeout,
+            int statusOnError,
+            boolean recomputeRoute,
+            Map<String, SecretText> context)
+            implements SecurityFilter {
+        public ExtAuth {
+            headers = List.copyOf(headers);
+            context = Collections.unmodifiableMap(new TreeMap<>(context));
         }
     }
 
@@ -85,6 +113,42 @@ public sealed interface SecurityFilter extends HttpFilter {
     record Authorization(List<Rule> rules, boolean allowByDefault) implements SecurityFilter {
         public Authorization {
             rules = List.copyOf(rules);
+        }
+    }
+
+    /**
+     * Sign-on at an OpenID provider by the authorization code flow (OpenID Connect Core 1.0 §3.1).
+     *
+     * @param name {@code namespace/name} of the policy
+     * @param redirectUrl may hold {@code %REQ(x-forwarded-proto)%} and {@code %REQ(:authority)%}
+     * @param denyRedirect who gets 401 rather than a redirect; what is no page does anyhow
+     * @param forwardIdTokenHeader lower-case, empty for none
+     * @param passThrough a request with a token there is left to the JWT filter
+     */
+    record Oidc(
+            String name,
+            OidcProvider provider,
+            SecretText clientId,
+            SecretText clientSecret,
+            List<String> scopes,
+            List<String> resources,
+            String redirectUrl,
+            String logoutPath,
+            OidcCookies cookies,
+            List<HeaderTest> denyRedirect,
+            boolean forwardAccessToken,
+            String forwardIdTokenHeader,
+            boolean refresh,
+            Duration defaultTokenTtl,
+            Duration defaultRefreshTtl,
+            Duration csrfTtl,
+            List<Source> passThrough)
+            implements SecurityFilter {
+        public Oidc {
+            scopes = List.copyOf(scopes);
+            resources = List.copyOf(resources);
+            denyRedirect = List.copyOf(denyRedirect);
+            passThrough = List.copyOf(passThrough);
         }
     }
 
@@ -138,6 +202,26 @@ public sealed interface SecurityFilter extends HttpFilter {
         record Remote(String uri, String cluster, Duration cache, Duration retry) implements Keys {}
     }
 
+    /** A server that decides. */
+    sealed interface AuthServer {
+        String cluster();
+
+        /**
+         * Asked with the request's method, {@code path} and after it the request's own.
+         *
+         * @param override whether {@code path} is the whole path
+         * @param toBackend lower-case names of headers of its answer that the backend gets
+         */
+        record Http(String cluster, String path, boolean override, List<String> toBackend) implements AuthServer {
+            public Http {
+                toBackend = List.copyOf(toBackend);
+            }
+        }
+
+        /** Speaks {@code envoy.service.auth.v3.Authorization}. */
+        record Grpc(String cluster, String authority) implements AuthServer {}
+    }
+
     /** All that is named must hold; what is empty asks nothing. Within a list of addresses, methods or values one is enough. */
     record Rule(
             String name,
@@ -178,4 +262,39 @@ public sealed interface SecurityFilter extends HttpFilter {
 
     /** {@code invert} holds where the path does not match. */
     record PathTest(Route.PathMatch match, boolean invert) {}
+
+    /** How a header's value is compared. */
+    record HeaderTest(String name, Comparison how, String value) {
+        /** As in Envoy's string matcher. */
+        public enum Comparison {
+            EXACT,
+            PREFIX,
+            SUFFIX,
+            REGEX
+        }
+    }
+
+    /**
+     * Empty endpoints are asked of the issuer's discovery document (OpenID Connect Discovery 1.0 §4).
+     *
+     * @param cluster where all of it is asked, empty where {@code clusters} say
+     * @param clusters origin of a URI to the cluster that serves it
+     */
+    record OidcProvider(
+            String issuer,
+            String authorizationEndpoint,
+            String tokenEndpoint,
+            String endSessionEndpoint,
+            String cluster,
+            Map<String, String> clusters) {
+        public OidcProvider {
+            clusters = Collections.unmodifiableMap(new TreeMap<>(clusters));
+        }
+    }
+
+    /**
+     * {@code idToken} is the session's name too. Backends see tokens under the two names; empty for a name of the filter's own,
+     * and no token.
+     */
+    record OidcCookies(String idToken, String accessToken, String domain, String sameSite) {}
 }

@@ -51,11 +51,16 @@ final class Coverage {
                         "basicAuth",
                         "cors",
                         "csrf",
-                        "extAuth",
-                        "jwt.optional",
+                        "extAuth: bodyToExtAuth contextExtensions failOpen headersToExtAuth recomputeRoute statusOnError timeout",
+                        "extAuth.grpc: backendRef backendRefs",
+                        "extAuth.http: backendRef backendRefs headersToBackend path pathOverride",
+                        "jwt: optional failOpen",
                         "jwt.providers[]: name issuer audiences claimToHeaders extractFrom localJWKS recomputeRoute",
                         "jwt.providers[].remoteJWKS: uri backendRef backendRefs cacheDuration failedRefetchDuration",
-                        "oidc"));
+                        "oidc: clientID clientIDRef clientSecret cookieConfig cookieDomain csrfTokenTTL defaultRefreshTokenTTL",
+                        "oidc: defaultTokenTTL denyRedirect forwardAccessToken forwardIDToken logoutPath passThroughAuthHeader",
+                        "oidc: redirectURL refreshToken resources scopes cookieNames",
+                        "oidc.provider: issuer authorizationEndpoint tokenEndpoint endSessionEndpoint backendRef backendRefs"));
         out.put(
                 "ListenerSet",
                 paths(
@@ -76,7 +81,7 @@ final class Coverage {
                         "parentRefs",
                         "hostnames",
                         "rules[]: name matches timeouts retry sessionPersistence",
-                        "rules[].filters[]: " + filter + " requestMirror cors",
+                        "rules[].filters[]: " + filter + " requestMirror cors externalAuth",
                         "rules[].backendRefs[]: group kind name namespace port weight",
                         "rules[].backendRefs[].filters[]: " + filter));
         out.put(

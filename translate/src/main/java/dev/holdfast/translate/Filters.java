@@ -7,7 +7,6 @@ import dev.holdfast.resource.Resource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * The filters of a rule or of a backendRef.
@@ -22,13 +21,18 @@ record Filters(
         Optional<Route.Action> answer,
         List<HttpFilter> httpFilters,
         List<List<Route.ValueMatch>> matches) {
-    /** A request may not pass as if these were not there (Gateway API, HTTPRouteFilter: MUST NOT be skipped). */
-    private static final Set<String> GUARDS = Set.of("ExternalAuth");
-
     static final Route.Action REFUSE = new Route.Action.Respond(500, "not_carried_out", "not_carried_out\n");
 
     private static final Filters REFUSED = new Filters(List.of(), Optional.of(REFUSE), List.of(), List.of());
 
+    /** Of a backendRef; ExternalAuth, which guards, is carried out on rules only, and may not be skipped. */
+    static Filters ofBackend(Resource route, Field list, Route.PathMatch match, Ports ports, RouteFilters further) {
+        boolean guarded =
+                list.items().stream().anyMatch(f -> f.get("type").text("").equals("ExternalAuth"));
+        return guarded ? REFUSED : of(route, list, match, ports, further);
+    }
+
+    /** Of a rule; who may pass is {@link SecurityPolicies}' concern. */
     static Filters of(Resource route, Field list, Route.PathMatch match, Ports ports, RouteFilters further) {
         List<Route.Filter> filters = new ArrayList<>();
         Optional<Route.Action> answer = Optional.empty();
@@ -36,9 +40,6 @@ record Filters(
         List<List<Route.ValueMatch>> matches = new ArrayList<>();
         for (Field filter : list.items()) {
             String type = filter.get("type").text("");
-            if (GUARDS.contains(type)) {
-                return REFUSED;
-            }
             switch (type) {
                 case "RequestHeaderModifier" ->
                     filters.add(new Route.Filter.RequestHeaders(mutation(filter.get("requestHeaderModifier"))));
@@ -51,7 +52,7 @@ record Filters(
                 }
                 case "RequestRedirect" -> answer = Optional.of(redirect(filter.get("requestRedirect"), match, ports));
                 // With the policies that say who may ask: SecurityPolicies.
-                case "CORS" -> {}
+                case "CORS", "ExternalAuth" -> {}
                 case "ExtensionRef" -> {
                     Optional<RouteFilters.Made> made = further.extension(route, filter.get("extensionRef"));
                     if (made.isEmpty()) {

@@ -43,7 +43,9 @@ final class JwtFields {
         return providers.isEmpty()
                 ? refs.invalid(jwt, "there is no provider", "Name one under providers.")
                 : Optional.of(new SecurityFilter.JwtAuth(
-                        providers, jwt.get("optional").flag(false)));
+                        providers,
+                        jwt.get("optional").flag(false),
+                        jwt.get("failOpen").flag(false)));
     }
 
     static List<Source> sources(Field from) {

@@ -222,7 +222,7 @@ record Rules(
         for (int i = 0; i < refs.size(); i++) {
             Field ref = refs.get(i);
             int weight = (int) ref.get("weight").number(1);
-            Filters filters = Filters.of(attachment.route(), ref.get("filters"), match, ports, further);
+            Filters filters = Filters.ofBackend(attachment.route(), ref.get("filters"), match, ports, further);
             Optional<Cluster> cluster = backends.cluster(id + "/" + i, attachment.route(), ref, policy, streamPolicy);
             // What sees a request before a backend is chosen cannot depend on which.
             boolean strange = filters.answer().isPresent()

@@ -42,9 +42,12 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
                 new Parts(new PolicyRefs(set, grants, Policies.policies(held), problems), side, new ArrayList<>());
         List<HttpFilter> authorization = new ArrayList<>();
         cors(rule, policy).ifPresent(parts.filters::add);
+        if (!external(route, rule, parts)) {
+            return Guard.REFUSES;
+        }
         if (policy.isPresent()) {
             for (Field field : fields(policy.get())) {
-                if (!parts.takes(field, authorization)) {
+                if (!parts.takes(policy.get(), field, authorization)) {
                     return Guard.REFUSES;
                 }
             }
@@ -61,6 +64,23 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
                 .or(() -> policy.map(p -> p.get("cors")).filter(Field::present).map(CorsFields::ofPolicy));
     }
 
+    /** The rule's own ExternalAuth filters; false where one cannot be carried out. */
+    private boolean external(Resource route, Field rule, Parts parts) {
+        PolicyRefs refs = new PolicyRefs(set, grants, List.of(route), problems);
+        String name =
+                route.ref().namespace() + "/" + route.ref().name() + rule.path().substring("spec".length());
+        for (Field filter : rule.get("filters").items()) {
+            if (filter.get("type").text("").equals("ExternalAuth")) {
+                Optional<SecurityFilter> made = ExtAuthFields.ofRoute(filter.get("externalAuth"), name, refs, side);
+                if (made.isEmpty()) {
+                    return false;
+                }
+                parts.filters.add(made.get());
+            }
+        }
+        return true;
+    }
+
     /** In the order in which Envoy Gateway's filters see a request. */
     private static List<Field> fields(Field policy) {
         List<Field> out = new ArrayList<>();
@@ -75,12 +95,14 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
 
     private record Parts(PolicyRefs refs, SideClusters side, List<HttpFilter> filters) {
         /** False where the field cannot be carried out. */
-        boolean takes(Field field, List<HttpFilter> authorization) {
+        boolean takes(Field policy, Field field, List<HttpFilter> authorization) {
             String name = field.path().substring(field.path().lastIndexOf('.') + 1);
             Optional<? extends SecurityFilter> filter = switch (name) {
                 case "csrf" -> Optional.of(CorsFields.csrf(field));
                 case "apiKeyAuth" -> CredentialFields.apiKeys(field, refs);
                 case "basicAuth" -> CredentialFields.passwords(field, refs);
+                case "extAuth" -> ExtAuthFields.ofPolicy(field, refs, side);
+                case "oidc" -> OidcFields.of(field, policy.get("jwt"), refs, side);
                 case "jwt" -> JwtFields.of(field, refs, side);
                 case "authorization" -> AuthorizationFields.of(field, refs);
                 case "cors" -> Optional.empty();

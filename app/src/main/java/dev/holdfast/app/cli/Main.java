@@ -1,7 +1,10 @@
 package dev.holdfast.app.cli;
 
+import dev.holdfast.dataplane.DataPlane;
+import dev.holdfast.resource.read.ManifestReader;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -21,6 +24,11 @@ import picocli.CommandLine.Spec;
 public final class Main implements Runnable {
     private static final Map<String, Supplier<Object>> COMMANDS = new LinkedHashMap<>();
 
+    /** Commands that read manifests at once; the language they are checked in loads while picocli does. */
+    private static final Set<String> READING = Set.of("demo", "run", "check", "translate");
+
+    private static final Set<String> SERVING = Set.of("demo", "run");
+
     static {
         COMMANDS.put("demo", DemoCommand::new);
         COMMANDS.put("run", RunCommand::new);
@@ -36,7 +44,17 @@ public final class Main implements Runnable {
     private @SuppressWarnings("NullAway.Init") CommandSpec spec;
 
     public static void main(String[] args) {
+        if (args.length > 0 && READING.contains(args[0])) {
+            beside(ManifestReader::warm);
+        }
+        if (args.length > 0 && SERVING.contains(args[0])) {
+            beside(DataPlane::warm);
+        }
         System.exit(commandLine(args).execute(args));
+    }
+
+    private static void beside(Runnable warming) {
+        Thread.ofPlatform().daemon().name("warming").start(warming);
     }
 
     /** Only the command that is named is made ready, for picocli reads each by reflection; help needs them all. */

@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.http1;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
@@ -339,6 +340,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     @Override
     @SuppressWarnings("deprecation")
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+        Faults.told(cause);
         context.close();
     }
 

@@ -5,6 +5,7 @@ import dev.holdfast.dataplane.codec.Http2Connections;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -82,6 +83,7 @@ public final class Http2Downstream {
 
             @Override
             public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+                Faults.told(cause);
                 context.close();
             }
         });

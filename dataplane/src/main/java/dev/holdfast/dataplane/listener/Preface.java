@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.listener;
 
+import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.plan.Listener;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
@@ -54,6 +55,7 @@ final class Preface extends ByteToMessageDecoder {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        Faults.told(cause);
         ctx.close();
     }
 }

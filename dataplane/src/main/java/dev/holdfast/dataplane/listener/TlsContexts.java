@@ -33,12 +33,37 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.X509TrustManager;
 import org.jspecify.annotations.Nullable;
 
 /** TLS contexts of one plan; one that did not change is taken over from the plan before. */
 public final class TlsContexts {
     private static final List<String> TLS13_CIPHERS =
             List.of("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256");
+    /** For listeners that ask for no certificate; without one Netty reads all of the JDK's authorities. */
+    private static final X509TrustManager NO_CLIENTS = new X509TrustManager() {
+        @Override
+        public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
+            throw new CertificateException("no certificate was asked for");
+        }
+
+        @Override
+        public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {
+            throw new CertificateException("not a client");
+        }
+
+        @Override
+        public X509Certificate[] getAcceptedIssuers() {
+            return new X509Certificate[0];
+        }
+    };
+
+    /**
+     * Of the store in which Netty keeps a key in memory. PKCS #12 would encrypt it there and back by 10,000 rounds of
+     * hashing, a tenth of a second of each start.
+     */
+    private static final String IN_MEMORY = "JKS";
+
     private static final String PKCS8 = "-----BEGIN PRIVATE KEY-----";
 
     private record Key(
@@ -132,10 +157,15 @@ public final class TlsContexts {
         return entries.isEmpty() ? null : entries.getFirst().context;
     }
 
+    public static void warm() {
+        OpenSsl.isAvailable();
+    }
+
     private static Entry make(Key key) throws SSLException, GeneralSecurityException {
         byte[] chain = key.certificate.chainPem().getBytes(StandardCharsets.UTF_8);
         SslContextBuilder builder = forServer(chain, key.certificate.keyPem().reveal())
                 .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
+                .keyStoreType(IN_MEMORY)
                 .protocols(versions(key.min, key.max));
         if (!key.alpn.isEmpty()) {
             builder.applicationProtocolConfig(new ApplicationProtocolConfig(
@@ -149,6 +179,8 @@ public final class TlsContexts {
             Tls.ClientValidation asked = key.clients.get();
             builder.clientAuth(asked.required() ? ClientAuth.REQUIRE : ClientAuth.OPTIONAL)
                     .trustManager(new ClientTrust(asked));
+        } else {
+            builder.trustManager(NO_CLIENTS);
         }
         SslContext made = builder.build();
         if (made.sessionContext() instanceof OpenSslSessionContext sessions) {

@@ -38,6 +38,13 @@ public enum ProxyFailure {
     TOKEN_INVALID(401, "token_invalid"),
     TOKEN_EXPIRED(401, "token_expired"),
     KEYS_UNAVAILABLE(503, "keys_unavailable"),
+    /** The status is the server's. */
+    EXT_AUTH_DENIED(403, "ext_auth_denied"),
+    /** The status is the one that the policy asks for. */
+    EXT_AUTH_FAILED(403, "ext_auth_failed"),
+    LOGIN_REQUIRED(401, "login_required"),
+    LOGIN_FAILED(401, "login_failed"),
+    LOGIN_UNAVAILABLE(503, "login_unavailable"),
     NOT_AUTHORIZED(403, "not_authorized"),
     /** The status is the one that the policy asks for. */
     FAULT(503, "fault_injected"),

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClusterTraffic;
@@ -236,11 +237,11 @@ public final class Dialer {
                 bootstrap.option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(high / 2, high));
             }
             if (endpoint.isUnix()) {
-                return bootstrap.channel(Transport.unix());
+                return bootstrap.channelFactory(Transport.unix());
             }
             Transport.keepalive(bootstrap, cluster.config().tcpKeepalive());
             return bootstrap
-                    .channel(Transport.socket())
+                    .channelFactory(Transport.socket())
                     .option(ChannelOption.TCP_NODELAY, true)
                     .option(ChannelOption.ALLOW_HALF_CLOSURE, true);
         }
@@ -295,6 +296,7 @@ public final class Dialer {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            Faults.told(cause);
             ctx.close();
         }
     }

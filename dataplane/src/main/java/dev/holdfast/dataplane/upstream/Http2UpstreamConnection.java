@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
+import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
@@ -109,6 +110,7 @@ final class Http2UpstreamConnection {
 
             @Override
             public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+                Faults.told(cause);
                 context.close();
             }
         });

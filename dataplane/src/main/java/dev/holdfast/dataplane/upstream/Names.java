@@ -38,7 +38,7 @@ public final class Names implements AutoCloseable {
     private static AddressResolverGroup<InetSocketAddress> resolver(int least, int most) {
         return new DnsAddressResolverGroup(new DnsNameResolverBuilder()
                 .datagramChannelType(Transport.datagram())
-                .socketChannelType(Transport.socket())
+                .socketChannelType(Transport.plainSocket())
                 .ttl(least, most)
                 .negativeTtl(NEGATIVE_TTL_SECONDS)
                 .queryTimeoutMillis(QUERY_MILLIS));

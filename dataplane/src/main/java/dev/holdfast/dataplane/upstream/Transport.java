@@ -2,6 +2,8 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.plan.TcpKeepalive;
 import io.netty.bootstrap.AbstractBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.IoHandlerFactory;
@@ -20,11 +22,15 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioDatagramChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.util.Optional;
 
 /** The machine's best transport: epoll on Linux, NIO elsewhere. */
 public final class Transport {
     private static final boolean EPOLL = Epoll.isAvailable();
+    private static final int EPOLLERR = 0x8;
 
     private Transport() {}
 
@@ -36,12 +42,16 @@ public final class Transport {
         return EPOLL ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
     }
 
-    public static Class<? extends SocketChannel> socket() {
+    public static Class<? extends SocketChannel> plainSocket() {
         return EPOLL ? EpollSocketChannel.class : NioSocketChannel.class;
     }
 
-    public static Class<EpollDomainSocketChannel> unix() {
-        return EpollDomainSocketChannel.class;
+    static ChannelFactory<SocketChannel> socket() {
+        return () -> EPOLL ? alwaysWatched(new EpollSocketChannel()) : new NioSocketChannel();
+    }
+
+    static ChannelFactory<EpollDomainSocketChannel> unix() {
+        return () -> alwaysWatched(new EpollDomainSocketChannel());
     }
 
     public static boolean hasUnix() {
@@ -87,6 +97,38 @@ public final class Transport {
                                 seconds(k.interval().toSeconds()));
             }
         });
+    }
+
+    /**
+     * Netty 4.2.13 to 4.2.20 takes a channel out of epoll once there is nothing to wait for, which is so when its peer
+     * has ended and reading is off, and fails to put it back when reading is on again: what the peer sent before its end
+     * is lost and the connection closed. A channel that waits for errors too, of which epoll tells anyway (epoll_ctl(2)),
+     * always has something to wait for.
+     */
+    public static <C extends Channel> C alwaysWatched(C channel) {
+        if (!EPOLL) {
+            return channel;
+        }
+        try {
+            Watching.SET_FLAG.invoke(channel, EPOLLERR);
+        } catch (Throwable e) {
+            throw new IllegalStateException("Netty's epoll transport has changed", e);
+        }
+        return channel;
+    }
+
+    private static final class Watching {
+        static final MethodHandle SET_FLAG;
+
+        static {
+            try {
+                Class<?> type = Class.forName("io.netty.channel.epoll.AbstractEpollChannel");
+                SET_FLAG = MethodHandles.privateLookupIn(type, MethodHandles.lookup())
+                        .findVirtual(type, "setFlag", MethodType.methodType(void.class, int.class));
+            } catch (ReflectiveOperationException e) {
+                throw new IllegalStateException("Netty's epoll transport has changed", e);
+            }
+        }
     }
 
     private static int seconds(long value) {

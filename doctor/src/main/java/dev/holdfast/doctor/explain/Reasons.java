@@ -38,6 +38,12 @@ final class Reasons {
             Map.entry("token_invalid", "issuer, audiences and keys of the SecurityPolicy's jwt providers"),
             Map.entry("token_expired", "the client: its token's time is over"),
             Map.entry("keys_unavailable", "remoteJWKS of the SecurityPolicy: its keys cannot be fetched"),
+            Map.entry("ext_auth_denied", "extAuth of the SecurityPolicy: the server that it names said no"),
+            Map.entry("ext_auth_failed", "extAuth of the SecurityPolicy: the server that it names cannot be asked"),
+            Map.entry("login_required", "oidc of the SecurityPolicy: sign on in a page first"),
+            Map.entry(
+                    "login_failed", "the OpenID provider's log; clientID, clientSecret and redirectURL of the policy"),
+            Map.entry("login_unavailable", "oidc.provider of the SecurityPolicy: it cannot be asked"),
             Map.entry("not_authorized", "the rules of authorization in the SecurityPolicy"),
             Map.entry("invalid_backend", "backendRefs and ReferenceGrants"),
             Map.entry("shutting_down", "nothing: the gateway was stopping, try again"));

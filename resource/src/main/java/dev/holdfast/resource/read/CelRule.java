@@ -10,7 +10,6 @@ import dev.cel.runtime.CelEvaluationException;
 import dev.cel.runtime.CelFunctionBinding;
 import dev.cel.runtime.CelRuntime;
 import dev.cel.runtime.CelRuntimeFactory;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -113,10 +112,5 @@ final class CelRule {
             program = ready;
         }
         return ready;
-    }
-
-    /** Loads the language, so that the first manifest need not wait for it. */
-    static void warm() {
-        new CelRule("self.all(x, has(x.y) && x.y == 'z')", "", "").evaluate(List.of(Map.of("y", "z")));
     }
 }

@@ -103,10 +103,8 @@ final class CorsFilter implements Filter {
         if (cors.credentials()) {
             headers.set(HttpHeaderNames.ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
         }
-        if (!preflight) {
-            String every = cors.exposed().contains("*") && cors.credentials() ? names(headers) : "";
-            set(headers, HttpHeaderNames.ACCESS_CONTROL_EXPOSE_HEADERS, list(cors.exposed(), every));
-        }
+        String every = cors.exposed().contains("*") && cors.credentials() ? names(headers) : "";
+        set(headers, HttpHeaderNames.ACCESS_CONTROL_EXPOSE_HEADERS, list(cors.exposed(), every));
         return null;
     }
 

@@ -89,7 +89,7 @@ final class JwtFilter implements Filter {
             }
             next(verified.failure);
         }
-        if (!found && auth.optional()) {
+        if (auth.failOpen() || (!found && auth.optional())) {
             return Step.CONTINUE;
         }
         return refuse(request);

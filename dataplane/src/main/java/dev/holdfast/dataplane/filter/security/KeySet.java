@@ -4,13 +4,16 @@ import com.nimbusds.jose.JOSEException;
 import com.nimbusds.jose.JWSAlgorithm;
 import com.nimbusds.jose.JWSHeader;
 import com.nimbusds.jose.crypto.factories.DefaultJWSVerifierFactory;
+import com.nimbusds.jose.jwk.Curve;
 import com.nimbusds.jose.jwk.ECKey;
 import com.nimbusds.jose.jwk.JWK;
 import com.nimbusds.jose.jwk.JWKSet;
 import com.nimbusds.jose.jwk.KeyUse;
+import com.nimbusds.jose.jwk.OctetKeyPair;
 import com.nimbusds.jose.jwk.OctetSequenceKey;
 import com.nimbusds.jose.jwk.RSAKey;
 import com.nimbusds.jwt.SignedJWT;
+import java.security.GeneralSecurityException;
 import java.security.Key;
 import java.text.ParseException;
 import java.util.ArrayList;
@@ -62,9 +65,10 @@ final class KeySet {
                 case RSAKey rsa -> rsa.toPublicKey();
                 case ECKey ec -> ec.toPublicKey();
                 case OctetSequenceKey shared when secrets -> shared.toSecretKey();
+                case OctetKeyPair pair when pair.getCurve().equals(Curve.Ed25519) -> Ed25519.key(pair);
                 default -> null;
             };
-        } catch (JOSEException unusable) {
+        } catch (JOSEException | GeneralSecurityException unusable) {
             return null;
         }
     }
@@ -78,10 +82,13 @@ final class KeySet {
             }
             tried = true;
             try {
-                if (token.verify(new DefaultJWSVerifierFactory().createJWSVerifier(header, usable.key))) {
+                boolean good = usable.jwk instanceof OctetKeyPair
+                        ? Ed25519.verify(token, usable.key)
+                        : token.verify(new DefaultJWSVerifierFactory().createJWSVerifier(header, usable.key));
+                if (good) {
                     return Verdict.GOOD;
                 }
-            } catch (JOSEException | IllegalStateException unfit) {
+            } catch (JOSEException | GeneralSecurityException | IllegalStateException unfit) {
                 // A key that cannot be used verifies nothing; the next may.
             }
         }
@@ -94,6 +101,7 @@ final class KeySet {
             case RSAKey ignored -> JWSAlgorithm.Family.RSA.contains(algorithm);
             case ECKey ignored -> JWSAlgorithm.Family.EC.contains(algorithm);
             case OctetSequenceKey ignored -> JWSAlgorithm.Family.HMAC_SHA.contains(algorithm);
+            case OctetKeyPair ignored -> JWSAlgorithm.EdDSA.equals(algorithm) || JWSAlgorithm.Ed25519.equals(algorithm);
             default -> false;
         };
         return kind

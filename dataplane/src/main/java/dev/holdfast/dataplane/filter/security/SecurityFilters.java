@@ -14,6 +14,8 @@ public final class SecurityFilters {
             case SecurityFilter.Csrf csrf -> CsrfFilter.factory(csrf);
             case SecurityFilter.BasicAuth basic -> BasicAuthFilter.factory(basic);
             case SecurityFilter.ApiKeyAuth keys -> ApiKeyFilter.factory(keys);
+            case SecurityFilter.ExtAuth server -> ExtAuthFilter.factory(server, around.calls());
+            case SecurityFilter.Oidc oidc -> OidcFilter.factory(oidc, around.calls());
             case SecurityFilter.JwtAuth tokens -> JwtFilter.factory(tokens, around.calls());
             case SecurityFilter.Authorization rules -> AuthorizationFilter.factory(rules);
         };
