@@ -3,7 +3,6 @@ package dev.holdfast.plan;
 import dev.holdfast.problem.Problem;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 /**
  * The whole truth: what to serve, and the problems found on the way. Defaults are resolved, so planes meet none.
@@ -26,7 +25,7 @@ public record Plan(
     public Plan {
         listeners = List.copyOf(listeners);
         l4 = List.copyOf(l4);
-        clusters = java.util.Collections.unmodifiableMap(new TreeMap<>(clusters));
+        clusters = ByName.of(clusters);
         problems = List.copyOf(problems);
         outcomes = List.copyOf(outcomes);
     }

@@ -1,11 +1,8 @@
 package dev.holdfast.plan;
 
 import dev.holdfast.problem.Origin;
-import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
 
 /**
  * Where the single values of a plan came from, beside the plan's elements rather than in them: two clusters that say the
@@ -17,24 +14,15 @@ import java.util.stream.Collectors;
  * @param clusters cluster name to value to origin
  */
 public record Provenance(
-        Map<String, Map<String, Origin>> listeners,
-        Map<String, Map<String, Origin>> rules,
-        Map<String, Map<String, Origin>> clusters) {
+        Map<String, ByName<Origin>> listeners,
+        Map<String, ByName<Origin>> rules,
+        Map<String, ByName<Origin>> clusters) {
     public static final Provenance NONE = new Provenance(Map.of(), Map.of(), Map.of());
 
     public Provenance {
-        listeners = sorted(listeners);
-        rules = sorted(rules);
-        clusters = sorted(clusters);
-    }
-
-    private static Map<String, Map<String, Origin>> sorted(Map<String, Map<String, Origin>> of) {
-        return Collections.unmodifiableMap(of.entrySet().stream()
-                .collect(Collectors.toMap(
-                        Map.Entry::getKey,
-                        e -> Collections.unmodifiableMap(new TreeMap<>(e.getValue())),
-                        (a, b) -> a,
-                        TreeMap::new)));
+        listeners = ByName.of(listeners);
+        rules = ByName.of(rules);
+        clusters = ByName.of(clusters);
     }
 
     /** The key of a rule under a listener; {@code rule} is a route's id without its match index. */
@@ -44,15 +32,18 @@ public record Provenance(
 
     /** Where {@code value} of a listener came from; empty for a default. */
     public Optional<Origin> ofListener(String listener, String value) {
-        return Optional.ofNullable(listeners.getOrDefault(listener, Map.of()).get(value));
+        return in(listeners, listener, value);
     }
 
     public Optional<Origin> ofRule(String listener, String rule, String value) {
-        return Optional.ofNullable(
-                rules.getOrDefault(rule(listener, rule), Map.of()).get(value));
+        return in(rules, rule(listener, rule), value);
     }
 
     public Optional<Origin> ofCluster(String cluster, String value) {
-        return Optional.ofNullable(clusters.getOrDefault(cluster, Map.of()).get(value));
+        return in(clusters, cluster, value);
+    }
+
+    private static Optional<Origin> in(Map<String, ByName<Origin>> elements, String element, String value) {
+        return Optional.ofNullable(elements.get(element)).map(values -> values.get(value));
     }
 }

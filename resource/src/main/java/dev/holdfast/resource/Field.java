@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
  * the schema, so reading by type needs no further check. Knows its origin, for messages and for the plan.
  */
 public final class Field {
+    /** Of lists, which are mostly short. */
+    private static final String[] STEPS =
+            IntStream.range(0, 64).mapToObj(i -> "[" + i + "]").toArray(String[]::new);
+
     private final ResourceRef resource;
     private final @Nullable Field above;
     private final String step;
@@ -89,12 +93,19 @@ public final class Field {
     }
 
     public List<Field> items() {
-        return node instanceof Node.Sequence list
-                ? IntStream.range(0, list.items().size())
-                        .mapToObj(i -> new Field(
-                                resource, this, "[" + i + "]", list.items().get(i), Optional.empty()))
-                        .toList()
-                : List.of();
+        if (!(node instanceof Node.Sequence list) || list.items().isEmpty()) {
+            return List.of();
+        }
+        Field[] out = new Field[list.items().size()];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = new Field(
+                    resource,
+                    this,
+                    i < STEPS.length ? STEPS[i] : "[" + i + "]",
+                    list.items().get(i),
+                    Optional.empty());
+        }
+        return List.of(out);
     }
 
     /** The names of what is below, in the order of the manifest. */

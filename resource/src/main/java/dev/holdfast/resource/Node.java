@@ -4,7 +4,7 @@ import dev.holdfast.problem.SourcePosition;
 import java.util.List;
 import java.util.Map;
 
-/** A manifest's tree, each node with its position. Equality is of values alone. */
+/** A manifest's tree, each node with its position; equal where both values and positions are. */
 public sealed interface Node {
     SourcePosition position();
 

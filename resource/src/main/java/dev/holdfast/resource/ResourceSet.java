@@ -12,10 +12,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** All resources of one reading, sorted by age, then namespace and name, so that order of input never matters. */
-public final class ResourceSet {
+/**
+ * All resources of one reading, sorted by age, then namespace and name, so that order of input never matters. Not final, so
+ * that who reads it can note what is asked of it.
+ */
+public class ResourceSet {
     private static final Comparator<Aged> AGE = Comparator.comparing(Aged::created)
             .thenComparing(a -> a.resource.ref().namespace())
             .thenComparing(a -> a.resource.ref().name())
@@ -24,26 +29,63 @@ public final class ResourceSet {
     /** A resource and when it was made, looked up once. */
     private record Aged(Resource resource, String created) {}
 
+    private record Sorted(List<Resource> resources) {}
+
     private final List<Resource> resources;
     private final List<Problem> problems;
-    private final Map<String, List<Resource>> byKind = new HashMap<>();
-    private final Map<Key, Resource> byName = new HashMap<>();
+    private final Map<String, List<Resource>> byKind;
+    private final Map<Key, Resource> byName;
+    /** Kind to namespace to resources; made of a kind that is first asked for so. */
+    private final Map<String, Map<String, List<Resource>>> byNamespace = new ConcurrentHashMap<>();
 
-    private record Key(String kind, String namespace, String name) {}
+    private record Key(String kind, String namespace, String name) {
+        static Key of(ResourceRef ref) {
+            return new Key(ref.kind(), ref.namespace(), ref.name());
+        }
+    }
 
     public ResourceSet(List<Resource> resources, List<Problem> problems) {
-        this.resources = resources.stream()
-                .map(r -> new Aged(r, r.creationTimestamp()))
-                .sorted(AGE)
-                .map(Aged::resource)
-                .toList();
+        this(
+                new Sorted(resources.stream()
+                        .map(r -> new Aged(r, r.creationTimestamp()))
+                        .sorted(AGE)
+                        .map(Aged::resource)
+                        .toList()),
+                problems);
+    }
+
+    private ResourceSet(Sorted sorted, List<Problem> problems) {
+        this.resources = sorted.resources;
         this.problems = List.copyOf(problems);
-        for (Resource resource : this.resources) {
-            ResourceRef ref = resource.ref();
-            byKind.computeIfAbsent(ref.kind(), k -> new ArrayList<>()).add(resource);
-            byName.putIfAbsent(new Key(ref.kind(), ref.namespace(), ref.name()), resource);
+        this.byKind = new HashMap<>();
+        this.byName = HashMap.newHashMap(resources.size());
+        for (Resource resource : resources) {
+            byKind.computeIfAbsent(resource.ref().kind(), k -> new ArrayList<>())
+                    .add(resource);
+            byName.putIfAbsent(Key.of(resource.ref()), resource);
         }
         byKind.replaceAll((kind, list) -> List.copyOf(list));
+    }
+
+    /** The very same set. */
+    protected ResourceSet(ResourceSet same) {
+        this.resources = same.resources;
+        this.problems = same.problems;
+        this.byKind = same.byKind;
+        this.byName = same.byName;
+    }
+
+    /** This set with the resources of {@code last} in the place of equal ones, so that what is as it was is the same. */
+    public ResourceSet settled(ResourceSet last) {
+        List<Resource> out = new ArrayList<>(resources.size());
+        boolean others = false;
+        for (Resource resource : resources) {
+            Resource before = last.byName.get(Key.of(resource.ref()));
+            boolean same = before != null && before.equals(resource);
+            others |= same && before != resource;
+            out.add(same ? before : resource);
+        }
+        return others ? new ResourceSet(new Sorted(List.copyOf(out)), problems) : this;
     }
 
     public List<Resource> resources() {
@@ -56,6 +98,17 @@ public final class ResourceSet {
 
     public List<Resource> kind(String kind) {
         return byKind.getOrDefault(kind, List.of());
+    }
+
+    /** Those of one namespace. */
+    public List<Resource> kind(String kind, String namespace) {
+        return byNamespace
+                .computeIfAbsent(
+                        kind,
+                        k -> byKind.getOrDefault(k, List.of()).stream()
+                                .collect(Collectors.groupingBy(
+                                        r -> r.ref().namespace(), Collectors.toUnmodifiableList())))
+                .getOrDefault(namespace, List.of());
     }
 
     public Optional<Resource> find(String kind, String namespace, String name) {

@@ -2,16 +2,18 @@ package dev.holdfast.translate;
 
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /** Which listeners take which routes: parentRefs, allowedRoutes, host names. */
@@ -19,23 +21,37 @@ final class Attachments {
     static final List<String> ROUTE_KINDS = List.of("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute");
 
     private final ResourceSet set;
-    private final List<GatewayListener> listeners;
+    private final Shelves shelves;
     private final List<Problem> problems;
     private final Namespaces namespaces;
 
-    private Attachments(ResourceSet set, List<GatewayListener> listeners, List<Problem> problems) {
+    private Attachments(ResourceSet set, Shelves shelves, List<GatewayListener> listeners, List<Problem> problems) {
         this.set = set;
-        this.listeners = listeners;
+        this.shelves = shelves;
+        Map<Shelves.Name, List<GatewayListener>> byOwner = new HashMap<>();
+        for (GatewayListener listener : listeners) {
+            ResourceRef owner = listener.owner().ref();
+            byOwner.computeIfAbsent(
+                            new Shelves.Name(owner.kind(), owner.namespace(), owner.name()), o -> new ArrayList<>())
+                    .add(listener);
+        }
+        shelves.listeners.fill(owner -> byOwner.getOrDefault(owner, List.of()));
         this.problems = problems;
         this.namespaces = new Namespaces(set);
     }
 
-    static List<Attachment> of(ResourceSet set, List<GatewayListener> listeners, List<Problem> problems) {
-        Attachments pass = new Attachments(set, listeners, problems);
+    /** Of all routes, each a step of its own. */
+    static List<Attachment> of(
+            ResourceSet set,
+            Shelves shelves,
+            Steps<Resource, List<Attachment>> steps,
+            List<GatewayListener> listeners,
+            List<Problem> problems) {
+        Attachments pass = new Attachments(set, shelves, listeners, problems);
         List<Attachment> out = new ArrayList<>();
         for (String kind : ROUTE_KINDS) {
             for (Resource route : set.kind(kind)) {
-                out.addAll(pass.route(route));
+                out.addAll(steps.of(route, problems, () -> pass.route(route)));
             }
         }
         return List.copyOf(out);
@@ -50,11 +66,15 @@ final class Attachments {
                     "the route names no parent, so nothing serves it",
                     "Add parentRefs with the name of a Gateway.");
         }
-        Map<GatewayListener, Attachment> taken = new LinkedHashMap<>();
+        List<Attachment> taken = new ArrayList<>();
         for (Field parent : parents) {
-            parent(route, parent).forEach(a -> taken.putIfAbsent(a.listener(), a));
+            for (Attachment attachment : parent(route, parent)) {
+                if (taken.stream().noneMatch(t -> t.listener() == attachment.listener())) {
+                    taken.add(attachment);
+                }
+            }
         }
-        return List.copyOf(taken.values());
+        return List.copyOf(taken);
     }
 
     private List<Attachment> parent(Resource route, Field parent) {
@@ -77,11 +97,8 @@ final class Attachments {
                     "Name a " + kind + " that exists; across namespaces add parentRefs[].namespace.");
             return List.of();
         }
-        List<GatewayListener> ofParent = listeners.stream()
-                .filter(l -> l.owner().ref().kind().equals(kind)
-                        && l.owner().ref().namespace().equals(namespace)
-                        && l.owner().ref().name().equals(name))
-                .toList();
+        List<GatewayListener> ofParent =
+                Objects.requireNonNull(shelves.listeners.look(new Shelves.Name(kind, namespace, name)));
         if (ofParent.isEmpty()) {
             return List.of();
         }

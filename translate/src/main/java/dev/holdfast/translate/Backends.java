@@ -1,21 +1,27 @@
 package dev.holdfast.translate;
 
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.TcpKeepalive;
 import dev.holdfast.plan.TextMatch;
 import dev.holdfast.plan.Tls;
+import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Node;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /** A backendRef into a cluster: where it is and how to talk to it. */
@@ -24,20 +30,51 @@ final class Backends {
     private final Grants grants;
     private final TranslateOptions options;
     private final List<Problem> problems;
-    /** {@code namespace/service} to its slices. */
-    private final Map<String, List<Resource>> slices = new HashMap<>();
+    private final Shelves shelves;
+    private final Certificates certificates;
+    /** What a policy says of a cluster, by the policy's own tree: the same tree says the same. */
+    private final Map<Node, Settings> settings = new IdentityHashMap<>();
 
-    Backends(ResourceSet set, Grants grants, TranslateOptions options, List<Problem> problems) {
+    /** What a policy says of a cluster. */
+    private record Settings(
+            boolean useClientProtocol,
+            Cluster.CircuitBreaker breaker,
+            Optional<TcpKeepalive> keepalive,
+            Duration connectTimeout,
+            Duration idleTimeout,
+            Duration maxDuration,
+            Http2Settings http2,
+            ClusterTraffic traffic) {}
+
+    Backends(ResourceSet set, Shelves shelves, Grants grants, TranslateOptions options, List<Problem> problems) {
         this.set = set;
         this.grants = grants;
         this.options = options;
         this.problems = problems;
+        this.shelves = shelves;
+        this.certificates = new Certificates(set, grants, problems);
+        Map<String, List<Resource>> slices = new HashMap<>();
         for (Resource slice : set.kind("EndpointSlice")) {
             String service = slice.labels().getOrDefault("kubernetes.io/service-name", "");
             slices.computeIfAbsent(slice.ref().namespace() + "/" + service, s -> new ArrayList<>())
                     .add(slice);
         }
+        Map<String, List<Resource>> tlsPolicies = new HashMap<>();
+        for (Resource policy : set.kind("BackendTLSPolicy")) {
+            for (Field target : policy.spec().get("targetRefs").items()) {
+                List<Resource> of = tlsPolicies.computeIfAbsent(
+                        policy.ref().namespace() + "/" + target.get("name").text(""), s -> new ArrayList<>());
+                if (of.isEmpty() || of.getLast() != policy) {
+                    of.add(policy);
+                }
+            }
+        }
+        shelves.slices.fill(service -> slices.getOrDefault(service, List.of()));
+        shelves.tlsPolicies.fill(service -> tlsPolicies.getOrDefault(service, List.of()));
     }
+
+    private static final Settings NONE_SAID =
+            settings(Field.absent(new Origin(new ResourceRef("", "", "", ""), "", Optional.empty())));
 
     /** What a backend is, before policy: addresses, protocol, TLS. */
     private record Target(
@@ -73,33 +110,47 @@ final class Backends {
         };
         boolean grpc = route.ref().kind().equals("GRPCRoute");
         return target.map(t -> grpc ? new Target(t.endpoints, Cluster.Protocol.HTTP2, t.tls) : t)
-                .map(t -> build(name, t, ref, policy.orElse(Field.absent(ref.origin())), streamPolicy));
+                .map(t -> build(name, t, ref, policy, streamPolicy));
     }
 
-    private Cluster build(String name, Target target, Field ref, Field policy, Optional<Field> streamPolicy) {
-        Field breaker = policy.get("circuitBreaker");
-        Field keepalive = policy.get("tcpKeepalive");
-        Field http = policy.at("timeout.http");
+    private Cluster build(String name, Target target, Field ref, Optional<Field> policy, Optional<Field> streamPolicy) {
+        Settings said = policy.map(Field::node).isPresent()
+                ? settings.computeIfAbsent(Objects.requireNonNull(policy.get().node()), n -> settings(policy.get()))
+                : NONE_SAID;
         return new Cluster(
                 name,
                 target.endpoints,
                 target.protocol,
-                policy.get("useClientProtocol").flag(false),
+                said.useClientProtocol,
                 target.tls,
+                said.breaker,
+                StreamPolicies.streamsOfCluster(streamPolicy),
+                StreamPolicies.likeEnvoy(streamPolicy),
+                said.keepalive,
+                said.connectTimeout,
+                said.idleTimeout,
+                said.maxDuration,
+                said.http2,
+                said.traffic,
+                ref.origin());
+    }
+
+    private static Settings settings(Field policy) {
+        Field breaker = policy.get("circuitBreaker");
+        Field http = policy.at("timeout.http");
+        return new Settings(
+                policy.get("useClientProtocol").flag(false),
                 new Cluster.CircuitBreaker(
                         breaker.get("maxConnections").number(1024),
                         breaker.get("maxPendingRequests").number(1024),
                         breaker.get("maxParallelRequests").number(1024),
                         breaker.get("maxRequestsPerConnection").number(0)),
-                StreamPolicies.streamsOfCluster(streamPolicy),
-                StreamPolicies.likeEnvoy(streamPolicy),
-                keepalive(keepalive),
+                keepalive(policy.get("tcpKeepalive")),
                 Durations.of(policy.at("timeout.tcp.connectTimeout"), Duration.ofSeconds(10)),
                 Durations.of(http.get("connectionIdleTimeout"), Duration.ofHours(1)),
                 Durations.of(http.get("maxConnectionDuration"), Duration.ZERO),
                 ClientTraffic.http2(policy.get("http2"), Http2Settings.DEFAULT),
-                ClusterTraffics.of(policy),
-                ref.origin());
+                ClusterTraffics.of(policy));
     }
 
     static Optional<TcpKeepalive> keepalive(Field field) {
@@ -164,7 +215,7 @@ final class Backends {
                     protocol,
                     tls));
         }
-        List<Resource> known = slices.getOrDefault(namespace + "/" + name, List.of());
+        List<Resource> known = Objects.requireNonNull(shelves.slices.look(namespace + "/" + name));
         if (known.isEmpty()) {
             return Optional.of(new Target(
                     List.of(new Cluster.Endpoint(name + "." + namespace + ".svc", (int) port)), protocol, tls));
@@ -258,10 +309,7 @@ final class Backends {
     private Optional<Field> tlsPolicy(String namespace, String service, Optional<Field> servicePort) {
         String portName = servicePort.map(p -> p.get("name").text("")).orElse("");
         Optional<Field> whole = Optional.empty();
-        for (Resource policy : set.kind("BackendTLSPolicy")) {
-            if (!policy.ref().namespace().equals(namespace)) {
-                continue;
-            }
+        for (Resource policy : Objects.requireNonNull(shelves.tlsPolicies.look(namespace + "/" + service))) {
             for (Field target : policy.spec().get("targetRefs").items()) {
                 if (!target.get("kind").text("").equals("Service")
                         || !target.get("name").text("").equals(service)) {
@@ -334,7 +382,7 @@ final class Backends {
         if (!ref.present() || cluster.tls().isEmpty()) {
             return cluster;
         }
-        return new Certificates(set, grants, problems)
+        return certificates
                 .one(gateway, ref)
                 .map(c -> cluster.with(cluster.tls().get().showing(c)))
                 .orElse(cluster);

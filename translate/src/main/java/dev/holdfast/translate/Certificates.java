@@ -24,15 +24,24 @@ import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** A listener's certificateRefs into certificates; what cannot be used is a problem at the reference. */
-record Certificates(ResourceSet set, Grants grants, List<Problem> problems) {
+record Certificates(ResourceSet set, Grants grants, List<Problem> problems, Map<Pair, Optional<String>> checked) {
     private static final Pattern KEY = Pattern.compile("-----BEGIN ([A-Z]+ )?PRIVATE KEY-----([^-]*)-----END");
+
+    /** A certificate and its key, of which a translation asks but once whether they belong together. */
+    record Pair(String chain, SecretText key) {}
+
+    Certificates(ResourceSet set, Grants grants, List<Problem> problems) {
+        this(set, grants, problems, new HashMap<>());
+    }
 
     /** {@code owner} is the Gateway or ListenerSet that the listener is written in. */
     List<Tls.Certificate> of(Resource owner, Field listener) {
@@ -75,7 +84,7 @@ record Certificates(ResourceSet set, Grants grants, List<Problem> problems) {
         }
         String chain = value(found.get(), "tls.crt");
         String key = value(found.get(), "tls.key");
-        Optional<String> wrong = check(chain, key);
+        Optional<String> wrong = checked.computeIfAbsent(new Pair(chain, new SecretText(key)), p -> check(chain, key));
         if (wrong.isPresent()) {
             return problem(ref, ProblemCode.CERTIFICATE_REF, secret + ": " + wrong.get(), "Mend the Secret.");
         }

@@ -7,12 +7,14 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Node;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
-import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** Says of every field that is valid but not carried out on this plane that it is not: never silence. */
 final class Coverage {
@@ -190,50 +192,74 @@ final class Coverage {
         return out;
     }
 
-    static void check(ResourceSet set, List<Problem> problems) {
+    /** A place on the way to fields that are carried out. */
+    private record Place(Map<String, Place> below) {
+        /** A field that is carried out with all below it. */
+        static final Place WHOLE = new Place(Map.of());
+
+        static Place of(Set<String> paths) {
+            Place root = new Place(new HashMap<>());
+            paths.forEach(path -> root.add(List.of(path.replace("[]", ".[]").split("\\."))));
+            return root;
+        }
+
+        private void add(List<String> names) {
+            if (names.size() == 1) {
+                below.put(names.getFirst(), WHOLE);
+                return;
+            }
+            Place next = below.computeIfAbsent(names.getFirst(), n -> new Place(new HashMap<>()));
+            if (next != WHOLE) {
+                next.add(names.subList(1, names.size()));
+            }
+        }
+    }
+
+    private static final Map<String, Place> PLACES =
+            CARRIED.entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, e -> Place.of(e.getValue())));
+
+    /** Each resource is a step of its own. */
+    static void check(ResourceSet set, Steps<Resource, Boolean> steps, List<Problem> problems) {
         for (Resource resource : set.resources()) {
             String kind = resource.ref().kind();
-            if (FACTS.contains(kind)) {
-                continue;
-            }
-            Set<String> carried = CARRIED.get(kind);
-            if (carried == null) {
-                problems.add(notCarriedOut(resource.spec(), "the kind " + kind));
-            } else {
-                walk(resource.spec(), "", carried, problems);
+            if (!FACTS.contains(kind)) {
+                steps.of(resource, problems, () -> check(resource, PLACES.get(kind), problems));
             }
         }
     }
 
-    private static void walk(Field field, String path, Set<String> carried, List<Problem> problems) {
-        if (!field.present() || carried.contains(path)) {
+    private static boolean check(Resource resource, @Nullable Place kind, List<Problem> problems) {
+        if (kind == null) {
+            problems.add(
+                    notCarriedOut(resource.spec(), "the kind " + resource.ref().kind()));
+        } else if (resource.spec().present()) {
+            walk(resource.spec(), kind, problems);
+        }
+        return true;
+    }
+
+    private static void walk(Field field, Place place, List<Problem> problems) {
+        switch (field.node()) {
+            case Node.Mapping map ->
+                map.entries().keySet().forEach(name -> child(field.get(name), place.below.get(name), problems));
+            case Node.Sequence ignored -> {
+                for (Field item : field.items()) {
+                    child(item, place.below.get("[]"), problems);
+                }
+            }
+            case null, default -> {}
+        }
+    }
+
+    private static void child(Field field, @Nullable Place place, List<Problem> problems) {
+        if (!field.present()) {
             return;
         }
-        boolean onTheWay =
-                path.isEmpty() || carried.stream().anyMatch(c -> c.startsWith(path + ".") || c.startsWith(path + "["));
-        if (!onTheWay) {
+        if (place == null) {
             problems.add(notCarriedOut(field, "the field"));
-            return;
+        } else if (place != Place.WHOLE) {
+            walk(field, place, problems);
         }
-        for (Field child : children(field)) {
-            String below = child.path().endsWith("]")
-                    ? path + "[]"
-                    : (path.isEmpty() ? "" : path + ".")
-                            + child.path().substring(child.path().lastIndexOf('.') + 1);
-            walk(child, below, carried, problems);
-        }
-    }
-
-    private static List<Field> children(Field field) {
-        return switch (field.node()) {
-            case Node.Mapping map -> {
-                List<Field> out = new ArrayList<>();
-                map.entries().keySet().forEach(name -> out.add(field.get(name)));
-                yield out;
-            }
-            case Node.Sequence ignored -> field.items();
-            case null, default -> List.of();
-        };
     }
 
     private static Problem notCarriedOut(Field at, String what) {

@@ -7,6 +7,7 @@ import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,14 +18,13 @@ import java.util.stream.Collectors;
 final class GatewayOutcomes {
     private final Outcomes known;
     private final Map<String, GatewayListener> listeners;
-    private final Map<String, Integer> attached;
+    private final Map<GatewayListener, Integer> attached = new IdentityHashMap<>();
 
     GatewayOutcomes(Outcomes known, List<GatewayListener> listeners, List<Attachment> attachments) {
         this.known = known;
         this.listeners = listeners.stream()
                 .collect(Collectors.toMap(GatewayListener::name, Function.identity(), (first, again) -> first));
-        this.attached =
-                attachments.stream().collect(Collectors.toMap(a -> a.listener().name(), a -> 1, Integer::sum));
+        attachments.forEach(a -> attached.merge(a.listener(), 1, Integer::sum));
     }
 
     Outcome of(Resource gateway, Resource owner) {
@@ -85,7 +85,7 @@ final class GatewayOutcomes {
         return new Outcome.OfListener(
                 section,
                 RouteKinds.supported(field),
-                attached.getOrDefault(name, 0),
+                made.map(l -> attached.getOrDefault(l, 0)).orElse(0),
                 conditions
                         .otherwise("Accepted", true, "Accepted", "The listener has been accepted")
                         .otherwise("Conflicted", false, "NoConflicts", "The listener conflicts with no other")

@@ -17,10 +17,7 @@ record Grants(ResourceSet set) {
         if (fromNamespace.equals(toNamespace)) {
             return true;
         }
-        for (Resource grant : set.kind("ReferenceGrant")) {
-            if (!grant.ref().namespace().equals(toNamespace)) {
-                continue;
-            }
+        for (Resource grant : set.kind("ReferenceGrant", toNamespace)) {
             boolean from = grant.spec().get("from").items().stream()
                     .anyMatch(f -> f.get("group").text("").equals(fromGroup)
                             && f.get("kind").text("").equals(fromKind)

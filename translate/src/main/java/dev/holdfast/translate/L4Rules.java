@@ -43,6 +43,7 @@ record L4Rules(Rules rules, List<Problem> problems) {
                 out.add(route(attachment, rule, free));
             }
         }
+        rules.clusters().add(rules.clusters().taken());
         return out;
     }
 

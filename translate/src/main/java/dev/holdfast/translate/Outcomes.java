@@ -12,6 +12,8 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
 
 /**
  * What became of every resource of ours, made from the problems that were found: each concerns the part of its resource
@@ -19,8 +21,11 @@ import java.util.Map;
  */
 final class Outcomes {
     private final Map<ResourceRef, List<Problem>> byResource = new HashMap<>();
+    private final Shelves shelves;
 
-    private Outcomes(List<Problem> problems) {
+    private Outcomes(Shelves shelves, List<Problem> problems) {
+        this.shelves = shelves;
+        shelves.problems.fill(byResource::get);
         for (Problem problem : problems) {
             problem.resource()
                     .ifPresent(ref -> byResource
@@ -32,12 +37,14 @@ final class Outcomes {
     /** {@code problems} are those of reading and of translation. */
     static List<Outcome> of(
             ResourceSet set,
+            Shelves shelves,
+            Steps<Resource, Outcome> steps,
             List<GatewayListener> listeners,
             List<Attachment> attachments,
             List<Policies> policies,
             List<Overrides.Remark> remarks,
             List<Problem> problems) {
-        Outcomes known = new Outcomes(problems);
+        Outcomes known = new Outcomes(shelves, problems);
         List<Outcome> out = new ArrayList<>();
         for (Resource resource : set.kind("GatewayClass")) {
             if (GatewayClasses.ours(resource)) {
@@ -58,18 +65,28 @@ final class Outcomes {
                     .filter(g -> GatewayClasses.ours(set, g))
                     .ifPresent(gateway -> out.add(gateways.of(gateway, listenerSet)));
         }
-        RouteOutcomes routes = new RouteOutcomes(set, known, attachments);
+        RouteOutcomes routes = new RouteOutcomes(set, shelves, known, attachments);
         for (String kind : Attachments.ROUTE_KINDS) {
-            set.kind(kind).forEach(route -> out.add(routes.of(route)));
+            for (Resource route : set.kind(kind)) {
+                out.add(steps.of(route, new ArrayList<>(), () -> routes.of(route)));
+            }
         }
-        PolicyOutcomes ancestors = new PolicyOutcomes(set, known, routes, remarks);
+        PolicyOutcomes ancestors = new PolicyOutcomes(
+                set, known, routes, remarks.stream().collect(Collectors.groupingBy(Overrides.Remark::claim)));
         policies.forEach(p -> out.addAll(ancestors.of(p)));
         if (!set.kind("BackendTLSPolicy").isEmpty()) {
             BackendTlsOutcomes tls = new BackendTlsOutcomes(known, attachments);
             set.kind("BackendTLSPolicy").forEach(policy -> out.add(tls.of(policy)));
         }
-        return out.stream().sorted(Comparator.comparing(Outcome::resource)).toList();
+        return out.stream()
+                .map(o -> new Named(o.resource().toString(), o))
+                .sorted(Comparator.comparing(Named::name))
+                .map(Named::outcome)
+                .toList();
     }
+
+    /** An outcome and the name it is sorted by, made once. */
+    private record Named(String name, Outcome outcome) {}
 
     private Outcome whole(Resource resource, String accepted, String refused) {
         Conditions conditions = new Conditions();
@@ -84,7 +101,7 @@ final class Outcomes {
     }
 
     List<Problem> problems(Resource resource) {
-        return byResource.getOrDefault(resource.ref(), List.of());
+        return Objects.requireNonNullElse(shelves.problems.look(resource.ref()), List.of());
     }
 
     /** Those that stand at {@code path} or below it. */

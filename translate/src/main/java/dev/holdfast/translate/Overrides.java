@@ -9,6 +9,7 @@ import dev.holdfast.translate.Policies.Claim;
 import dev.holdfast.translate.Policies.Target;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -22,7 +23,7 @@ final class Overrides {
     private final Policies policies;
     private final Map<Claim, Places> replaced = new LinkedHashMap<>();
     private final Map<Claim, Places> merged = new LinkedHashMap<>();
-    private final List<Remark> remarks = new ArrayList<>();
+    private final Set<Remark> remarks = new LinkedHashSet<>();
 
     /** What is to be said of a policy where one of its targets is concerned. */
     record Remark(Claim claim, Condition condition) {}
@@ -152,9 +153,6 @@ final class Overrides {
     }
 
     private void remark(Claim claim, String type, String message) {
-        Remark remark = new Remark(claim, new Condition(type, true, type, message + "."));
-        if (!remarks.contains(remark)) {
-            remarks.add(remark);
-        }
+        remarks.add(new Remark(claim, new Condition(type, true, type, message + ".")));
     }
 }

@@ -8,9 +8,12 @@ import dev.holdfast.resource.Node;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -35,6 +38,13 @@ final class Policies {
     private final Map<Target, Claim> byTarget = new LinkedHashMap<>();
     private final List<Claim> claims = new ArrayList<>();
     private final List<Problem> problems;
+    private final Shelves.OfPolicies shelves;
+    /** Whether any claims a route or a rule of one. */
+    private boolean ofRoutes;
+
+    private final Map<GatewayListener, Optional<Claim>> atListeners = new IdentityHashMap<>();
+    private final Map<Resource, Field> specs = new IdentityHashMap<>();
+    private final Map<Held, Optional<Field>> merged = new HashMap<>();
 
     /** A policy's wish to hold at a place, and the field that says so. */
     record Claim(Resource policy, Field at, Target target) {}
@@ -50,9 +60,22 @@ final class Policies {
         }
     }
 
-    Policies(ResourceSet set, String policyKind, List<Problem> problems) {
+    /** A rule of a route under a listener; {@code rule} is its name, empty where it has none. */
+    record Place(Resource route, String rule, GatewayListener listener) {}
+
+    /** The policy of a rule or its route, and that of what is around them; of a route of requests or {@code connections}. */
+    record Held(@Nullable Resource narrow, @Nullable Resource wider, boolean connections) {
+        boolean merges() {
+            return narrow == null || narrow.spec().get("mergeType").present();
+        }
+    }
+
+    Policies(ResourceSet set, Shelves shelves, String policyKind, List<Problem> problems) {
         this.policyKind = policyKind;
         this.problems = problems;
+        this.shelves = shelves.policies(policyKind);
+        this.shelves.claims().fill(byTarget::get);
+        this.shelves.held().fill(this::hold);
         for (Resource policy : set.kind(policyKind)) {
             for (Field selector : policy.spec().get("targetSelectors").items()) {
                 select(set, policy, selector);
@@ -132,6 +155,7 @@ final class Policies {
     private void claim(Resource policy, Field at, Target target) {
         Claim claim = new Claim(policy, at, target);
         claims.add(claim);
+        ofRoutes |= !LISTENERS.contains(target.kind());
         Claim holder = byTarget.putIfAbsent(target, claim);
         if (holder != null && !holder.policy().ref().equals(policy.ref())) {
             problems.add(Problem.at(
@@ -166,7 +190,7 @@ final class Policies {
 
     /** Who holds exactly this place. */
     Optional<Claim> at(Target target) {
-        return Optional.ofNullable(byTarget.get(target));
+        return Optional.ofNullable(shelves.claims().look(target));
     }
 
     /** Who holds at a listener: its own section's, else its ListenerSet's, else its Gateway's. */
@@ -179,28 +203,62 @@ final class Policies {
         return at(Target.of(owner, section)).or(() -> at(Target.of(owner, ""))).or(() -> at(Target.of(gateway, "")));
     }
 
-    private @Nullable Resource policy(Target target) {
-        Claim claim = byTarget.get(target);
-        return claim == null ? null : claim.policy();
-    }
-
     /** The policy of a listener: its own section's, else its ListenerSet's, else its Gateway's. */
     Optional<Field> listener(Resource gateway, Resource owner, String section) {
         return holder(gateway, owner, section).map(c -> c.policy().spec());
     }
 
+    private Held hold(Place place) {
+        Claim wider = atListeners
+                .computeIfAbsent(
+                        place.listener,
+                        l -> inMap(Target.of(l.owner(), l.section()))
+                                .or(() -> inMap(Target.of(l.owner(), "")))
+                                .or(() -> inMap(Target.of(l.gateway(), ""))))
+                .orElse(null);
+        Claim narrow = null;
+        if (ofRoutes) {
+            narrow = place.rule.isEmpty() ? null : byTarget.get(Target.of(place.route, place.rule));
+            narrow = narrow == null ? byTarget.get(Target.of(place.route, "")) : narrow;
+        }
+        return new Held(
+                narrow == null ? null : narrow.policy(),
+                wider == null ? null : wider.policy(),
+                L4.contains(place.route.ref().kind()));
+    }
+
+    private Optional<Claim> inMap(Target target) {
+        return Optional.ofNullable(byTarget.get(target));
+    }
+
+    private Field spec(Resource policy) {
+        return specs.computeIfAbsent(policy, Resource::spec);
+    }
+
+    /** What holds at a rule under a listener: of rule and route the nearer, and what is around them. */
+    Held held(Resource route, String rule, GatewayListener listener) {
+        return Objects.requireNonNull(shelves.held().look(new Place(route, rule, listener)));
+    }
+
     /** The policy of a rule under a listener: rule, route, listener, Gateway; merged where it asks to be. */
     Optional<Field> rule(Resource route, String rule, GatewayListener listener) {
-        Optional<Field> wider = listener(listener.gateway(), listener.owner(), listener.section());
-        Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
-        Resource narrow = own != null ? own : policy(Target.of(route, ""));
-        if (narrow == null) {
+        return laid(held(route, rule, listener));
+    }
+
+    /** One policy over another; the same two give the same field. */
+    Optional<Field> laid(Held held) {
+        return merged.computeIfAbsent(held, this::lay);
+    }
+
+    private Optional<Field> lay(Held held) {
+        Optional<Field> wider = Optional.ofNullable(held.wider).map(this::spec);
+        if (held.narrow == null) {
             return wider;
         }
-        Field spec = narrow.spec();
+        Field spec = spec(held.narrow);
         Optional<String> merge = spec.get("mergeType").text();
         if (merge.isEmpty()) {
-            return Optional.of(L4.contains(route.ref().kind()) ? filled(spec, wider) : spec);
+            return Optional.of(held.connections ? filled(spec, wider) : spec);
         }
         return Optional.of(wider.map(base ->
                         spec.with(merge(base.node(), spec.node(), merge.get().equals("StrategicMerge"))))
@@ -223,27 +281,14 @@ final class Policies {
      * What {@link #rule} is made of, the narrowest first: one policy whole, or a narrow one and the wider one it is laid
      * over. Where a value came from is the first that has it.
      */
-    List<Field> layers(Resource route, String rule, GatewayListener listener) {
-        Optional<Field> wider = listener(listener.gateway(), listener.owner(), listener.section());
-        Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
-        Resource narrow = own != null ? own : policy(Target.of(route, ""));
-        if (narrow == null) {
-            return wider.stream().toList();
-        }
-        return narrow.spec().get("mergeType").present()
-                ? Stream.concat(Stream.of(narrow.spec()), wider.stream()).toList()
-                : List.of(narrow.spec());
+    List<Field> layers(Held held) {
+        return policies(held).stream().map(this::spec).toList();
     }
 
     /** The policies that {@link #rule} is made of, the narrowest first. */
-    List<Resource> policies(Resource route, String rule, GatewayListener listener) {
-        Optional<Resource> wider = wider(listener).map(Claim::policy);
-        Optional<Resource> narrow = (rule.isEmpty() ? Optional.<Claim>empty() : at(Target.of(route, rule)))
-                .or(() -> at(Target.of(route, "")))
-                .map(Claim::policy);
-        boolean merges = narrow.map(n -> n.spec().get("mergeType").present()).orElse(true);
-        return java.util.stream.Stream.concat(
-                        narrow.stream(), merges ? wider.stream() : java.util.stream.Stream.empty())
+    static List<Resource> policies(Held held) {
+        return Stream.concat(
+                        Stream.ofNullable(held.narrow), held.merges() ? Stream.ofNullable(held.wider) : Stream.empty())
                 .toList();
     }
 

@@ -15,7 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /** How each policy of a kind stands at the Gateways that it reaches. */
-record PolicyOutcomes(ResourceSet set, Outcomes known, RouteOutcomes routes, List<Overrides.Remark> remarks) {
+record PolicyOutcomes(
+        ResourceSet set, Outcomes known, RouteOutcomes routes, Map<Claim, List<Overrides.Remark>> remarks) {
     /** Kubernetes keeps no more (PolicyStatus.ancestors, maxItems). */
     private static final int MOST = 16;
 
@@ -83,7 +84,7 @@ record PolicyOutcomes(ResourceSet set, Outcomes known, RouteOutcomes routes, Lis
                 conditions.addAll(List.of(problem));
             }
         }
-        remarks.stream().filter(r -> r.claim().equals(claim)).forEach(r -> conditions.add(r.condition()));
+        remarks.getOrDefault(claim, List.of()).forEach(r -> conditions.add(r.condition()));
     }
 
     /** Kept are those with the most to say: not accepted, then overridden. */

@@ -1,8 +1,9 @@
 package dev.holdfast.translate;
 
-import dev.holdfast.plan.Provenance;
+import dev.holdfast.plan.ByName;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.resource.Field;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -13,10 +14,6 @@ import java.util.TreeMap;
  * first that is there having done so. A value is only noted here; the passes read it themselves.
  */
 final class Provenances {
-    private final Map<String, Map<String, Origin>> listeners = new TreeMap<>();
-    private final Map<String, Map<String, Origin>> rules = new TreeMap<>();
-    private final Map<String, Map<String, Origin>> clusters = new TreeMap<>();
-
     /** Whose field may set a value. */
     enum From {
         LISTENER,
@@ -97,47 +94,75 @@ final class Provenances {
             new Line("http2.initialStreamWindow", From.TRAFFIC, "http2.initialStreamWindowSize"),
             new Line("http2.initialConnectionWindow", From.TRAFFIC, "http2.initialConnectionWindowSize"));
 
-    /** The fields that hold at a rule, each list the narrowest first. */
-    record Layers(Field rule, List<Field> traffic, List<Field> streams) {
-        private List<Field> of(From from) {
-            return switch (from) {
-                case RULE -> List.of(rule);
-                case TRAFFIC -> traffic;
-                case STREAM -> streams;
-                case LISTENER, CLIENT -> List.of();
-            };
-        }
+    private final Policies traffic;
+    private final Policies streams;
+    private final Map<Layers, OfPolicies> known = new HashMap<>();
+
+    /** The policies that hold at a rule. */
+    record Layers(Policies.Held traffic, Policies.Held streams) {}
+
+    /** What the same policies say wherever they hold. */
+    private record OfPolicies(ByName<Origin> rules, ByName<Origin> clusters) {}
+
+    Provenances(Policies traffic, Policies streams) {
+        this.traffic = traffic;
+        this.streams = streams;
     }
 
-    void listener(GatewayListener listener, Optional<Field> policy) {
+    static ByName<Origin> listener(GatewayListener listener, Optional<Field> policy) {
         Map<String, Origin> found = new TreeMap<>();
         for (Line line : OF_LISTENER) {
             note(found, line, line.from == From.CLIENT ? policy.stream().toList() : List.of(listener.field()));
         }
-        listeners.put(listener.name(), found);
+        return ByName.of(found);
     }
 
-    void rule(GatewayListener listener, String rule, Layers layers) {
+    /** What stands in the rule itself comes first. */
+    ByName<Origin> rule(Field rule, Layers layers) {
         Map<String, Origin> found = new TreeMap<>();
-        OF_RULE.forEach(line -> note(found, line, layers.of(line.from)));
-        rules.put(Provenance.rule(listener.name(), rule), found);
+        for (Line line : OF_RULE) {
+            if (line.from == From.RULE) {
+                note(found, line, List.of(rule));
+            }
+        }
+        ByName<Origin> policies = of(layers).rules;
+        if (found.isEmpty()) {
+            return policies;
+        }
+        policies.forEach(found::putIfAbsent);
+        return ByName.of(found);
     }
 
-    void cluster(String name, Layers layers) {
+    ByName<Origin> cluster(Layers layers) {
+        return of(layers).clusters;
+    }
+
+    private OfPolicies of(Layers layers) {
+        return known.computeIfAbsent(layers, l -> new OfPolicies(of(l, OF_RULE), of(l, OF_CLUSTER)));
+    }
+
+    private ByName<Origin> of(Layers layers, List<Line> lines) {
+        List<Field> ofTraffic = traffic.layers(layers.traffic);
+        List<Field> ofStreams = streams.layers(layers.streams);
         Map<String, Origin> found = new TreeMap<>();
-        OF_CLUSTER.forEach(line -> note(found, line, layers.of(line.from)));
-        clusters.putIfAbsent(name, found);
+        for (Line line : lines) {
+            switch (line.from) {
+                case TRAFFIC -> note(found, line, ofTraffic);
+                case STREAM -> note(found, line, ofStreams);
+                case LISTENER, CLIENT, RULE -> {}
+            }
+        }
+        return ByName.of(found);
     }
 
+    /** {@code layers} are the narrowest first. */
     private static void note(Map<String, Origin> found, Line line, List<Field> layers) {
-        layers.stream()
-                .map(layer -> layer.at(line.path))
-                .filter(Field::present)
-                .findFirst()
-                .ifPresent(field -> found.putIfAbsent(line.value, field.origin()));
-    }
-
-    Provenance provenance() {
-        return new Provenance(listeners, rules, clusters);
+        for (Field layer : layers) {
+            Field field = layer.at(line.path);
+            if (field.present()) {
+                found.putIfAbsent(line.value, field.origin());
+                return;
+            }
+        }
     }
 }

@@ -8,9 +8,10 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
 
@@ -18,16 +19,17 @@ import java.util.TreeSet;
 final class RouteOutcomes {
     private final ResourceSet set;
     private final Outcomes known;
-    private final Map<Resource, List<Attachment>> attachments = new HashMap<>();
+    private final Shelves shelves;
 
-    RouteOutcomes(ResourceSet set, Outcomes known, List<Attachment> attachments) {
+    RouteOutcomes(ResourceSet set, Shelves shelves, Outcomes known, List<Attachment> attachments) {
         this.set = set;
+        this.shelves = shelves;
         this.known = known;
+        Map<Resource, List<Attachment>> byRoute = new IdentityHashMap<>();
         for (Attachment attachment : attachments) {
-            this.attachments
-                    .computeIfAbsent(attachment.route(), r -> new ArrayList<>())
-                    .add(attachment);
+            byRoute.computeIfAbsent(attachment.route(), r -> new ArrayList<>()).add(attachment);
         }
+        shelves.attachments.fill(byRoute::get);
     }
 
     Outcome of(Resource route) {
@@ -66,7 +68,7 @@ final class RouteOutcomes {
     }
 
     private boolean accepted(Resource route, Field parent, Resource gateway) {
-        return attachments.getOrDefault(route, List.of()).stream()
+        return Objects.requireNonNullElse(shelves.attachments.look(route), List.<Attachment>of()).stream()
                 .map(Attachment::listener)
                 .anyMatch(l -> l.owner().ref().equals(gateway.ref())
                         && parent.get("sectionName").text(l.section()).equals(l.section())

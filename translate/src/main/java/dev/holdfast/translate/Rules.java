@@ -1,15 +1,20 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.ByName;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.HttpFilter;
+import dev.holdfast.plan.Provenance;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
+import dev.holdfast.plan.StreamRules;
+import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -26,7 +31,7 @@ record Rules(
         Ports ports,
         RouteFilters further,
         HttpFilters httpFilters,
-        Map<String, Cluster> clusters,
+        Clusters clusters,
         Provenances provenances,
         List<Problem> problems) {
     /** Where neither route nor policy says otherwise. */
@@ -37,65 +42,87 @@ record Rules(
 
     /** Exact before expression before prefix, then the longer path, the method, more headers, more parameters, age. */
     static final Comparator<Entry> PRECEDENCE = Comparator.comparingInt(Entry::pathRank)
-            .thenComparing(Entry::pathLength, Comparator.reverseOrder())
+            .thenComparing(Comparator.comparingInt(Entry::pathLength).reversed())
             .thenComparing(e -> e.route.match().method().isEmpty())
-            .thenComparing(e -> -e.route.match().headers().size())
-            .thenComparing(e -> -e.route.match().queryParams().size())
-            .thenComparing(e -> e.resource.creationTimestamp())
+            .thenComparingInt(e -> -e.route.match().headers().size())
+            .thenComparingInt(e -> -e.route.match().queryParams().size())
+            .thenComparing(Entry::created)
             .thenComparing(e -> e.resource.ref().namespace())
             .thenComparing(e -> e.resource.ref().name())
-            .thenComparing(e -> e.rule)
-            .thenComparing(e -> e.match);
+            .thenComparingInt(Entry::rule)
+            .thenComparingInt(Entry::match);
 
     /** A route and what its place among the others depends on. */
-    record Entry(Route route, Resource resource, int rule, int match) {
-        int pathRank() {
-            return switch (route.match().path()) {
+    record Entry(Route route, Resource resource, String created, int pathRank, int pathLength, int rule, int match) {
+        static Entry of(Route route, Resource resource, String created, int rule, int match) {
+            boolean grpc = resource.ref().kind().equals("GRPCRoute");
+            int rank = switch (route.match().path()) {
                 case Route.PathMatch.Exact ignored -> 0;
-                case Route.PathMatch.Regex ignored -> ofAnyService() ? 2 : 1;
+                case Route.PathMatch.Regex(String expression) -> ofAnyService(grpc, expression) ? 2 : 1;
                 case Route.PathMatch.Prefix ignored -> 2;
             };
+            int length = switch (route.match().path()) {
+                case Route.PathMatch.Exact(String path) -> path.length();
+                case Route.PathMatch.Regex(String expression) ->
+                    ofAnyService(grpc, expression) ? 1 : expression.length();
+                case Route.PathMatch.Prefix(String path) -> path.equals("/") ? 0 : path.length();
+            };
+            return new Entry(route, resource, created, rank, length, rule, match);
         }
 
         /** A gRPC method of whichever service comes after every service that is named (Gateway API, GRPCRouteRule). */
-        private boolean ofAnyService() {
-            return resource.ref().kind().equals("GRPCRoute")
-                    && route.match().path() instanceof Route.PathMatch.Regex(String expression)
-                    && expression.startsWith(Matches.ANY_SERVICE);
-        }
-
-        int pathLength() {
-            return switch (route.match().path()) {
-                case Route.PathMatch.Exact(String path) -> path.length();
-                case Route.PathMatch.Regex(String expression) -> ofAnyService() ? 1 : expression.length();
-                case Route.PathMatch.Prefix(String path) -> path.equals("/") ? 0 : path.length();
-            };
+        private static boolean ofAnyService(boolean grpc, String expression) {
+            return grpc && expression.startsWith(Matches.ANY_SERVICE);
         }
     }
 
-    List<Entry> of(Attachment attachment) {
-        List<Entry> out = new ArrayList<>();
+    /**
+     * What a route is under a listener.
+     *
+     * @param entries in order of precedence
+     * @param routes those of the entries
+     * @param clusters those that were not made before; {@link Clusters#add} is still to be done with them
+     * @param rules where the values of its rules came from, by {@link Provenance#rule}
+     * @param ofClusters and those of its clusters, where nothing is noted of them yet
+     */
+    record Made(
+            List<Entry> entries,
+            List<Route> routes,
+            List<Cluster> clusters,
+            Map<String, ByName<Origin>> rules,
+            Map<String, ByName<Origin>> ofClusters) {}
+
+    Made of(Attachment attachment) {
+        Made out = new Made(new ArrayList<>(), List.of(), List.of(), new HashMap<>(), new HashMap<>());
         List<Field> rules = attachment.route().spec().get("rules").items();
         for (int i = 0; i < rules.size(); i++) {
             rule(attachment, rules.get(i), i, out);
         }
-        return out;
+        List<Entry> entries = out.entries.stream().sorted(PRECEDENCE).toList();
+        return new Made(entries, routes(entries), clusters.taken(), ByName.of(out.rules), ByName.of(out.ofClusters));
     }
 
-    private void rule(Attachment attachment, Field rule, int index, List<Entry> out) {
+    static List<Route> routes(List<Entry> entries) {
+        return entries.stream().map(Entry::route).toList();
+    }
+
+    private void rule(Attachment attachment, Field rule, int index, Made out) {
         Resource resource = attachment.route();
         String ruleName = rule.get("name").text("");
-        Optional<Field> policy = traffic.rule(resource, ruleName, attachment.listener());
-        Optional<Field> streamPolicy = streams.rule(resource, ruleName, attachment.listener());
+        Provenances.Layers layers = new Provenances.Layers(
+                traffic.held(resource, ruleName, attachment.listener()),
+                streams.held(resource, ruleName, attachment.listener()));
+        Optional<Field> policy = traffic.laid(layers.traffic());
+        Optional<Field> streamPolicy = streams.laid(layers.streams());
         SecurityPolicies.Guard guard = security.of(resource, rule, attachment.listener());
         boolean refused = attachment.listener().refuses() || guard.refuses();
         String name = resource.ref().namespace() + "/" + resource.ref().name();
         String id = name + "/" + (ruleName.isEmpty() ? Integer.toString(index) : ruleName);
-        Provenances.Layers layers = new Provenances.Layers(
-                rule,
-                traffic.layers(resource, ruleName, attachment.listener()),
-                streams.layers(resource, ruleName, attachment.listener()));
-        provenances.rule(attachment.listener(), id, layers);
+        out.rules.put(Provenance.rule(attachment.listener().name(), id), provenances.rule(rule, layers));
+        ByName<Origin> ofClusters = provenances.cluster(layers);
+        String created = resource.creationTimestamp();
+        Set<String> upgrades = upgrades(resource, policy);
+        StreamRules streamRules = StreamPolicies.rules(streamPolicy);
         List<Optional<Route.Match>> matches = new Matches(problems).of(resource, rule);
         Optional<RouteTraffic.Retry> retry = RouteTraffics.retry(rule, policy);
         List<RouteTraffic.Mirror> mirrors = refused ? List.of() : mirrors(attachment, rule, id, policy, streamPolicy);
@@ -115,7 +142,7 @@ record Rules(
                 action = filters.answer().get();
             } else {
                 if (forward.isEmpty()) {
-                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy, layers));
+                    forward = Optional.of(forward(attachment, rule, id, match.path(), policy, streamPolicy));
                 }
                 action = forward.get();
             }
@@ -135,12 +162,17 @@ record Rules(
                             streamPolicy,
                             "maxLifetime",
                             policyTime(policy, "timeout.http.maxStreamDuration", Duration.ZERO)),
-                    upgrades(resource, policy),
-                    StreamPolicies.rules(streamPolicy),
+                    upgrades,
+                    streamRules,
                     refused ? List.of() : http.orElse(List.of()),
                     RouteTraffics.of(retry, rule, match.path(), mirrors),
                     rule.origin());
-            with(route, filters.matches()).forEach(r -> out.add(new Entry(r, resource, index, at)));
+            with(route, filters.matches()).forEach(r -> out.entries.add(Entry.of(r, resource, created, index, at)));
+        }
+        if (forward.orElse(NO_BACKEND) instanceof Route.Action.Forward(List<Route.Destination> destinations)) {
+            destinations.stream()
+                    .filter(d -> !d.cluster().isEmpty())
+                    .forEach(d -> out.ofClusters.putIfAbsent(d.cluster(), ofClusters));
         }
     }
 
@@ -184,8 +216,7 @@ record Rules(
             String id,
             Route.PathMatch match,
             Optional<Field> policy,
-            Optional<Field> streamPolicy,
-            Provenances.Layers layers) {
+            Optional<Field> streamPolicy) {
         List<Route.Destination> destinations = new ArrayList<>();
         List<Field> refs = rule.get("backendRefs").items();
         for (int i = 0; i < refs.size(); i++) {
@@ -200,9 +231,8 @@ record Rules(
             if (cluster.isEmpty() || strange) {
                 destinations.add(new Route.Destination("", weight, 500, List.of()));
             } else {
-                String kept = keep(cluster.get(), attachment.listener());
-                provenances.cluster(kept, layers);
-                destinations.add(new Route.Destination(kept, weight, 0, filters.filters()));
+                destinations.add(new Route.Destination(
+                        keep(cluster.get(), attachment.listener()), weight, 0, filters.filters()));
             }
         }
         return destinations.isEmpty() ? NO_BACKEND : new Route.Action.Forward(destinations);
@@ -211,12 +241,12 @@ record Rules(
     /** Listeners share a cluster where their policies make the same of it; else the later one has its own. */
     String keep(Cluster made, GatewayListener listener) {
         Cluster cluster = backends.presenting(made, listener.gateway());
-        Cluster known = clusters.putIfAbsent(cluster.name(), cluster);
-        if (known == null || known.equals(cluster)) {
+        Optional<Cluster> known = clusters.find(cluster.name());
+        if (known.isPresent() && known.get().equals(cluster)) {
             return cluster.name();
         }
-        Cluster own = cluster.named(cluster.name() + "@" + listener.name());
-        clusters.put(own.name(), own);
+        Cluster own = known.isEmpty() ? cluster : cluster.named(cluster.name() + "@" + listener.name());
+        clusters.put(own);
         return own.name();
     }
 

@@ -27,16 +27,19 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
      * @param refuses whether nothing may pass; then there are no filters
      */
     record Guard(List<HttpFilter> entry, List<HttpFilter> authorization, boolean refuses) {
+        static final Guard NONE = new Guard(List.of(), List.of(), false);
         static final Guard REFUSES = new Guard(List.of(), List.of(), true);
     }
 
     Guard of(Resource route, Field rule, GatewayListener listener) {
         String name = rule.get("name").text("");
-        Optional<Field> policy = policies.rule(route, name, listener);
-        Parts parts = new Parts(
-                new PolicyRefs(set, grants, policies.policies(route, name, listener), problems),
-                side,
-                new ArrayList<>());
+        Policies.Held held = policies.held(route, name, listener);
+        Optional<Field> policy = policies.laid(held);
+        if (policy.isEmpty() && rule.get("filters").items().isEmpty()) {
+            return Guard.NONE;
+        }
+        Parts parts =
+                new Parts(new PolicyRefs(set, grants, Policies.policies(held), problems), side, new ArrayList<>());
         List<HttpFilter> authorization = new ArrayList<>();
         cors(rule, policy).ifPresent(parts.filters::add);
         if (!external(route, rule, parts)) {

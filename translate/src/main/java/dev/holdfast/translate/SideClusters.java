@@ -9,11 +9,10 @@ import dev.holdfast.resource.Resource;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /** Clusters for what the gateway itself asks: key sets, servers that decide, OpenID providers. */
-record SideClusters(Backends backends, Map<String, Cluster> clusters) {
+record SideClusters(Backends backends, Clusters clusters) {
     /**
      * Of the {@code backendRef} or {@code backendRefs} below {@code at}, as one cluster; their weights do not count.
      *
@@ -44,8 +43,7 @@ record SideClusters(Backends backends, Map<String, Cluster> clusters) {
         }
         List<Cluster.Endpoint> endpoints =
                 made.stream().flatMap(c -> c.endpoints().stream()).distinct().toList();
-        clusters.put(
-                name, side(name, endpoints, http2 ? Cluster.Protocol.HTTP2 : one.protocol(), one.tls(), one.origin()));
+        clusters.put(side(name, endpoints, http2 ? Cluster.Protocol.HTTP2 : one.protocol(), one.tls(), one.origin()));
         return Optional.of(name);
     }
 
@@ -55,14 +53,10 @@ record SideClusters(Backends backends, Map<String, Cluster> clusters) {
                 uri.host().startsWith("[") ? uri.host().substring(1, uri.host().length() - 1) : uri.host();
         Optional<Cluster.UpstreamTls> tls =
                 uri.tls() ? Optional.of(new Cluster.UpstreamTls(host, "", false)) : Optional.empty();
-        clusters.putIfAbsent(
-                uri.origin(),
-                side(
-                        uri.origin(),
-                        List.of(new Cluster.Endpoint(host, uri.port())),
-                        Cluster.Protocol.AUTO,
-                        tls,
-                        origin));
+        if (clusters.find(uri.origin()).isEmpty()) {
+            clusters.put(side(
+                    uri.origin(), List.of(new Cluster.Endpoint(host, uri.port())), Cluster.Protocol.AUTO, tls, origin));
+        }
         return uri.origin();
     }
 

@@ -22,6 +22,7 @@ public final class Sources {
     private static final List<String> NOT_SETTINGS = List.of("targetRef", "targetRefs", "targetSelectors", "mergeType");
     private static final List<String> OF_ROUTES = List.of("BackendTrafficPolicy", "SecurityPolicy", "StreamPolicy");
 
+    private final Shelves shelves = new Shelves();
     private final Map<String, List<Value>> values = new TreeMap<>();
     private final Map<Node, ResourceRef> owners = new IdentityHashMap<>();
 
@@ -36,12 +37,14 @@ public final class Sources {
         Sources pass = new Sources();
         Policies client = pass.policies(set, "ClientTrafficPolicy", unheard);
         List<GatewayListener> listeners = Gateways.listeners(set, new Grants(set), client, options, unheard);
+        List<Attachment> attachments =
+                Attachments.of(set, pass.shelves, new Steps<>(pass.shelves.looks), listeners, unheard);
         for (GatewayListener listener : listeners) {
             pass.add(listener.name(), client.listener(listener.gateway(), listener.owner(), listener.section()));
         }
         for (String kind : OF_ROUTES) {
             Policies policies = pass.policies(set, kind, unheard);
-            for (Attachment attachment : Attachments.of(set, listeners, unheard)) {
+            for (Attachment attachment : attachments) {
                 pass.route(attachment, policies);
             }
         }
@@ -52,7 +55,7 @@ public final class Sources {
         for (Resource policy : set.kind(kind)) {
             own(policy.root(), policy.ref());
         }
-        return new Policies(set, kind, unheard);
+        return new Policies(set, shelves, kind, unheard);
     }
 
     /** Merging keeps each node as it is, so a node tells whose it was. */

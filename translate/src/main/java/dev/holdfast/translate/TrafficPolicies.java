@@ -8,6 +8,7 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.ResourceSet;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -96,10 +97,19 @@ record TrafficPolicies(ResourceSet set, List<Problem> problems) {
             return List.of();
         }
         return List.of(new TrafficFilter.Compression(listed.stream()
-                .map(c -> new TrafficFilter.Encoding(
-                        TrafficFilter.Codec.valueOf(c.get("type").text("Gzip").toUpperCase(Locale.ROOT)),
-                        ClientTraffic.quantity(c.get("minContentLength"), MIN_COMPRESSED)))
+                .flatMap(c -> codec(c)
+                        .map(codec -> new TrafficFilter.Encoding(
+                                codec, ClientTraffic.quantity(c.get("minContentLength"), MIN_COMPRESSED)))
+                        .stream())
                 .toList()));
+    }
+
+    /** Anything else has been refused where it was read. */
+    private static Optional<TrafficFilter.Codec> codec(Field compressor) {
+        String type = compressor.get("type").text("Gzip").toUpperCase(Locale.ROOT);
+        return Arrays.stream(TrafficFilter.Codec.values())
+                .filter(c -> c.name().equals(type))
+                .findFirst();
     }
 
     private static double bytesPerSecond(Field limit) {

@@ -1,45 +1,65 @@
 package dev.holdfast.translate;
 
-import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Outcome;
 import dev.holdfast.plan.Plan;
-import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Problem;
+import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Objects;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
  * Manifests into a plan: gateways, listeners, attachment, policies, rules, assembly, in that order. Pure: the same set
  * in any order of files gives the same plan. What is wrong is in the plan's problems and only its smallest part is left
  * out.
+ *
+ * <p>One that is kept remembers what each step of its last translation looked at, and takes the step's result again where
+ * it would find the same; the plan is the one that a translation from scratch gives. Not for two threads at once.
  */
 public final class Translator {
-    private Translator() {}
+    private final Shelves shelves = new Shelves();
+    private final Steps<Resource, Boolean> coverage = new Steps<>(shelves.looks);
+    private final Steps<Resource, List<Attachment>> attaching = new Steps<>(shelves.looks);
+    private final Steps<Attachment, Rules.Made> rules = new Steps<>(shelves.looks);
+    private final Steps<Resource, Outcome> outcomes = new Steps<>(shelves.looks);
+    private ResourceSet last = new ResourceSet(List.of(), List.of());
+    private Map<String, GatewayListener> lastListeners = Map.of();
+    private Surroundings lastSurroundings = new Surroundings(TranslateOptions.NONE, new Ports(Map.of()));
+
+    /** What every rule may depend on. */
+    private record Surroundings(TranslateOptions options, Ports ports) {}
 
     public static Plan translate(ResourceSet set, TranslateOptions options) {
+        return new Translator().translateAgain(set, options);
+    }
+
+    public Plan translateAgain(ResourceSet given, TranslateOptions options) {
+        last = given.settled(last);
+        ResourceSet set = new NotedResources(last, shelves);
+        List.of(coverage, attaching, rules, outcomes).forEach(Steps::begin);
         List<Problem> problems = new ArrayList<>();
-        Coverage.check(set, problems);
+        Coverage.check(set, coverage, problems);
         Grants grants = new Grants(set);
-        Policies client = new Policies(set, "ClientTrafficPolicy", problems);
-        Policies backend = new Policies(set, "BackendTrafficPolicy", problems);
-        Policies security = new Policies(set, "SecurityPolicy", problems);
-        Policies streams = new Policies(set, "StreamPolicy", problems);
-        List<GatewayListener> listeners = Gateways.listeners(set, grants, client, options, problems);
-        List<Attachment> attachments = Attachments.of(set, listeners, problems);
+        Policies client = new Policies(set, shelves, "ClientTrafficPolicy", problems);
+        Policies backend = new Policies(set, shelves, "BackendTrafficPolicy", problems);
+        Policies security = new Policies(set, shelves, "SecurityPolicy", problems);
+        Policies streams = new Policies(set, shelves, "StreamPolicy", problems);
+        List<GatewayListener> listeners = settled(Gateways.listeners(set, grants, client, options, problems));
+        List<Attachment> attachments = Attachments.of(set, shelves, attaching, listeners, problems);
         List<Policies> policies = List.of(
                 client,
                 backend,
                 security,
                 streams,
-                new Policies(set, "EnvoyExtensionPolicy", problems),
-                new Policies(set, "EnvoyPatchPolicy", problems));
+                new Policies(set, shelves, "EnvoyExtensionPolicy", problems),
+                new Policies(set, shelves, "EnvoyPatchPolicy", problems));
         List<Overrides.Remark> remarks = policies.stream()
                 .flatMap(p -> Overrides.of(p, listeners, attachments, problems).stream())
                 .toList();
@@ -48,78 +68,67 @@ public final class Translator {
         TlsOverlaps.check(listeners, problems);
         BackendTlsConflicts.check(set, problems);
 
-        Provenances provenances = new Provenances();
-        listeners.forEach(l -> provenances.listener(l, client.listener(l.gateway(), l.owner(), l.section())));
-        Map<String, Cluster> clusters = new TreeMap<>();
-        Backends backends = new Backends(set, grants, options, problems);
-        Function<Map<String, Cluster>, Rules> into = made -> new Rules(
+        Surroundings surroundings = new Surroundings(options, Ports.of(listeners, options));
+        if (!surroundings.equals(lastSurroundings)) {
+            rules.forget();
+            lastSurroundings = surroundings;
+        }
+        Backends backends = new Backends(set, shelves, grants, options, problems);
+        Provenances provenances = new Provenances(backend, streams);
+        Function<Clusters, Rules> into = made -> new Rules(
                 backends,
                 backend,
                 new SecurityPolicies(set, grants, security, new SideClusters(backends, made), problems),
                 streams,
-                Ports.of(listeners, options),
+                surroundings.ports,
                 new RouteFilters(set, grants, problems),
                 new HttpFilters(new TrafficPolicies(set, problems)),
                 made,
                 provenances,
                 problems);
-        Rules rules = into.apply(clusters);
+        Assembly assembly = new Assembly(listeners, client);
         // What is wrong with a route is told as well where its listener does not serve.
-        Rules unserved = into.apply(new TreeMap<>());
-        Map<GatewayListener, Map<String, List<Rules.Entry>>> hosts = new LinkedHashMap<>();
-        Map<GatewayListener, List<Attachment>> connections = new LinkedHashMap<>();
+        Rules served = into.apply(new Clusters(shelves.clusters));
+        Rules unserved = into.apply(new Clusters(shelves.unserved));
         for (Attachment attachment : attachments) {
-            if (!attachment.listener().serves()) {
-                unserved.of(attachment);
+            if (attachment.listener().serves()
+                    && !attachment.listener().protocol().http()) {
+                assembly.connections(attachment);
                 continue;
             }
-            if (!attachment.listener().protocol().http()) {
-                connections
-                        .computeIfAbsent(attachment.listener(), l -> new ArrayList<>())
-                        .add(attachment);
-                continue;
-            }
-            List<Rules.Entry> entries = rules.of(attachment);
-            Map<String, List<Rules.Entry>> byHost = hosts.computeIfAbsent(attachment.listener(), l -> new TreeMap<>());
-            for (String hostname : attachment.hostnames()) {
-                byHost.computeIfAbsent(hostname, h -> new ArrayList<>()).addAll(entries);
-            }
+            Rules of = attachment.listener().serves() ? served : unserved;
+            Rules.Made made = rules.of(attachment, problems, () -> of.of(attachment));
+            of.clusters().add(made.clusters());
+            assembly.made(attachment, made);
         }
-        L4Rules l4 = new L4Rules(rules, problems);
-        List<GatewayListener> bound =
-                listeners.stream().filter(GatewayListener::serves).toList();
-        List<Listener> served = bound.stream()
-                .filter(l -> l.protocol().http())
-                .map(l -> l.listener(virtualHosts(hosts.getOrDefault(l, Map.of()))))
-                .toList();
-        List<L4Listener> relayed = bound.stream()
-                .filter(l -> !l.protocol().http())
-                .map(l -> l.l4(l4.of(l, connections.getOrDefault(l, List.of()))))
-                .toList();
+        List<Listener> http = assembly.http();
+        List<L4Listener> l4 = assembly.l4(new L4Rules(served, problems));
         List<Problem> found = problems.stream().distinct().toList();
         return new Plan(
-                served,
-                relayed,
-                clusters,
+                http,
+                l4,
+                served.clusters().all(),
                 found,
                 Outcomes.of(
                         set,
+                        shelves,
+                        outcomes,
                         listeners,
                         attachments,
                         policies,
                         remarks,
                         Stream.concat(set.problems().stream(), found.stream()).toList()),
-                provenances.provenance());
+                assembly.provenance());
     }
 
-    private static List<VirtualHost> virtualHosts(Map<String, List<Rules.Entry>> byHost) {
-        return byHost.entrySet().stream()
-                .map(host -> new VirtualHost(
-                        host.getKey(),
-                        host.getValue().stream()
-                                .sorted(Rules.PRECEDENCE)
-                                .map(Rules.Entry::route)
-                                .toList()))
+    /** Each listener that is as it was is the very one of the last translation. */
+    private List<GatewayListener> settled(List<GatewayListener> listeners) {
+        List<GatewayListener> out = listeners.stream()
+                .map(l ->
+                        l.equals(lastListeners.get(l.name())) ? Objects.requireNonNull(lastListeners.get(l.name())) : l)
                 .toList();
+        lastListeners = out.stream()
+                .collect(Collectors.toMap(GatewayListener::name, Function.identity(), (first, again) -> first));
+        return out;
     }
 }

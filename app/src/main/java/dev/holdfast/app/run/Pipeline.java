@@ -40,6 +40,7 @@ import org.jspecify.annotations.Nullable;
 public final class Pipeline implements AutoCloseable {
     private static final int RELOADS_KEPT = 100;
 
+    private final Translator translator = new Translator();
     private final Settings settings;
     private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final Plane plane;
@@ -195,7 +196,7 @@ public final class Pipeline implements AutoCloseable {
         if (devTls.isPresent()) {
             set = devTls.get().complete(set);
         }
-        Plan next = Translator.translate(set, settings.options());
+        Plan next = translator.translateAgain(set, settings.options());
         List<Problem> found = new ArrayList<>(Stream.concat(read.problems().stream(), next.problems().stream())
                 .distinct()
                 .toList());

@@ -1,0 +1,82 @@
+package dev.holdfast.translate;
+
+import dev.holdfast.plan.ByName;
+import dev.holdfast.plan.L4Listener;
+import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Provenance;
+import dev.holdfast.plan.Route;
+import dev.holdfast.plan.VirtualHost;
+import dev.holdfast.problem.Origin;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The last pass: what was made of routes is put together by listener and host name. */
+final class Assembly {
+    private final List<GatewayListener> bound;
+    private final Map<GatewayListener, Map<String, List<Rules.Made>>> hosts = new IdentityHashMap<>();
+    private final Map<GatewayListener, List<Attachment>> connections = new IdentityHashMap<>();
+    private final Map<String, ByName<Origin>> ofListeners = new HashMap<>();
+    private final Map<String, ByName<Origin>> ofRules = new LinkedHashMap<>();
+    private final Map<String, ByName<Origin>> ofClusters = new LinkedHashMap<>();
+
+    Assembly(List<GatewayListener> listeners, Policies client) {
+        this.bound = listeners.stream().filter(GatewayListener::serves).toList();
+        for (GatewayListener l : listeners) {
+            ofListeners.put(l.name(), Provenances.listener(l, client.listener(l.gateway(), l.owner(), l.section())));
+        }
+    }
+
+    /** A route of connections; its rules are made with those of the others of its listener. */
+    void connections(Attachment attachment) {
+        connections
+                .computeIfAbsent(attachment.listener(), l -> new ArrayList<>())
+                .add(attachment);
+    }
+
+    /** Whether its listener serves or not. */
+    void made(Attachment attachment, Rules.Made made) {
+        ofRules.putAll(made.rules());
+        made.ofClusters().forEach(ofClusters::putIfAbsent);
+        Map<String, List<Rules.Made>> byHost = hosts.computeIfAbsent(attachment.listener(), l -> new LinkedHashMap<>());
+        for (String hostname : attachment.hostnames()) {
+            byHost.computeIfAbsent(hostname, h -> new ArrayList<>(1)).add(made);
+        }
+    }
+
+    List<Listener> http() {
+        return bound.stream()
+                .filter(l -> l.protocol().http())
+                .map(l -> l.listener(virtualHosts(ByName.of(hosts.getOrDefault(l, Map.of())))))
+                .toList();
+    }
+
+    List<L4Listener> l4(L4Rules rules) {
+        return bound.stream()
+                .filter(l -> !l.protocol().http())
+                .map(l -> l.l4(rules.of(l, connections.getOrDefault(l, List.of()))))
+                .toList();
+    }
+
+    Provenance provenance() {
+        return new Provenance(ofListeners, ofRules, ofClusters);
+    }
+
+    private static List<VirtualHost> virtualHosts(ByName<List<Rules.Made>> byHost) {
+        return byHost.entrySet().stream()
+                .map(host -> new VirtualHost(host.getKey(), routes(host.getValue())))
+                .toList();
+    }
+
+    private static List<Route> routes(List<Rules.Made> made) {
+        return made.size() == 1
+                ? made.getFirst().routes()
+                : Rules.routes(made.stream()
+                        .flatMap(m -> m.entries().stream())
+                        .sorted(Rules.PRECEDENCE)
+                        .toList());
+    }
+}
