@@ -19,7 +19,6 @@ import java.util.Locale;
  * JSON: milliseconds of wall and processor time, peak memory in MB.
  */
 public final class Translating {
-    private static final int ROUTES_PER_FILE = 20;
     private static final int AGAIN = 8;
 
     private Translating() {}
@@ -34,10 +33,8 @@ public final class Translating {
     public static void main(String[] args) throws IOException {
         int routes = Integer.parseInt(args[0]);
         Path folder = Files.createTempDirectory("translating");
-        for (int file = 0; file * ROUTES_PER_FILE < routes; file++) {
-            Files.writeString(folder.resolve("routes-" + file + ".yaml"), routes(file, routes, 10));
-        }
-        Files.writeString(folder.resolve("gateway.yaml"), GATEWAY);
+        ManyRoutes many = new ManyRoutes(routes);
+        many.write(folder);
         ManifestReader reader = new ManifestReader();
         Translator translator = new Translator();
         ReadResult[] read = new ReadResult[1];
@@ -56,7 +53,7 @@ public final class Translating {
         Took readOne = readWarm;
         Took planOne = planWarm;
         for (int i = 0; i < AGAIN; i++) {
-            Files.writeString(folder.resolve("routes-0.yaml"), routes(0, routes, 11 + i));
+            many.change(folder, 11 + i);
             Plan before = plan[0];
             readOne = time(() -> read[0] = reader.readAgain(List.of(folder)));
             planOne = time(() -> plan[0] = translator.translateAgain(read[0].resources(), TranslateOptions.NONE));
@@ -93,83 +90,4 @@ public final class Translating {
         return ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class)
                 .getProcessCpuTime();
     }
-
-    private static String routes(int file, int all, int timeout) {
-        StringBuilder out = new StringBuilder();
-        for (int i = file * ROUTES_PER_FILE; i < Math.min(all, (file + 1) * ROUTES_PER_FILE); i++) {
-            out.append(
-                    ROUTE.replace("NAME", "r" + i).replace("TIMEOUT", (i % ROUTES_PER_FILE == 0 ? timeout : 10) + "s"));
-        }
-        return out.toString();
-    }
-
-    private static final String GATEWAY = """
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: Gateway
-            metadata:
-              name: gw
-              namespace: app
-            spec:
-              gatewayClassName: holdfast
-              listeners:
-                - name: http
-                  port: 80
-                  protocol: HTTP
-            ---
-            apiVersion: gateway.envoyproxy.io/v1alpha1
-            kind: BackendTrafficPolicy
-            metadata:
-              name: all
-              namespace: app
-            spec:
-              targetRefs:
-                - group: gateway.networking.k8s.io
-                  kind: Gateway
-                  name: gw
-              circuitBreaker:
-                maxConnections: 2000
-            """;
-
-    private static final String ROUTE = """
-            ---
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: HTTPRoute
-            metadata:
-              name: NAME
-              namespace: app
-            spec:
-              parentRefs:
-                - name: gw
-              hostnames:
-                - NAME.example.org
-              rules:
-                - matches:
-                    - path:
-                        type: PathPrefix
-                        value: /
-                    - path:
-                        type: Exact
-                        value: /api/websocket
-                  filters:
-                    - type: RequestHeaderModifier
-                      requestHeaderModifier:
-                        set:
-                          - name: x-route
-                            value: NAME
-                  backendRefs:
-                    - name: NAME
-                      port: 8080
-                  timeouts:
-                    request: TIMEOUT
-            ---
-            apiVersion: v1
-            kind: Service
-            metadata:
-              name: NAME
-              namespace: app
-            spec:
-              ports:
-                - name: http
-                  port: 8080
-            """;
 }
