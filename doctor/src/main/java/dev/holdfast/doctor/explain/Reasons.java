@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** Holdfast's own reasons (docs/reasons.md): what to look at for each. */
-final class Reasons {
+public final class Reasons {
     private static final Map<String, String> LOOK_AT = Map.ofEntries(
             Map.entry("no_route", "the route's hostnames, matches and parentRefs"),
             Map.entry("misdirected", "certificates that several listeners share"),
@@ -90,7 +90,7 @@ final class Reasons {
     private Reasons() {}
 
     /** Whether there is more to say of a reason than that the log should be read. */
-    static boolean knows(String reason) {
+    public static boolean knows(String reason) {
         return LOOK_AT.containsKey(reason);
     }
 
