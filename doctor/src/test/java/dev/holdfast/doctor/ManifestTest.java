@@ -184,4 +184,20 @@ class ManifestTest {
                 .contains("backendRefs: [{name: assistant, port: 8123}]", "kind: StreamPolicy")
                 .doesNotContain("YOUR-");
     }
+
+    @Test
+    void anOrderThatIsNotInForceIsSaidToBeSo() throws Exception {
+        Report report = examineWith(tls().connect(NettyPeer.Connect.NOT_ANNOUNCED), """
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: ClientTrafficPolicy
+                metadata: {name: mine, namespace: home}
+                spec:
+                  targetRefs:
+                    - {group: gateway.networking.k8s.io, kind: Gateway, name: envoy}
+                  tls:
+                    alpnProtocols: [http/1.1, h2]
+                """);
+        assertThat(codes(report)).containsExactly(Code.H2_WITHOUT_WEBSOCKET);
+        assertThat(report.findings().getFirst().atFault().getFirst().what()).contains("it is not in force");
+    }
 }
