@@ -106,4 +106,4 @@ def seed_with(example, backend, plane):
 @pytest.fixture
 def go():
     """Runs a coroutine to its end."""
-    return lambda coroutine: asyncio.run(asyncio.wait_for(coroutine, 240))
+    return lambda coroutine: asyncio.run(asyncio.wait_for(coroutine, 600))

@@ -32,7 +32,7 @@ def test_ctrl_c_ends_it_cleanly_and_leaves_no_folder(demo):
     folder = re.search(r"The manifests (\S+)", demo.text()).group(1)
     assert os.path.isdir(folder)
     demo.signal(signal.SIGINT)
-    assert demo.ended(20) == 0
+    assert demo.ended(60) == 0
     assert not os.path.exists(folder)
     assert "Exception" not in demo.text() and "ERROR" not in demo.text()
 

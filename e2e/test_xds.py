@@ -139,7 +139,7 @@ def test_envoy_serves_on_without_us_and_takes_what_is_new_afterwards(world, go):
         assert page(world.http)[0] == 200
         updates = world.envoy.stat("listener_manager.listener_create_success") + world.envoy.stat("listener_manager.listener_modified")
         world.plane = ControlPlane(world.http, world.https, world.backend.port, world.certificates, port, "no plan yet")
-        wait(lambda: "e2e" in world.plane.say("nodes"), 90)
+        wait(lambda: "e2e" in world.plane.say("nodes"), 60, lambda: repr((world.plane.say("nodes"), world.plane.err[-5:], [(k, world.envoy.stat(k)) for k in ("control_plane.connected_state", "cluster.xds_cluster.upstream_cx_connect_fail", "cluster.holdfast.upstream_cx_total")])))
         assert page(world.http)[0] == 200
         world.plane.say("add-route")
         wait(lambda: page(world.http, "other.example.test")[0] == 200)

@@ -57,7 +57,8 @@ class Gateway:
         self.started = time.monotonic()
         # Buffers that nobody released are reported on stderr, and fail the test that started this.
         paranoid = {"HOLDFAST_JAVA_OPTS": "-Dio.netty.leakDetection.level=paranoid"}
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **paranoid, **(env or {})})
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **paranoid, **(env or {})},
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a background job's children would ignore it
         self.out, self.err = [], []
         self._threads = [threading.Thread(target=self._collect, args=a, daemon=True) for a in ((self.process.stdout, self.out), (self.process.stderr, self.err))]
         for t in self._threads:

@@ -212,7 +212,11 @@ final class NodeStream {
 
     /** Sends what may go now; before the first plan nothing, or an Envoy that outlived us would drop what it serves. */
     void advance() {
-        if (!isKnown() || target == Snapshot.EMPTY) {
+        if (!isKnown()) {
+            return;
+        }
+        if (target == Snapshot.EMPTY) {
+            view = describe();
             return;
         }
         for (ResourceType type : ResourceType.values()) {
