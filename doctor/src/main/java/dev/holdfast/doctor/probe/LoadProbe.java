@@ -35,7 +35,7 @@ public final class LoadProbe implements Probe {
         return options.timeout().multipliedBy(5);
     }
 
-    /** Times of pages, sorted; {@code failed} of them got no answer. */
+    /** Times of pages, sorted; {@code failed} more got no answer, or an error of the server. */
     public record Pages(List<Duration> times, int failed) {
         public Pages {
             times = times.stream().sorted().toList();
@@ -64,7 +64,7 @@ public final class LoadProbe implements Probe {
             return opened + " of " + asked + " streams open; page by " + protocol + " p50/p99 "
                     + Exam.millis(alone.p50()) + "/" + Exam.millis(alone.p99()) + " alone, " + Exam.millis(beside.p50())
                     + "/" + Exam.millis(beside.p99()) + " beside them"
-                    + (beside.failed > 0 ? ", " + beside.failed + " pages got no answer" : "");
+                    + (beside.failed > 0 ? ", " + beside.failed + " pages failed" : "");
         }
 
         @Override
@@ -128,8 +128,12 @@ public final class LoadProbe implements Probe {
         int failed = 0;
         for (int i = 0; i < PAGES && failed < 2 && !all.passed(); i++) {
             try {
-                times.add(fetch.page(exam.deadline().orIn(exam.options().timeout()))
-                        .total());
+                Answer page = fetch.page(exam.deadline().orIn(exam.options().timeout()));
+                if (page.status() >= 500) {
+                    failed++;
+                } else {
+                    times.add(page.total());
+                }
             } catch (IOException none) {
                 failed++;
             }
