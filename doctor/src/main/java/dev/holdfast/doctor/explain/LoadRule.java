@@ -20,10 +20,7 @@ final class LoadRule implements Rule {
         if (load.get().opened() < load.get().asked()) {
             findings.add(limit(seen, load.get(), evidence));
         }
-        long alone = load.get().alone().p50().toMillis();
-        long beside = load.get().beside().p50().toMillis();
-        boolean worse = load.get().beside().failed() > load.get().alone().failed();
-        if (worse || beside > 3 * alone + 150) {
+        if (load.get().beside().worseThan(load.get().alone())) {
             findings.add(suffer(seen, evidence));
         }
         return findings;

@@ -1,7 +1,7 @@
 package dev.holdfast.doctor.explain;
 
-import dev.holdfast.doctor.probe.ExtendedConnectProbe;
 import dev.holdfast.doctor.explain.Finding.Blame;
+import dev.holdfast.doctor.probe.ExtendedConnectProbe;
 import dev.holdfast.doctor.probe.ExtendedConnectProbe.ExtendedConnect;
 import dev.holdfast.doctor.probe.PageProbe;
 import dev.holdfast.doctor.probe.TlsProbe;
