@@ -1,11 +1,15 @@
 """`holdfast doctor` against real servers, each with a real fault: the finding is named, and no other one."""
 import json
+import os
+import pty
 import shutil
+import subprocess
+import time
 
 import pytest
 
 from lib import manifests, peers
-from lib.gateway import Gateway, offset_for, run
+from lib.gateway import HOLDFAST, ROOT, Gateway, free_port, offset_for, run
 
 WS = f"ws://{peers.HOST}/api/websocket"
 WSS = f"wss://{peers.HOST}/api/websocket"
@@ -45,8 +49,8 @@ def peer(tmp_path):
 
 @pytest.fixture
 def doctor(authority):
-    def examine(url, port, *more):
-        line = ["doctor", url, "--connect", f"127.0.0.1:{port}", "--cacert", authority.pem, "--timeout", "3s", "--streams", "8", "-o", "json", *more]
+    def examine(url, port, *more, timeout="10s"):
+        line = ["doctor", url, "--connect", f"127.0.0.1:{port}", "--cacert", authority.pem, "--timeout", timeout, "--streams", "8", "-o", "json", *more]
         status, out, err = run(*line)
         assert "Exception" not in out + err and "\tat " not in out + err, out + err
         report = json.loads(out)
@@ -80,9 +84,106 @@ def test_a_backend_that_refuses(doctor, mode, code):
 def test_a_backend_that_is_no_web_server(doctor, greeting, code):
     made = peers.Strange(greeting)
     try:
-        assert doctor(WS, made.port)["codes"] == [code]
+        assert doctor(WS, made.port, timeout="3s")["codes"] == [code]
     finally:
         made.stop()
+
+
+def ask(connection, answer):
+    """Reads one request, then says `answer`."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        more = connection.recv(4096)
+        if not more:
+            raise OSError
+        head += more
+    connection.sendall(answer)
+    return head
+
+
+def circle(connection):
+    while True:
+        ask(connection, b"HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n")
+
+
+def endless(connection):
+    ask(connection, b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n")
+    while True:
+        connection.sendall(b"x" * 65536)
+
+
+def endless_head(connection):
+    ask(connection, b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"x: " + b"x" * 8000 + b"\r\n")
+
+
+def drip(connection):
+    ask(connection, b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.2)
+
+
+def drip_head(connection):
+    ask(connection, b"HTTP/1.1 200 OK\r\nx: ")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.2)
+
+
+def cut(connection):
+    ask(connection, b"")
+    connection.close()
+
+
+@pytest.mark.parametrize("talk, codes", [(circle, ["REDIRECT_LOOP"]), (endless, []), (endless_head, ["NOT_HTTP"]), (drip, ["PAGE_UNFINISHED"]),
+                                         (drip_head, ["NO_ANSWER"]), (cut, ["CONNECTION_CUT"])])
+def test_answers_without_end_or_sense(doctor, talk, codes):
+    made = peers.Strange(talk=talk)
+    try:
+        report = doctor(f"http://{peers.HOST}/", made.port, timeout="3s")
+        assert report["codes"] == codes
+        assert all("\n" not in r["line"] and r["line"] for r in report["readings"])
+    finally:
+        made.stop()
+
+
+def test_a_port_where_nothing_listens():
+    status, out, err = run("doctor", WS, "--connect", f"127.0.0.1:{free_port()}", "--timeout", "3s")
+    assert status == 2 and "refused" in out and "Exception" not in out + err
+
+
+@pytest.mark.parametrize("line", [("ftp://x/",), ("http://x/", "--connect", "x"), ("http://x/", "--timeout", "soon"), ("http://x/", "--streams", "201"),
+                                  ("http://x/", "--header", "no colon"), ("http://x/", "-f", "/nowhere"), ("http://x/", "--cacert", "/nowhere"), ()])
+def test_what_is_no_question_is_said_in_a_line(line):
+    status, out, err = run("doctor", *line)
+    assert status == 2 and err.strip() and "Exception" not in out + err and "\tat " not in out + err
+
+
+def test_colour_and_progress_are_for_terminals(application):
+    line = [HOLDFAST, "doctor", f"http://{peers.HOST}/", "--connect", f"127.0.0.1:{application.port}", "--timeout", "3s", "--streams", "2"]
+    _, out, err = run(*line[1:])
+    assert "\x1b" not in out + err and "healthy" in out and "probing" not in err
+
+    def on_a_terminal(environment):
+        ours, theirs = pty.openpty()
+        child = subprocess.Popen(line, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env={**environment, "TERM": "xterm"})
+        os.close(theirs)
+        seen = b""
+        try:
+            while more := os.read(ours, 65536):
+                seen += more
+        except OSError:
+            pass
+        os.close(ours)
+        child.wait(60)
+        return seen.decode()
+    plain = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    seen = on_a_terminal(plain)
+    assert "\x1b[32mhealthy\x1b[0m" in seen and "probing: upgrade" in seen
+    seen = on_a_terminal({**plain, "NO_COLOR": "1"})
+    assert "\x1b[32m" not in seen and "healthy" in seen
 
 
 def test_nothing_there(doctor):
@@ -163,6 +264,32 @@ def test_nginx_with_another_host(doctor, peer, application):
     assert doctor(WS, nginx.port)["codes"] == ["ORIGIN_REFUSED"]
 
 
+def test_nginx_that_loses_the_port_of_host(doctor, peer, application):
+    nginx = peer(peers.nginx, peers.NGINX_UPGRADE.replace("$http_host", "$host"), application.port)
+    report = doctor(f"ws://{peers.HOST}:8123/api/websocket", nginx.port)
+    assert report["codes"] == ["ORIGIN_REFUSED"]
+    assert "a hop loses the port of Host" in report["findings"][0]["meaning"]
+
+
+def test_nginx_that_keeps_the_port_of_host_is_sound(doctor, peer, application):
+    nginx = peer(peers.nginx, peers.NGINX_UPGRADE, application.port)
+    assert doctor(f"ws://{peers.HOST}:8123/api/websocket", nginx.port)["codes"] == []
+
+
+def test_nginx_with_outdated_tls(doctor, peer, application, authority):
+    nginx = peer(peers.nginx, peers.NGINX_UPGRADE, application.port, tls=authority.issue(), http2=False,
+                 server="ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers ALL:@SECLEVEL=0;")
+    report = doctor(WSS, nginx.port)
+    assert report["codes"] == ["TLS_OUTDATED"]
+    tls = next(r for r in report["readings"] if r["probe"] == "tls")
+    assert tls["facts"]["versions"] == ["TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+
+
+def test_nginx_that_redirects_the_handshake(doctor, peer, application):
+    nginx = peer(peers.nginx, "return 301 https://elsewhere.test$request_uri;", application.port)
+    assert doctor(WS, nginx.port)["codes"] == ["UPGRADE_REDIRECTED"]
+
+
 def test_nginx_that_cuts_silent_streams(doctor, peer, application):
     nginx = peer(peers.nginx, peers.NGINX_UPGRADE + "proxy_read_timeout 2s;", application.port)
     report = doctor(WS, nginx.port, "--deep", "--deep-time", "5s")
@@ -231,14 +358,15 @@ def ours(example, application, authority):
         f"stringData:\n  tls.crt: |\n{text(crt)}  tls.key: |\n{text(key)}")
     running = []
 
-    def start():
+    def start(port=application.port):
         offset = offset_for(443, 80)
-        gateway = Gateway("-f", example, "--port-offset", offset, "--resolve", f"home-automation/home-assistant=127.0.0.1:{application.port}")
+        gateway = Gateway("-f", example, "--port-offset", offset, "--resolve", f"home-automation/home-assistant=127.0.0.1:{port}")
         running.append(gateway)
         gateway.ready()
         return 443 + offset
 
     start.folder = example
+    start.backend = application.port
     yield start
     for one in running:
         one.end()
@@ -305,3 +433,191 @@ def test_what_a_user_sends_by_header_is_printed_nowhere(ours):
     status, out, err = run("doctor", OURS, "--connect", f"127.0.0.1:{ours()}", "--insecure", "--timeout", "3s", "--streams", "2", "--verbose",
                            "--header", "X-Api-Key: hunter2-secret", "--header", "Authorization: Bearer hunter3-secret")
     assert "X-Api-Key: [redacted]" in out + err and "hunter" not in out + err
+
+
+# Our own gateway with each lint's fault: what the wire shows is a finding, what the manifests alone show stands beside it.
+
+POLICY = "3-home-assistant.yaml"
+UPGRADES = "httpUpgrade:\n    - type: websocket"
+
+
+def edit(file, old, new):
+    return lambda folder: manifests.replace(folder / file, old, new)
+
+
+def add(file, text):
+    return lambda folder: manifests.write(folder / file, text)
+
+
+def both(*edits):
+    return lambda folder: [e(folder) for e in edits]
+
+
+def policy(kind, name, spec, target="HTTPRoute/home-assistant-internal"):
+    group = "holdfast.dev" if kind == "StreamPolicy" else "gateway.envoyproxy.io"
+    target_kind, target_name = target.split("/")
+    return f"""apiVersion: {group}/v1alpha1
+kind: {kind}
+metadata: {{name: {name}, namespace: home-automation}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: {target_kind}, name: {target_name}}}]
+{spec}"""
+
+
+def rule(name, rest):
+    return edit("route.yaml", "  rules:\n", f"  rules:\n    - matches: [{{path: {{value: /api/websocket}}}}]\n      {rest}\n")
+
+
+NO_ENDPOINTS = """apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: a-first, namespace: home-automation}
+spec:
+  parentRefs: [{name: envoy}]
+  hostnames: [%s]
+  rules:
+    - matches: [{path: {type: PathPrefix, value: /}}]
+      backendRefs: [{name: gone, port: 80}]
+""" % manifests.HOST
+
+DIRECT = """apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: HTTPRouteFilter
+metadata: {name: closed, namespace: home-automation}
+spec:
+  directResponse: {statusCode: 403, body: {type: Inline, inline: closed}}
+"""
+
+DEEP = ("--deep", "--deep-time", "5s")
+PAGE = f"https://{manifests.HOST}/slow"
+WIDE = "2-backend-traffic-policy.yaml"
+
+# What is changed; the URL and more arguments; the findings; the line at fault (file, its field, words on it); the lint (code, file, words on its line).
+FAULTS = {
+    "useClientProtocol falls back": (None, OURS, (), [], None, ("CLIENT_PROTOCOL", POLICY, "useClientProtocol: true")),
+    "the breaker is the pages' own": (
+        edit(POLICY, "maxConnections: 1024\n    maxPendingRequests: 1024\n    maxParallelRequests: 1024", "maxConnections: 6\n    maxParallelRequests: 6"),
+        OURS, (), [], None, ("SHARED_BREAKER", POLICY, "maxConnections: 6")),
+    "the breaker is shared as Envoy shares it": (
+        both(edit(POLICY, "maxConnections: 1024\n    maxPendingRequests: 1024\n    maxParallelRequests: 1024", "maxConnections: 6\n    maxParallelRequests: 6"),
+             add("streams.yaml", policy("StreamPolicy", "streams", "  compatibility: envoy\n"))),
+        OURS, (), ["PAGES_SUFFER", "STREAM_LIMIT"], (POLICY, "spec.circuitBreaker", "maxConnections: 6"), ("SHARED_BREAKER", POLICY, "maxConnections: 6")),
+    "no websocket in the list": (
+        edit(POLICY, "type: websocket", "type: spdy/3.1"),
+        OURS, (), ["UPGRADE_NOT_ALLOWED"], (POLICY, "spec.httpUpgrade", "spdy/3.1"), ("UPGRADE_OFF", POLICY, "spdy/3.1")),
+    "a request buffer": (
+        edit(POLICY, UPGRADES, "requestBuffer: {limit: 1Mi}"),
+        OURS, (), [], None, ("UPGRADE_BUFFERED", POLICY, "requestBuffer")),
+    "the wider policy is dropped": (
+        edit(POLICY, UPGRADES, "connection: {bufferLimit: 64Ki}"),
+        OURS, (), [], None, ("POLICY_DROPPED", POLICY, "targetRefs:")),
+    "a field that is ignored": (
+        edit(POLICY, "useClientProtocol: true", "connection: {socketBufferLimit: 32Ki}"),
+        OURS, (), [], None, ("IGNORED_FIELD", POLICY, "socketBufferLimit")),
+    "an idle time": (
+        edit(POLICY, "connectionIdleTimeout: 3600s", "streamIdleTimeout: 2s"),
+        OURS, DEEP, ["IDLE_CUT"], (POLICY, "spec.timeout.http.streamIdleTimeout", "2s"), ("STREAM_TIMERS", POLICY, "streamIdleTimeout: 2s")),
+    "a lifetime": (
+        edit(POLICY, "connectionIdleTimeout: 3600s", "maxStreamDuration: 2s"),
+        OURS, DEEP, ["PINGS_DO_NOT_KEEP"], (POLICY, "spec.timeout.http.maxStreamDuration", "2s"), ("STREAM_TIMERS", POLICY, "maxStreamDuration: 2s")),
+    "a request timeout of the policy": (
+        edit(POLICY, "requestTimeout: 0s", "requestTimeout: 300ms"),
+        PAGE, (), ["GATEWAY_REASON"], (POLICY, "spec.timeout.http.requestTimeout", "300ms"), ("STREAM_TIMERS", POLICY, "requestTimeout: 300ms")),
+    "a request timeout of the route": (
+        edit("route.yaml", "      backendRefs:", "      timeouts: {request: 300ms}\n      backendRefs:"),
+        PAGE, (), ["GATEWAY_REASON"], ("route.yaml", "spec.rules[0].timeouts.request", "300ms"), ("STREAM_TIMERS", "route.yaml", "300ms")),
+    "a redirect": (
+        rule("moved", "filters: [{type: RequestRedirect, requestRedirect: {hostname: elsewhere.test}}]"),
+        OURS, (), ["UPGRADE_REDIRECTED"], ("route.yaml", "spec.rules[0].filters[0]", "elsewhere.test"), ("UPGRADE_ANSWERED", "route.yaml", "elsewhere.test")),
+    "a direct response": (
+        both(rule("closed", "filters: [{type: ExtensionRef, extensionRef: {group: gateway.envoyproxy.io, kind: HTTPRouteFilter, name: closed}}]"), add("closed.yaml", DIRECT)),
+        OURS, (), ["UPGRADE_FORBIDDEN"], ("route.yaml", "spec.rules[0].filters[0]", "HTTPRouteFilter"), ("UPGRADE_ANSWERED", "route.yaml", "HTTPRouteFilter")),
+    "a route that another shadows": (
+        add("a-first.yaml", NO_ENDPOINTS),
+        OURS, (), ["GATEWAY_REASON"], ("a-first.yaml", "spec.rules[0]", "matches"), ("ROUTE_SHADOWED", "route.yaml", "matches")),
+    "a login": (
+        add("guard.yaml", policy("SecurityPolicy", "guard", "  authorization: {defaultAction: Deny}\n")),
+        OURS, (), ["GATEWAY_REASON"], ("guard.yaml", "spec.authorization", "Deny"), None),
+    "an origin that is not listed": (
+        add("streams.yaml", policy("StreamPolicy", "streams", "  allowedOrigins: [https://app.test]\n")),
+        OURS, ("--origin", "https://other.test"), ["ORIGIN_REFUSED"], ("streams.yaml", "spec.allowedOrigins", "app.test"), None),
+    "an origin that is listed": (
+        add("streams.yaml", policy("StreamPolicy", "streams", "  ping: {interval: 25s}\n")), OURS, (), [], None, None),
+}
+
+
+def line_of(place):
+    return open(place["file"]).read().splitlines()[place["line"] - 1]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_our_gateway_with_the_fault_of_a_lint(doctor, ours, name):
+    change, url, more, codes, fault, lint = FAULTS[name]
+    (ours.folder / "1-client-traffic-policy.yaml").unlink()
+    if change:
+        change(ours.folder)
+    report = doctor(url, ours(), "-f", ours.folder, *more)
+    assert report["codes"] == codes, json.dumps(report["findings"], indent=1)
+    assert_named(report, fault, lint)
+
+
+def assert_named(report, fault, lint):
+    counted = [f for f in report["findings"] if f["level"] != "note"]
+    for finding in counted if fault else []:
+        place = finding["atFault"][0]
+        assert place["file"].endswith(fault[0]) and place["field"] == fault[1], place
+        # A mapping's place is where it begins.
+        assert fault[2] in line_of(place), (line_of(place), fault)
+        if finding["code"] not in ("UPGRADE_FORBIDDEN", "GATEWAY_REASON"):
+            texts = [m for c in finding["cures"] for m in c["mendings"]]
+            assert any("Holdfast" in m["for"] for m in texts), finding
+            assert any("Envoy Gateway" in m["for"] for m in texts) or finding["code"] == "ORIGIN_REFUSED", finding
+            assert "YOUR-" not in json.dumps(texts), texts
+    if lint:
+        found = [p for p in report["manifestProblems"] if p["code"] == lint[0] and p["file"].endswith(lint[1]) and lint[2] in line_of(p)]
+        assert found and found[0]["fix"], report["manifestProblems"]
+
+
+def test_our_gateway_with_the_seed_cures_has_the_lint_and_the_change(doctor, ours):
+    report = doctor(OURS, ours(), "-f", ours.folder)
+    assert report["codes"] == ["H2_WITHHELD"]
+    assert_named(report, ("1-client-traffic-policy.yaml", "spec.tls.alpnProtocols", "http/1.1"), ("ALPN_WITHOUT_HTTP2", "1-client-traffic-policy.yaml", "http/1.1"))
+    change = next(p["mending"] for p in report["manifestProblems"] if p["code"] == "ALPN_WITHOUT_HTTP2")
+    assert "-    alpnProtocols:" in change and change.startswith("--- ")
+
+
+@pytest.mark.parametrize("days, code", [(5, "CERTIFICATE_EXPIRES_SOON"), (-2, "CERTIFICATE_EXPIRED")])
+def test_our_gateway_with_an_old_certificate(doctor, ours, authority, days, code):
+    (ours.folder / "1-client-traffic-policy.yaml").unlink()
+    crt, key, _ = authority.issue(manifests.HOST, days=days, ago=80)
+    text = lambda p: "".join("    " + line + "\n" for line in p.read_text().splitlines())
+    manifests.write(ours.folder / "secret.yaml",
+                    "apiVersion: v1\nkind: Secret\nmetadata: {name: home-assistant-tls, namespace: home-automation}\ntype: kubernetes.io/tls\n"
+                    f"stringData:\n  tls.crt: |\n{text(crt)}  tls.key: |\n{text(key)}")
+    report = doctor(OURS, ours(), "-f", ours.folder)
+    assert report["codes"] == [code]
+    assert_named(report, ("gateway.yaml", "spec.listeners[0].tls.certificateRefs", "kind: Secret"), ("CERTIFICATE_EXPIRES", "secret.yaml", "apiVersion: v1"))
+    assert "name: home-assistant-tls" in json.dumps(report["findings"][0]["cures"])
+
+
+def test_our_gateway_before_a_tls_backend_with_http2_is_sound(doctor, ours, peer, authority):
+    """R6: the backend takes h2 and no WebSocket over it; pages keep h2, WebSockets go by HTTP/1.1."""
+    (ours.folder / "1-client-traffic-policy.yaml").unlink()
+    manifests.replace(ours.folder / POLICY, "  useClientProtocol: true\n", "")
+    backend = peer(peers.nginx, peers.NGINX_UPGRADE, ours.backend, tls=authority.issue("backend.test"))
+    manifests.write(ours.folder / "tls.yaml", """apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: tls, namespace: home-automation}
+spec:
+  targetRefs: [{group: "", kind: Service, name: home-assistant}]
+  validation:
+    hostname: backend.test
+    caCertificateRefs: [{group: "", kind: ConfigMap, name: authority}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: authority, namespace: home-automation}
+data:
+  ca.crt: |
+""" + "".join("    " + line + "\n" for line in authority.pem.read_text().splitlines()))
+    report = doctor(OURS, ours(backend.port), "-f", ours.folder)
+    assert report["codes"] == []
+    assert_named(report, None, ("TLS_BACKEND_HTTP2", "route.yaml", "matches"))

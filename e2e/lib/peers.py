@@ -71,25 +71,30 @@ class _End:
 
 
 class Strange:
-    """A TCP server that says `greeting`, or nothing, to whatever comes."""
+    """A TCP server that says `greeting`, or nothing, to whatever comes; or does what `talk(connection)` does."""
 
-    def __init__(self, greeting=b""):
+    def __init__(self, greeting=b"", talk=None):
         self._server = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = self._server.getsockname()[1]
-        self._greeting = greeting
+        self._talk = talk or (lambda connection: connection.sendall(greeting))
+        self._kept = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
-        kept = []
         try:
             while True:
                 connection, _ = self._server.accept()
-                kept.append(connection)
-                if self._greeting:
-                    connection.sendall(self._greeting)
+                self._kept.append(connection)
+                threading.Thread(target=self._one, args=(connection,), daemon=True).start()
         except OSError:
-            for connection in kept:
+            for connection in self._kept:
                 connection.close()
+
+    def _one(self, connection):
+        try:
+            self._talk(connection)
+        except OSError:
+            pass
 
     def stop(self):
         self._server.shutdown(socket.SHUT_RDWR)
@@ -156,7 +161,7 @@ class Peer:
                 self._process.kill()
 
 
-def nginx(folder, location, backend, tls=None, http2=True):
+def nginx(folder, location, backend, tls=None, http2=True, server=""):
     port = free_port()
     listen = f"listen 127.0.0.1:{port}" + (" ssl" + (" http2" if http2 else "") if tls else "") + ";"
     certificate = f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};" if tls else ""
@@ -167,7 +172,7 @@ http {{
   access_log off;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
-  server {{ {listen} {certificate}
+  server {{ {listen} {certificate} {server}
     location / {{ proxy_pass http://127.0.0.1:{backend}; {location} }}
   }}
 }}

@@ -153,6 +153,7 @@ public final class Doctor {
         }
         InetSocketAddress address = reach.best().orElseThrow().address();
         if (target.secure()) {
+            Dialer.prepare();
             run(new TlsProbe(), address);
             if (readings.failure(TlsProbe.NAME).isPresent()) {
                 tryOtherScheme(address);

@@ -3,9 +3,13 @@ package dev.holdfast.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.doctor.explain.Code;
+import dev.holdfast.doctor.explain.Reasons;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -21,5 +25,16 @@ class DocsTest {
                 .contains(code.title());
         assertThat(DOCS.resolve(code.probe() + ".md")).exists();
         assertThat(Files.readString(DOCS.resolve("README.md"))).contains("(" + code.probe() + ".md)");
+    }
+
+    /** Of every reason that our gateway gives there is something to say. */
+    @Test
+    void aReasonOfOurGatewayIsExplained() throws IOException {
+        List<String> reasons = Pattern.compile("^\\| `([a-z_]+)` \\|", Pattern.MULTILINE)
+                .matcher(Files.readString(Path.of("..", "docs", "reasons.md")))
+                .results()
+                .map(m -> m.group(1))
+                .toList();
+        assertThat(reasons).hasSizeGreaterThan(30).allMatch(Reasons::knows);
     }
 }

@@ -121,4 +121,83 @@ class ManifestTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("nowhere");
     }
+
+    @Test
+    void whatMendsItGoesIntoThePolicyThatIsThere() throws Exception {
+        String text = new TextReport(false, false).render(examineWith(tls().alpn("http/1.1", "h2"), """
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: ClientTrafficPolicy
+                metadata: {name: mine, namespace: home}
+                spec:
+                  targetRefs:
+                    - {group: gateway.networking.k8s.io, kind: Gateway, name: envoy}
+                  tls:
+                    alpnProtocols: [http/1.1, h2]
+                """));
+        assertThat(text)
+                .contains("# in your ClientTrafficPolicy mine, beside what it says already")
+                .contains("Envoy Gateway:", "Holdfast:")
+                // The lint has the same line, and the change of the very file.
+                .contains("[ALPN_WITHOUT_HTTP2]", "-  tls:", "-    alpnProtocols: [http/1.1, h2]");
+    }
+
+    @Test
+    void aNewPolicyOfARouteIsLaidOverTheOneOfItsGateway() throws Exception {
+        String text = new TextReport(false, false)
+                .render(examineWith(tls().http2Pages(502, "upstream connect error: protocol error"), """
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: BackendTrafficPolicy
+                metadata: {name: wide, namespace: home}
+                spec:
+                  targetRefs:
+                    - {group: gateway.networking.k8s.io, kind: Gateway, name: envoy}
+                  useClientProtocol: true
+                """));
+        assertThat(text)
+                .contains("all.yaml:29", "name: assistant", "mergeType: StrategicMerge", "useClientProtocol: false");
+    }
+
+    @Test
+    void anotherRouteThatOnlyRedirectsTheOtherSchemeIsNotTakenForIt() throws Exception {
+        Report report = examineWith(new NettyPeer(AUTHORITY.certificate(HOST)).anyOrigin(), """
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: Gateway
+                metadata: {name: plain, namespace: home}
+                spec:
+                  gatewayClassName: envoy
+                  listeners:
+                    - {name: http, protocol: HTTP, port: 80}
+                ---
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: HTTPRoute
+                metadata: {name: a-redirect, namespace: home}
+                spec:
+                  parentRefs: [{name: plain, sectionName: http}]
+                  hostnames: [doctor.test]
+                  rules:
+                    - matches: [{path: {value: /ws}}]
+                      filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]
+                """);
+        assertThat(codes(report)).containsExactly(Code.ORIGIN_NOT_CHECKED);
+        assertThat(at(report, Code.ORIGIN_NOT_CHECKED).line()).isEqualTo(21);
+        assertThat(new TextReport(false, false).render(report))
+                .contains("backendRefs: [{name: assistant, port: 8123}]", "kind: StreamPolicy")
+                .doesNotContain("YOUR-");
+    }
+
+    @Test
+    void anOrderThatIsNotInForceIsSaidToBeSo() throws Exception {
+        Report report = examineWith(tls().connect(NettyPeer.Connect.NOT_ANNOUNCED), """
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: ClientTrafficPolicy
+                metadata: {name: mine, namespace: home}
+                spec:
+                  targetRefs:
+                    - {group: gateway.networking.k8s.io, kind: Gateway, name: envoy}
+                  tls:
+                    alpnProtocols: [http/1.1, h2]
+                """);
+        assertThat(codes(report)).containsExactly(Code.H2_WITHOUT_WEBSOCKET);
+        assertThat(report.findings().getFirst().atFault().getFirst().what()).contains("it is not in force");
+    }
 }

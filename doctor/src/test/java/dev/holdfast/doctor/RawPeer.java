@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A server of plain sockets that does what a test tells it, byte by byte. */
 final class RawPeer implements AutoCloseable {
@@ -29,6 +30,10 @@ final class RawPeer implements AutoCloseable {
     private final Behaviour behaviour;
     private final ConcurrentLinkedQueue<Socket> open = new ConcurrentLinkedQueue<>();
     final List<String> requests = new CopyOnWriteArrayList<>();
+    /** Every line of every request's head. */
+    final List<String> heads = new CopyOnWriteArrayList<>();
+
+    final AtomicInteger connections = new AtomicInteger();
 
     RawPeer(Behaviour behaviour) throws IOException {
         this.behaviour = behaviour;
@@ -45,6 +50,7 @@ final class RawPeer implements AutoCloseable {
             while (true) {
                 Socket socket = listening.accept();
                 open.add(socket);
+                connections.incrementAndGet();
                 Thread.ofVirtual().start(() -> serve(socket));
             }
         } catch (IOException closed) {
@@ -61,6 +67,7 @@ final class RawPeer implements AutoCloseable {
                     return;
                 }
                 requests.add(call.line);
+                heads.addAll(call.lines);
                 behaviour.serve(call);
                 if (!call.kept) {
                     return;
@@ -99,6 +106,7 @@ final class RawPeer implements AutoCloseable {
         final InputStream in;
         final OutputStream out;
         String line = "";
+        final List<String> lines = new ArrayList<>();
         final Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         boolean kept;
 
@@ -109,7 +117,7 @@ final class RawPeer implements AutoCloseable {
         }
 
         boolean readHead() throws IOException {
-            List<String> lines = new ArrayList<>();
+            lines.clear();
             StringBuilder text = new StringBuilder();
             while (true) {
                 int octet = in.read();

@@ -40,7 +40,7 @@ import picocli.CommandLine.Spec;
                 "Says why a WebSocket fails or a page is slow, for any gateway or backend, and prints what mends it.",
         footer = {
             "",
-            "It connects to the URL's host (or to --connect) and nowhere else, sends some 60 requests and holds at most"
+            "It connects to the URL's host (or to --connect) and nowhere else, sends some 70 requests and holds at most"
                     + " --streams WebSockets open for a moment.",
             "Exit status: 0 healthy, 1 findings, 2 wrong usage or nothing there to examine."
         })

@@ -2,6 +2,7 @@ package dev.holdfast.doctor.explain;
 
 import dev.holdfast.doctor.probe.Certificates;
 import dev.holdfast.doctor.probe.TlsProbe.Tls;
+import dev.holdfast.problem.ResourceRef;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -111,7 +112,26 @@ final class CertificateRule implements Rule {
 
     private static Finding finding(
             Case seen, Code code, String meaning, String evidence, String cure, Mending... mendings) {
-        return Finding.of(code, meaning, List.of(evidence), List.of(Cure.of(cure, "none", mendings)))
+        Mending[] lines = mendings.length == 0
+                ? seen.manifests().certificateSecret().stream()
+                        .map(secret -> Mending.both(secret(secret)))
+                        .toArray(Mending[]::new)
+                : mendings;
+        return Finding.of(code, meaning, List.of(evidence), List.of(Cure.of(cure, "none", lines)))
                 .blame(Manifests.blame(seen.manifests().certificate(), "the certificate of this listener"));
+    }
+
+    private static String secret(ResourceRef secret) {
+        return """
+                apiVersion: v1
+                kind: Secret
+                metadata: {name: %s, namespace: %s}
+                type: kubernetes.io/tls
+                stringData:
+                  tls.crt: |
+                    (the new certificate, then the intermediate ones)
+                  tls.key: |
+                    (its key)
+                """.formatted(secret.name(), secret.namespace());
     }
 }

@@ -20,10 +20,7 @@ final class LoadRule implements Rule {
         if (load.get().opened() < load.get().asked()) {
             findings.add(limit(seen, load.get(), evidence));
         }
-        long alone = load.get().alone().p50().toMillis();
-        long beside = load.get().beside().p50().toMillis();
-        boolean worse = load.get().beside().failed() > load.get().alone().failed();
-        if (worse || beside > 3 * alone + 150) {
+        if (load.get().beside().worseThan(load.get().alone())) {
             findings.add(suffer(seen, evidence));
         }
         return findings;
@@ -58,8 +55,10 @@ final class LoadRule implements Rule {
                                                         .backendTrafficPolicy(
                                                                 "circuitBreaker:\n  maxConnections: 8192\n  maxPendingRequests: 1024\n  maxParallelRequests: 8192"))),
                                 Cure.of(
-                                        "On Holdfast streams do not count in the circuit breaker.",
-                                        "a change of gateway"),
+                                        "On Holdfast streams do not count in the circuit breaker, unless a StreamPolicy"
+                                                + " wants it as with Envoy.",
+                                        "a change of gateway, or of the policy",
+                                        Mending.holdfast(seen.yaml().streamPolicy("compatibility: holdfast"))),
                                 Cure.of(
                                         "Raise the backend's workers or its limit of connections.",
                                         "memory of the backend")))
@@ -81,13 +80,15 @@ final class LoadRule implements Rule {
                                         "memory of the backend"),
                                 Cure.of(
                                         "If only the gateway does: give WebSockets a rule and a policy of their own, so that they"
-                                                + " do not share the circuit breaker with pages; on Holdfast they never do.",
+                                                + " do not share the circuit breaker with pages; on Holdfast they do only where a"
+                                                + " StreamPolicy wants it as with Envoy.",
                                         "one rule more",
                                         Mending.envoyGateway(seen.yaml()
                                                 .rule(
                                                         seen.target().path(),
                                                         "      headers:",
-                                                        "        - {name: Sec-WebSocket-Version, value: \"13\"}")))))
+                                                        "        - {name: Sec-WebSocket-Version, value: \"13\"}")),
+                                        Mending.holdfast(seen.yaml().streamPolicy("compatibility: holdfast")))))
                 .blame(Manifests.blame(seen.manifests().backend("circuitBreaker"), "shared by pages and streams"));
     }
 }

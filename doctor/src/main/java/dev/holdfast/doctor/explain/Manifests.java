@@ -261,6 +261,17 @@ public final class Manifests {
         return listener.map(l -> l.at("tls.certificateRefs")).filter(Field::present);
     }
 
+    /** The Secret of the listener's certificate, whether it is among the manifests or not. */
+    Optional<ResourceRef> certificateSecret() {
+        return gateway.flatMap(g -> certificate()
+                .flatMap(refs -> refs.items().stream().findFirst())
+                .map(ref -> new ResourceRef(
+                        "",
+                        "Secret",
+                        ref.get("namespace").text(g.ref().namespace()),
+                        ref.get("name").text(""))));
+    }
+
     static Optional<Blame> blame(Optional<Field> field, String what) {
         return field.map(f -> new Blame(f.origin(), what));
     }

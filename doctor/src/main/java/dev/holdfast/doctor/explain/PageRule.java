@@ -121,8 +121,7 @@ final class PageRule implements Rule {
                                         "Allow more time, 0s for no end.",
                                         "a backend that hangs keeps its clients waiting; 0s also sets the idle time of streams"
                                                 + " to none with Envoy Gateway",
-                                        Mending.both(seen.yaml()
-                                                .backendTrafficPolicy("timeout:\n  http:\n    requestTimeout: 60s")))))
+                                        Timeouts.longer(seen))))
                 .blame(Timeouts.request(seen.manifests()));
     }
 

@@ -1,5 +1,6 @@
 package dev.holdfast.doctor.explain;
 
+import dev.holdfast.doctor.explain.Finding.Blame;
 import dev.holdfast.doctor.probe.ExtendedConnectProbe;
 import dev.holdfast.doctor.probe.ExtendedConnectProbe.ExtendedConnect;
 import dev.holdfast.doctor.probe.PageProbe;
@@ -9,6 +10,7 @@ import dev.holdfast.doctor.probe.TlsProbe.Tls;
 import dev.holdfast.doctor.probe.UpgradeOverHttp2Probe;
 import dev.holdfast.doctor.probe.UpgradeProbe;
 import dev.holdfast.doctor.wire.Answer;
+import dev.holdfast.resource.Field;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -131,8 +133,21 @@ final class ProtocolRule implements Rule {
                                         "an HTTP/1.1 backend answers 400, for no Sec-WebSocket-Key reaches it; WebSockets of browsers break that work now"),
                                 NO_CURE_UPGRADE,
                                 NO_CURE_CLIENT_PROTOCOL))
-                .blame(Manifests.blame(
-                        seen.manifests().client("tls.alpnProtocols"), "this order; the default is the same"));
+                .blame(inForce(seen));
+    }
+
+    /** The list as it is, or that the server does not keep to it: then the policy is not accepted, or not this server's. */
+    private static Optional<Blame> inForce(Case seen) {
+        Optional<Field> list = seen.manifests().client("tls.alpnProtocols");
+        boolean otherwise = list.flatMap(l -> l.items().stream().findFirst())
+                .filter(first -> first.text("").equals("http/1.1"))
+                .isPresent();
+        return Manifests.blame(
+                list,
+                otherwise
+                        ? "this says http/1.1 first and the server prefers h2, so that it is not in force: look at the"
+                                + " policy's status, and whether this is the server it is for"
+                        : "this order; the default is the same");
     }
 
     private static Optional<Finding> pageOverHttp2(Case seen) {

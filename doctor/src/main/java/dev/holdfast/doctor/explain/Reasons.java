@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** Holdfast's own reasons (docs/reasons.md): what to look at for each. */
-final class Reasons {
+public final class Reasons {
     private static final Map<String, String> LOOK_AT = Map.ofEntries(
             Map.entry("no_route", "the route's hostnames, matches and parentRefs"),
             Map.entry("misdirected", "certificates that several listeners share"),
@@ -87,11 +87,42 @@ final class Reasons {
             Map.entry("login_failed", "SecurityPolicy oidc"),
             Map.entry("login_unavailable", "SecurityPolicy oidc"));
 
+    private static final String ROOM =
+            "circuitBreaker:\n  maxConnections: 8192\n  maxPendingRequests: 1024\n  maxParallelRequests: 8192";
+
     private Reasons() {}
 
     /** Whether there is more to say of a reason than that the log should be read. */
-    static boolean knows(String reason) {
+    public static boolean knows(String reason) {
         return LOOK_AT.containsKey(reason);
+    }
+
+    /** With lines to put in place where what is meant is plain. */
+    private static Cure cure(Case seen, String reason, String look) {
+        Yaml yaml = seen.yaml();
+        return switch (reason) {
+            case "request_timeout", "backend_timeout" ->
+                Cure.of(
+                        "Find out why the backend takes so long, or allow more time.",
+                        "a backend that hangs keeps its clients waiting",
+                        Timeouts.longer(seen));
+            case "overloaded" ->
+                Cure.of(
+                        "Raise the circuit breaker of the route.",
+                        "more load reaches the backend",
+                        Mending.both(yaml.backendTrafficPolicy(ROOM)));
+            case "stream_limit" ->
+                Cure.of(
+                        "Raise the streams' own limits.",
+                        "memory of the gateway and the backend",
+                        Mending.holdfast(yaml.streamPolicy("limits: {perCluster: 200000}")));
+            case "client_stream_limit" ->
+                Cure.of(
+                        "Raise the limit of one client.",
+                        "one client may take more of what all share",
+                        Mending.holdfast(yaml.streamPolicy("limits: {perClient: 100}")));
+            default -> Cure.of("Mend " + look + ".", "none");
+        };
     }
 
     private static Optional<Blame> blame(Manifests manifests, String reason) {
@@ -116,7 +147,7 @@ final class Reasons {
                         "The answer comes from the gateway and not from the application, and says why: " + reason
                                 + ". Look at " + look + ".",
                         evidence,
-                        List.of(Cure.of("Mend " + look + ".", "none")));
+                        List.of(cure(seen, reason, look)));
                 yield finding.blame(blame(seen.manifests(), reason)
                         .or(() -> seen.manifests().blameRule("the rule of this URL")));
             }

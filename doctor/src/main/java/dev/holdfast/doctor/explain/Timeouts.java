@@ -18,6 +18,15 @@ final class Timeouts {
                 .or(() -> manifests.blameRule("no timeout is set for this rule, so that Envoy's 15 s hold"));
     }
 
+    /** More time in the place that decides: a timeout of the HTTPRoute wins over one of a policy. */
+    static Mending longer(Case seen) {
+        boolean ofRoute = seen.manifests().rule("timeouts").isPresent();
+        return Mending.both(
+                ofRoute
+                        ? "# in the rule of HTTPRoute " + seen.manifests().routeName() + "\ntimeouts: {request: 60s}"
+                        : seen.yaml().backendTrafficPolicy("timeout:\n  http:\n    requestTimeout: 60s"));
+    }
+
     static Optional<Blame> idle(Manifests manifests) {
         return first(
                         "this idle time",

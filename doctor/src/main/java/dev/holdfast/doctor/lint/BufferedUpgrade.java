@@ -15,7 +15,8 @@ final class BufferedUpgrade implements Lint {
                 found.accept(Scene.warning(
                         buffer.origin(),
                         ProblemCode.UPGRADE_BUFFERED,
-                        "requestBuffer turns upgrades off on its routes, so WebSockets fail there",
+                        "on Envoy requestBuffer turns upgrades off on its routes, so WebSockets fail there;"
+                                + " here a handshake is not kept back",
                         "Target it at the routes, or rules, that need it and carry no WebSocket."));
             }
         });

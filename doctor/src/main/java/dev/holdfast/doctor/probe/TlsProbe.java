@@ -1,5 +1,6 @@
 package dev.holdfast.doctor.probe;
 
+import dev.holdfast.doctor.wire.Deadline;
 import dev.holdfast.doctor.wire.Offer;
 import dev.holdfast.doctor.wire.OldTls;
 import dev.holdfast.doctor.wire.TlsFacts;
@@ -7,6 +8,7 @@ import dev.holdfast.doctor.wire.Wire;
 import dev.holdfast.doctor.wire.WireException;
 import java.io.IOException;
 import java.security.cert.X509Certificate;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -21,6 +23,12 @@ public final class TlsProbe implements Probe {
     @Override
     public String name() {
         return NAME;
+    }
+
+    /** One handshake, then all others at once: each of the two within the timeout, and time for what we do ourselves. */
+    @Override
+    public Duration allowance(Options options) {
+        return options.timeout().multipliedBy(3);
     }
 
     /** What the server makes of our list of protocols. */
@@ -151,7 +159,7 @@ public final class TlsProbe implements Probe {
                     offer.isEmpty() ? exam.offer().withoutAlpn() : exam.offer().alpn(offer.toArray(String[]::new))));
         }
         for (String version : List.of("TLSv1.2", "TLSv1.3")) {
-            tasks.add(() -> choice(exam, exam.offer().version(version)).equals("refused") ? "" : version);
+            tasks.add(() -> accepts(exam, exam.offer().version(version)) ? version : "");
         }
         for (int minor = 1; minor <= 2; minor++) {
             int which = minor;
@@ -176,23 +184,39 @@ public final class TlsProbe implements Probe {
     }
 
     private static TlsFacts handshake(Exam exam, Offer offer) throws WireException {
-        try (Wire wire = exam.dialer().open(offer, exam.deadline())) {
+        try (Wire wire =
+                exam.dialer().open(offer, exam.deadline().orIn(exam.options().timeout()))) {
             return wire.tls().orElseThrow();
         }
     }
 
-    private static String choice(Exam exam, Offer offer) {
+    private static String choice(Exam exam, Offer offer) throws WireException {
         try {
             String alpn = handshake(exam, offer).alpn();
             return alpn.isEmpty() ? "none" : alpn;
-        } catch (WireException refused) {
+        } catch (WireException e) {
+            if (e.kind() == WireException.Kind.TIMEOUT) {
+                // Nothing is known of this offer; to call it refused would be a guess.
+                throw e;
+            }
             return "refused";
         }
     }
 
+    /** Some drop what is not of their version instead of refusing it. */
+    private static boolean accepts(Exam exam, Offer offer) {
+        try {
+            handshake(exam, offer);
+            return true;
+        } catch (WireException refusedOrDropped) {
+            return false;
+        }
+    }
+
     private static String old(Exam exam, int minor) {
-        try (Wire wire = exam.dialer().open(exam.offer().plain(), exam.deadline())) {
-            return OldTls.accepted(wire, exam.target().host(), minor, exam.deadline()) ? "TLSv1." + (minor - 1) : "";
+        Deadline deadline = exam.deadline().orIn(exam.options().timeout());
+        try (Wire wire = exam.dialer().open(exam.offer().plain(), deadline)) {
+            return OldTls.accepted(wire, exam.target().host(), minor, deadline) ? "TLSv1." + (minor - 1) : "";
         } catch (WireException refused) {
             return "";
         }

@@ -3,6 +3,7 @@ package dev.holdfast.doctor.wire;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SNIServerName;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
@@ -33,6 +35,19 @@ public final class Dialer implements AutoCloseable {
     public Dialer(InetSocketAddress address, Transcript transcript) {
         this.address = address;
         this.transcript = transcript;
+    }
+
+    /** Loads what TLS needs, so that the first handshake's time is the peer's; sends nothing. */
+    public static void prepare() {
+        try {
+            SSLEngine engine = context().createSSLEngine("localhost", 443);
+            engine.setUseClientMode(true);
+            engine.wrap(
+                    ByteBuffer.allocate(0),
+                    ByteBuffer.allocate(engine.getSession().getPacketBufferSize()));
+        } catch (SSLException e) {
+            throw new IllegalStateException("this Java runtime cannot begin a TLS handshake", e);
+        }
     }
 
     public InetSocketAddress address() {
