@@ -206,6 +206,27 @@ class ConversationTest {
         }
     }
 
+    /** A TCP connection to the broadcast address cannot even be tried (ENETUNREACH). */
+    @Test
+    void tellsAnEndpointThatRefusesFromOneThatCannotBeTried() throws IOException {
+        int closed;
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            closed = free.getLocalPort();
+        }
+        Map<String, Cluster.Endpoint> said = Map.of(
+                "connect_refused", new Cluster.Endpoint("127.0.0.1", closed),
+                "connect_failed", new Cluster.Endpoint("255.255.255.255", 80));
+        for (var each : said.entrySet()) {
+            try (TestGateway gateway = new TestGateway(TestGateway.tells())) {
+                gateway.endpoint = Optional.of(each.getValue());
+                gateway.start();
+                try (Socket socket = gateway.client("GET / HTTP/1.1\r\nHost: a\r\n\r\n")) {
+                    assertThat(until(socket, each.getKey() + "\n")).startsWith("HTTP/1.1 503");
+                }
+            }
+        }
+    }
+
     @Test
     void pagesFlowBesideAsManyStreamsAsTheBreakerAllowsRequests() throws IOException {
         plane.apply(plan(List.of("d/app"), new Cluster.CircuitBreaker(2, 2, 2, 0)));

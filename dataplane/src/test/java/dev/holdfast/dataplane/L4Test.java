@@ -251,8 +251,11 @@ class L4Test {
                 .contains("\"event\":\"stream_close\"")
                 .contains("\"kind\":\"tcp\"")
                 .contains("\"bytes_to_client\":5"));
-        assertThat(counted("holdfast.streams.closed", "kind", "tcp")).isEqualTo(1);
-        assertThat(registry.get("holdfast.cluster.connections").gauge().value()).isZero();
+        await().untilAsserted(() ->
+                assertThat(counted("holdfast.streams.closed", "kind", "tcp")).isEqualTo(1));
+        await().untilAsserted(() -> assertThat(
+                        registry.get("holdfast.cluster.connections").gauge().value())
+                .isZero());
     }
 
     @Test
@@ -354,9 +357,9 @@ class L4Test {
             assertThat(end(client(port))).isEqualTo(-1);
         }
         for (String reason : List.of("no_route", "connect_refused", "invalid_backend")) {
-            assertThat(counted("holdfast.connections.refused", "reason", reason))
+            await().untilAsserted(() -> assertThat(counted("holdfast.connections.refused", "reason", reason))
                     .as(reason)
-                    .isEqualTo(1);
+                    .isEqualTo(1));
         }
         await().untilAsserted(() -> assertThat(log.toString(StandardCharsets.UTF_8))
                 .contains("\"event\":\"connection_refused\"")
@@ -385,8 +388,8 @@ class L4Test {
         apply();
         assertThat(end(client(denied))).isEqualTo(-1);
         assertThat(end(client(others))).isEqualTo(-1);
-        assertThat(counted("holdfast.connections.refused", "reason", "not_authorized"))
-                .isEqualTo(2);
+        await().untilAsserted(() -> assertThat(counted("holdfast.connections.refused", "reason", "not_authorized"))
+                .isEqualTo(2));
         Socket socket = client(allowed);
         say(socket, "a");
         assertThat(hear(socket.getInputStream(), 1)).isEqualTo("a");
@@ -426,10 +429,10 @@ class L4Test {
                 return end(again) == 'c';
             });
         }
-        assertThat(counted("holdfast.connections.refused", "reason", "overloaded"))
-                .isPositive();
-        assertThat(counted("holdfast.connections.refused", "reason", "connection_limit"))
-                .isPositive();
+        await().untilAsserted(() -> assertThat(counted("holdfast.connections.refused", "reason", "overloaded"))
+                .isPositive());
+        await().untilAsserted(() -> assertThat(counted("holdfast.connections.refused", "reason", "connection_limit"))
+                .isPositive());
     }
 
     @Test
@@ -450,8 +453,8 @@ class L4Test {
         assertThat(end(goes)).isEqualTo(-1);
         say(stays, "b");
         assertThat(hear(stays.getInputStream(), 1)).isEqualTo("b");
-        assertThat(counted("holdfast.streams.closed", "reason", "route_removed"))
-                .isEqualTo(1);
+        await().untilAsserted(() -> assertThat(counted("holdfast.streams.closed", "reason", "route_removed"))
+                .isEqualTo(1));
     }
 
     @Test
@@ -668,7 +671,8 @@ class L4Test {
         ask(one, port, "hello");
         await().until(() -> plane.list().isEmpty());
         assertThat(ask(one, port, "again")).endsWith(" again");
-        assertThat(counted("holdfast.streams.closed", "reason", "idle")).isPositive();
+        await().untilAsserted(() ->
+                assertThat(counted("holdfast.streams.closed", "reason", "idle")).isPositive());
     }
 
     @Test
@@ -680,8 +684,8 @@ class L4Test {
         ask(one, port, "hello");
         assertThat(silent(udpClient(), port)).isTrue();
         assertThat(ask(one, port, "hello")).endsWith(" hello");
-        assertThat(counted("holdfast.datagrams.dropped", "reason", "connection_limit"))
-                .isPositive();
+        await().untilAsserted(() -> assertThat(counted("holdfast.datagrams.dropped", "reason", "connection_limit"))
+                .isPositive());
     }
 
     @Test

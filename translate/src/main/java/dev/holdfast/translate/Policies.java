@@ -294,9 +294,9 @@ final class Policies {
 
     /** The policy that names the rule, or else the route, itself; as it is written. */
     Optional<Field> narrow(Resource route, String rule) {
-        Resource own = rule.isEmpty() ? null : policy(Target.of(route, rule));
-        return Optional.ofNullable(own != null ? own : policy(Target.of(route, "")))
-                .map(Resource::spec);
+        Claim own = rule.isEmpty() ? null : shelves.claims().look(Target.of(route, rule));
+        Claim nearest = own != null ? own : shelves.claims().look(Target.of(route, ""));
+        return nearest == null ? Optional.empty() : Optional.of(spec(nearest.policy()));
     }
 
     /** RFC 7396, and for StrategicMerge the lists of {@link #MERGE_KEYS} are joined by what tells their items apart. */

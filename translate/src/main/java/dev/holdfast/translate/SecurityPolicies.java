@@ -68,7 +68,7 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
         if (policy.isEmpty()) {
             return new Admission(Optional.empty(), false);
         }
-        List<Resource> layers = policies.policies(route, rule, listener);
+        List<Resource> layers = Policies.policies(policies.held(route, rule, listener));
         PolicyRefs refs = new PolicyRefs(set, grants, layers, problems, "takes no connections");
         Optional<Field> other = policies.narrow(route, rule).stream()
                 .flatMap(own -> fields(own).stream())

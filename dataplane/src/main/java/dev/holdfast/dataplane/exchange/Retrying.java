@@ -120,7 +120,7 @@ final class Retrying {
     boolean failed(ProxyFailure failure, Selection selection) {
         Set<Trigger> on = rules.triggers();
         boolean connect = switch (failure) {
-            case CONNECT_REFUSED, CONNECT_TIMEOUT, DNS_FAILED, UPSTREAM_TLS -> true;
+            case CONNECT_REFUSED, CONNECT_FAILED, CONNECT_TIMEOUT, DNS_FAILED, UPSTREAM_TLS -> true;
             default -> false;
         };
         boolean reset = connect

@@ -4,6 +4,7 @@ import io.netty.handler.codec.CodecException;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.http2.Http2Exception;
 import java.io.IOException;
+import java.net.SocketAddress;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -14,6 +15,7 @@ public final class Faults {
     private static final Logger LOG = LoggerFactory.getLogger(Faults.class);
     private static final long APART_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final AtomicLong LAST = new AtomicLong(System.nanoTime() - APART_NANOS);
+    private static final AtomicLong LAST_DIAL = new AtomicLong(System.nanoTime() - APART_NANOS);
 
     private Faults() {}
 
@@ -23,10 +25,21 @@ public final class Faults {
         if (inner instanceof IOException || inner instanceof DecoderException || inner instanceof Http2Exception) {
             return;
         }
-        long last = LAST.get();
-        long now = System.nanoTime();
-        if (now - last >= APART_NANOS && LAST.compareAndSet(last, now)) {
+        if (due(LAST)) {
             LOG.error("a connection ends by a fault of the gateway's own; please report it", cause);
         }
+    }
+
+    /** Logs why no connection to {@code address} could be made where it is not the backend that refuses, at most one a second. */
+    public static void of(SocketAddress address, Throwable cause) {
+        if (due(LAST_DIAL)) {
+            LOG.warn("no connection to {} can be made: {}", address, cause.getMessage());
+        }
+    }
+
+    private static boolean due(AtomicLong lastNanos) {
+        long last = lastNanos.get();
+        long now = System.nanoTime();
+        return now - last >= APART_NANOS && lastNanos.compareAndSet(last, now);
     }
 }

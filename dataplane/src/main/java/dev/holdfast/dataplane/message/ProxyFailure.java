@@ -18,6 +18,8 @@ public enum ProxyFailure {
     CLIENT_STREAM_LIMIT(429, "client_stream_limit"),
     DNS_FAILED(503, "dns_failed"),
     CONNECT_REFUSED(503, "connect_refused"),
+    /** No connection could be tried or made: no route, no local port, no file left. */
+    CONNECT_FAILED(503, "connect_failed"),
     CONNECT_TIMEOUT(504, "connect_timeout"),
     UPSTREAM_RESET(502, "upstream_reset"),
     UPSTREAM_REFUSED(503, "upstream_refused"),

@@ -20,6 +20,8 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.NetUtil;
 import io.netty.util.concurrent.Future;
+import java.io.FileNotFoundException;
+import java.net.ConnectException;
 import java.net.Inet4Address;
 import java.net.Inet6Address;
 import java.net.InetAddress;
@@ -39,6 +41,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Dialer {
     private static final long LEAST_PER_ADDRESS_MILLIS = 200;
+    /** Linux, whose epoll is the only native transport here: errno(3). */
+    private static final int ECONNREFUSED = 111;
 
     private final EventLoop loop;
     private final Names names;
@@ -161,6 +165,23 @@ public final class Dialer {
         };
     }
 
+    private static ProxyFailure why(Throwable cause, SocketAddress address) {
+        if (cause instanceof ConnectTimeoutException) {
+            return ProxyFailure.CONNECT_TIMEOUT;
+        }
+        if (cause instanceof FileNotFoundException
+                || (cause instanceof ConnectException && isRefusal(String.valueOf(cause.getMessage())))) {
+            return ProxyFailure.CONNECT_REFUSED;
+        }
+        Faults.of(address, cause);
+        return ProxyFailure.CONNECT_FAILED;
+    }
+
+    /** Netty's native transport tells the number, the JDK's the words; the words follow the locale where the number stands. */
+    private static boolean isRefusal(String message) {
+        return message.contains("(-" + ECONNREFUSED + ")") || message.contains("Connection refused");
+    }
+
     private static SocketAddress address(byte[] literal, int port) {
         try {
             return new InetSocketAddress(InetAddress.getByAddress(literal), port);
@@ -215,11 +236,7 @@ public final class Dialer {
                 } else if (at < addresses.size() && System.nanoTime() < deadlineNanos) {
                     next();
                 } else {
-                    done.failed(
-                            result.cause() instanceof ConnectTimeoutException
-                                    ? ProxyFailure.CONNECT_TIMEOUT
-                                    : ProxyFailure.CONNECT_REFUSED,
-                            false);
+                    done.failed(why(result.cause(), address), false);
                 }
             });
         }

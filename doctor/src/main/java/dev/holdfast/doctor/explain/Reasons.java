@@ -19,6 +19,7 @@ public final class Reasons {
             Map.entry("overloaded", "circuitBreaker of the BackendTrafficPolicy"),
             Map.entry("stream_limit", "the limit of streams"),
             Map.entry("connect_refused", "the backend: nothing listens at its port"),
+            Map.entry("connect_failed", "the gateway's machine: no route to the backend, no local port or file left"),
             Map.entry("connect_timeout", "the network or a firewall before the backend"),
             Map.entry("upstream_reset", "the backend's log and its keep-alive time"),
             Map.entry("upstream_protocol", "the backend's protocol"),
