@@ -3,6 +3,7 @@ import argparse
 import json
 import pathlib
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -59,6 +60,11 @@ def h2load(port, path, requests, data=None, seconds=None):
     if not good or int(good.group(1)) < requests:
         raise RuntimeError(done.stdout + done.stderr)
     return requests
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
 
 
 def paced(folder, port, path, rate, seconds, h1):
@@ -213,9 +219,10 @@ class Run:
                 line, options = peer.line(), peer.options()
                 start = time.monotonic()
                 peer.process = peers.Process(peer.name, line, self.folder, **options)
-                while sh(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", f"https://127.0.0.1:{peer.tls}/1k"]).stdout != "200":
+                while not (listens(peer.tls) and sh(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", f"https://127.0.0.1:{peer.tls}/1k"]).stdout == "200"):
                     if time.monotonic() - start > 30:
                         break
+                    time.sleep(0.005)  # whoever asks must not take the processor from what starts
                 self.note("f start", peer.name, ms=(time.monotonic() - start) * 1000)
                 peer.stop()
 

@@ -41,7 +41,8 @@ final class MatcherOracleTest {
     private static final List<String> METHODS = List.of("GET", "POST");
 
     /** A match as the manifest has it; empty texts and maps ask nothing. */
-    private record Wish(String type, String path, String method, Map<String, String> headers, Map<String, String> params) {
+    private record Wish(
+            String type, String path, String method, Map<String, String> headers, Map<String, String> params) {
         boolean fits(Request request) {
             boolean path = switch (type) {
                 case "Exact" -> request.path.equals(this.path);
@@ -59,7 +60,8 @@ final class MatcherOracleTest {
         }
 
         private static boolean begins(List<String> path, List<String> prefix) {
-            return path.size() >= prefix.size() && path.subList(0, prefix.size()).equals(prefix);
+            return path.size() >= prefix.size()
+                    && path.subList(0, prefix.size()).equals(prefix);
         }
 
         String yaml() {
@@ -86,7 +88,8 @@ final class MatcherOracleTest {
                     + (hostnames.isEmpty() ? "" : ", hostnames: ['" + String.join("', '", hostnames) + "']")
                     + ", rules: ["
                     + rules.stream()
-                            .map(r -> "{matches: [" + r.stream().map(Wish::yaml).collect(Collectors.joining(", ")) + "]}")
+                            .map(r ->
+                                    "{matches: [" + r.stream().map(Wish::yaml).collect(Collectors.joining(", ")) + "]}")
                             .collect(Collectors.joining(", "))
                     + "]}}\n";
         }
@@ -126,12 +129,10 @@ final class MatcherOracleTest {
 
     private static Plan plan(List<Written> routes) {
         ReadResult read = ManifestReader.readText(
-                "routes.yaml",
-                """
+                "routes.yaml", """
                 {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: gw},
                   spec: {gatewayClassName: holdfast, listeners: [{name: http, port: 80, protocol: HTTP}]}}
-                """
-                        + routes.stream().map(Written::yaml).collect(Collectors.joining()));
+                """ + routes.stream().map(Written::yaml).collect(Collectors.joining()));
         assertThat(read.problems()).isEmpty();
         return Translator.translate(read.resources(), TranslateOptions.NONE);
     }
@@ -178,7 +179,9 @@ final class MatcherOracleTest {
         if (hostname.equals(host)) {
             return 1000;
         }
-        return hostname.equals("*") ? 1 : hostname.startsWith("*") && host.endsWith(hostname.substring(1)) ? hostname.length() : 0;
+        return hostname.equals("*")
+                ? 1
+                : hostname.startsWith("*") && host.endsWith(hostname.substring(1)) ? hostname.length() : 0;
     }
 
     private static List<Integer> rank(Wish wish) {
@@ -220,11 +223,7 @@ final class MatcherOracleTest {
                 ? one(random, List.of("/a.*", "/[ab]+", "/(a|b)/.*", "/.*b"))
                 : path(random, 2);
         return new Wish(
-                type,
-                path,
-                random.nextInt(3) == 0 ? one(random, METHODS) : "",
-                values(random, 4),
-                values(random, 4));
+                type, path, random.nextInt(3) == 0 ? one(random, METHODS) : "", values(random, 4), values(random, 4));
     }
 
     private static Request request(Random random) {

@@ -29,14 +29,16 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /** A request to the last of so many routes: each a host name of its own, or all below one and told apart by path. */
 @State(Scope.Benchmark)
-@Fork(value = 2, jvmArgs = {"-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders"})
+@Fork(
+        value = 2,
+        jvmArgs = {"-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders"})
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class RouteMatching {
-    private static final RequestView REQUEST = RequestView.of(
-            "GET", "/api/websocket", "a=b", List.of(Map.entry("host", "h"), Map.entry("accept", "*/*")));
+    private static final RequestView REQUEST =
+            RequestView.of("GET", "/api/websocket", "a=b", List.of(Map.entry("host", "h"), Map.entry("accept", "*/*")));
 
     @Param({"10", "1000", "10000"})
     public int routes;

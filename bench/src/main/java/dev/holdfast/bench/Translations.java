@@ -24,7 +24,9 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /** From resources that have been read to a plan: in a JVM that has translated nothing yet, in a warm one, and again. */
 @State(Scope.Benchmark)
-@Fork(value = 2, jvmArgs = {"-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders"})
+@Fork(
+        value = 2,
+        jvmArgs = {"-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders"})
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
 @BenchmarkMode(Mode.AverageTime)

@@ -17,7 +17,9 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /** A browser's headers through a RequestHeaderModifier; in the package of what it measures. */
 @State(Scope.Benchmark)
-@Fork(value = 2, jvmArgs = {"-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders"})
+@Fork(
+        value = 2,
+        jvmArgs = {"-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders"})
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
 @BenchmarkMode(Mode.AverageTime)

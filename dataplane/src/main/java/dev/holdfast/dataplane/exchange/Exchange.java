@@ -307,16 +307,19 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         forwarded = new RequestHead(original.method(), authority, path, original.upgrade(), original.http2(), headers);
         requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
         backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
-        downstream.reading(false);
         Delivery way = delivery;
         if (way == null) {
             gateway.connect(loop(), chosen, forwarded, false, this, null);
-            return;
+        } else {
+            if (!traffic.mirrors().isEmpty() && original.upgrade() == null) {
+                way.mirror(snapshot, traffic.mirrors(), forwarded, requestEnded);
+            }
+            way.connect(false);
         }
-        if (!traffic.mirrors().isEmpty() && original.upgrade() == null) {
-            way.mirror(snapshot, traffic.mirrors(), forwarded, requestEnded);
+        // Only then: an idle connection is there at once, and reading off and on again are two system calls.
+        if (upstream == null && !finished) {
+            downstream.reading(false);
         }
-        way.connect(false);
     }
 
     private static Route.@Nullable Destination pick(List<Route.Destination> destinations) {

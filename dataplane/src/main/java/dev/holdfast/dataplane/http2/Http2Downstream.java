@@ -327,7 +327,7 @@ public final class Http2Downstream {
 
         @Override
         public void flush() {
-            handler.flush(ctx());
+            handler.flushSoon(ctx());
         }
 
         @Override

@@ -417,7 +417,7 @@ final class Http2UpstreamConnection {
 
         @Override
         public void flush() {
-            handler.flush(ctx());
+            handler.flushSoon(ctx());
         }
 
         @Override
