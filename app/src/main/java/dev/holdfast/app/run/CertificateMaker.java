@@ -14,18 +14,22 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Date;
 import java.util.List;
+import org.bouncycastle.asn1.ASN1BitString;
+import org.bouncycastle.asn1.pkcs.PrivateKeyInfo;
+import org.bouncycastle.asn1.sec.ECPrivateKey;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
 import org.bouncycastle.asn1.x509.Extension;
 import org.bouncycastle.asn1.x509.GeneralName;
 import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.asn1.x509.KeyPurposeId;
+import org.bouncycastle.asn1.x509.SubjectPublicKeyInfo;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
 import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
-import org.bouncycastle.openssl.jcajce.JcaPKCS8Generator;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+import org.bouncycastle.util.io.pem.PemObject;
 
 /** Makes self-signed certificates. Alone in its class, so that a start that finds its certificate loads none of this. */
 final class CertificateMaker {
@@ -57,12 +61,21 @@ final class CertificateMaker {
             X509Certificate certificate = new JcaX509CertificateConverter()
                     .getCertificate(
                             builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(pair.getPrivate())));
-            return new DevTls.Pair(pem(certificate), pem(new JcaPKCS8Generator(pair.getPrivate(), null)));
+            return new DevTls.Pair(pem(certificate), pem(new PemObject("PRIVATE KEY", whole(pair))));
         } catch (GeneralSecurityException | OperatorCreationException e) {
             throw new IllegalStateException("a certificate could not be made", e);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** PKCS #8 with the public half inside (RFC 5915 §3), so that whoever reads the pair need not compute it. */
+    private static byte[] whole(KeyPair pair) throws IOException {
+        PrivateKeyInfo bare = PrivateKeyInfo.getInstance(pair.getPrivate().getEncoded());
+        BigInteger secret = ECPrivateKey.getInstance(bare.parsePrivateKey()).getKey();
+        ASN1BitString open =
+                SubjectPublicKeyInfo.getInstance(pair.getPublic().getEncoded()).getPublicKeyData();
+        return new PrivateKeyInfo(bare.getPrivateKeyAlgorithm(), new ECPrivateKey(256, secret, open, null)).getEncoded();
     }
 
     private static String pem(Object value) throws IOException {
