@@ -75,7 +75,8 @@ final class CertificateMaker {
         BigInteger secret = ECPrivateKey.getInstance(bare.parsePrivateKey()).getKey();
         ASN1BitString open =
                 SubjectPublicKeyInfo.getInstance(pair.getPublic().getEncoded()).getPublicKeyData();
-        return new PrivateKeyInfo(bare.getPrivateKeyAlgorithm(), new ECPrivateKey(256, secret, open, null)).getEncoded();
+        return new PrivateKeyInfo(bare.getPrivateKeyAlgorithm(), new ECPrivateKey(256, secret, open, null))
+                .getEncoded();
     }
 
     private static String pem(Object value) throws IOException {

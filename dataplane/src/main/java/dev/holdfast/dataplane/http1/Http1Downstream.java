@@ -543,7 +543,10 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     /** Refuses what could be read in two ways: both lengths, or an encoding it does not know (RFC 9112 §6.1, §6.3). */
     private static final class StrictDecoder extends HttpRequestDecoder {
         StrictDecoder(int maxHeaderBytes) {
-            super(new HttpDecoderConfig().setMaxHeaderSize(maxHeaderBytes).setMaxInitialLineLength(16_384));
+            super(new HttpDecoderConfig()
+                    .setMaxHeaderSize(maxHeaderBytes)
+                    .setMaxInitialLineLength(16_384)
+                    .setMaxChunkSize(65_536));
         }
 
         @Override

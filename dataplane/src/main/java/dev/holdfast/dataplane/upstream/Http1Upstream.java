@@ -39,6 +39,9 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     /** Set once a connection has become a stream and so no longer counts for the circuit breaker. */
     static final AttributeKey<Boolean> LEFT_POOL = AttributeKey.valueOf("holdfast.left-pool");
 
+    /** As much as one read of a socket brings: a body is passed on in the pieces in which it came. */
+    private static final int LARGEST_READ = 65_536;
+
     private final Pools.Pool pool;
     private final Cluster.Endpoint address;
     private final Channel channel;
@@ -67,7 +70,8 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                         new HttpClientCodec(
                                 new HttpDecoderConfig()
                                         .setMaxHeaderSize(131_072)
-                                        .setMaxInitialLineLength(16_384),
+                                        .setMaxInitialLineLength(16_384)
+                                        .setMaxChunkSize(LARGEST_READ),
                                 false,
                                 false));
         channel.pipeline().addLast("upstream", this);
@@ -174,10 +178,21 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         }
     }
 
+    /** A head whose body is still to come waits for the end of the loop's turn, which mostly brings it. */
     @Override
     public void flush() {
-        channel.flush();
+        if (requestEnded || tunnel) {
+            channel.flush();
+        } else if (!flushing) {
+            flushing = true;
+            channel.eventLoop().execute(() -> {
+                flushing = false;
+                channel.flush();
+            });
+        }
     }
+
+    private boolean flushing;
 
     @Override
     public boolean writable() {

@@ -1,6 +1,8 @@
 package dev.holdfast.resource.read;
 
+import dev.cel.common.CelAbstractSyntaxTree;
 import dev.cel.common.CelOptions;
+import dev.cel.common.CelSource;
 import dev.cel.common.CelValidationException;
 import dev.cel.extensions.CelExtensions;
 import dev.cel.parser.CelParser;
@@ -28,6 +30,9 @@ final class CelRule {
     private final String expression;
     private final String message;
     private final String quiet;
+    /** For {@link RuleTree}; empty where the expression is to be parsed. */
+    private final String tree;
+
     private final Map<Object, Boolean> verdicts = new ConcurrentHashMap<>();
     private @Nullable Projection projection;
     private CelRuntime.@Nullable Program program;
@@ -36,11 +41,6 @@ final class CelRule {
         private static final CelOptions OPTIONS =
                 CelOptions.current().enableHeterogeneousNumericComparisons(true).build();
 
-        static final CelParser PARSER = CelParserFactory.standardCelParserBuilder()
-                .setOptions(OPTIONS)
-                .setStandardMacros(CelStandardMacro.STANDARD_MACROS)
-                .build();
-
         static final CelRuntime RUNTIME = CelRuntimeFactory.plannerRuntimeBuilder()
                 .setOptions(OPTIONS)
                 .addLibraries(CelExtensions.strings())
@@ -48,8 +48,21 @@ final class CelRule {
                 .build();
     }
 
-    /** @param quiet a field without which the rule holds whatever else is there; empty where there is none such */
+    /** For an expression of which the tables hold no tree. */
+    private static final class Parsing {
+        static final CelParser PARSER = CelParserFactory.standardCelParserBuilder()
+                .setOptions(Language.OPTIONS)
+                .setStandardMacros(CelStandardMacro.STANDARD_MACROS)
+                .build();
+    }
+
     CelRule(String expression, String message, String quiet) {
+        this(expression, message, quiet, "");
+    }
+
+    /** @param quiet a field without which the rule holds whatever else is there; empty where there is none such */
+    CelRule(String expression, String message, String quiet, String tree) {
+        this.tree = tree;
         this.expression = expression;
         this.message = message;
         this.quiet = quiet;
@@ -105,7 +118,11 @@ final class CelRule {
         if (ready == null) {
             try {
                 ready = Language.RUNTIME.createProgram(
-                        Language.PARSER.parse(expression).getAst());
+                        tree.isEmpty()
+                                ? Parsing.PARSER.parse(expression).getAst()
+                                : CelAbstractSyntaxTree.newParsedAst(
+                                        RuleTree.read(tree),
+                                        CelSource.newBuilder(expression).build()));
             } catch (CelValidationException | CelEvaluationException e) {
                 throw new IllegalStateException("rule cannot be read: " + expression, e);
             }

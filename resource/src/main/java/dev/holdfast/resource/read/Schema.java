@@ -3,19 +3,14 @@ package dev.holdfast.resource.read;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Node;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
 /**
@@ -25,9 +20,15 @@ import java.util.function.Consumer;
 public final class Schema {
     private static final String TABLES = "/dev/holdfast/resource/schema/";
 
-    private final Map<String, Shape> kinds = new HashMap<>();
-    private final Map<String, String> apiVersions = new HashMap<>();
+    private final Map<String, Shape> kinds = new ConcurrentHashMap<>();
+    private final Map<String, String> apiVersions = new ConcurrentHashMap<>();
     private final Map<String, Set<String>> deprecated = new HashMap<>();
+    private final Map<String, List<Ruled>> rules = new HashMap<>();
+    private final Blocks fields = Blocks.of(TABLES + "fields.tsv");
+    private final Blocks fallbacks = Blocks.of(TABLES + "defaults.tsv");
+
+    /** A rule, and the path of the place that it stands at. */
+    private record Ruled(String path, CelRule rule) {}
 
     private static final class Holder {
         static final Schema INSTANCE = new Schema();
@@ -38,25 +39,12 @@ public final class Schema {
     }
 
     private Schema() {
-        table("fields.tsv", cells -> {
-            Shape shape = kinds.computeIfAbsent(cells[0], k -> new Shape()).make(cells[1]);
-            shape.type = cells[2];
-            shape.allowed = cells[3].isEmpty() ? List.of() : Arrays.asList(cells[3].split("\\|"));
-            shape.constraints = cells[4];
-            shape.required = cells[5].equals("required");
-            if (!cells[6].isEmpty()) {
-                apiVersions.put(cells[0], cells[6]);
-            }
-        });
-        table("defaults.tsv", cells -> of(cells[0]).make(cells[1]).fallback = cells[2]);
         table("rules.tsv", cells -> {
-            CelRule rule = new CelRule(cells[0], cells[1], cells[2]);
+            CelRule rule = new CelRule(cells[0], cells[1], cells[2], cells[4]);
             for (String place : cells[3].split(" ")) {
                 int colon = place.indexOf(':');
-                of(place.substring(0, colon))
-                        .make(place.substring(colon + 1))
-                        .rules
-                        .add(rule);
+                rules.computeIfAbsent(place.substring(0, colon), k -> new ArrayList<>())
+                        .add(new Ruled(place.substring(colon + 1), rule));
             }
         });
         table("notes.tsv", cells -> {
@@ -67,23 +55,33 @@ public final class Schema {
     }
 
     private static void table(String name, Consumer<String[]> row) {
-        try (InputStream in = Schema.class.getResourceAsStream(TABLES + name)) {
-            BufferedReader reader =
-                    new BufferedReader(new InputStreamReader(Objects.requireNonNull(in), StandardCharsets.UTF_8));
-            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-                row.accept(line.split("\t", -1));
-            }
-        } catch (IOException e) {
-            throw new IllegalStateException("the table " + name + " cannot be read", e);
-        }
+        Blocks.text(TABLES + name).lines().forEach(line -> row.accept(line.split("\t", -1)));
     }
 
     Shape of(String kind) {
-        return Objects.requireNonNull(kinds.get(kind), kind);
+        return kinds.computeIfAbsent(kind, this::read);
+    }
+
+    private Shape read(String kind) {
+        Shape whole = new Shape();
+        fields.rows(kind, cells -> {
+            Shape shape = whole.make(cells[1]);
+            shape.type = cells[2];
+            shape.allowed = cells[3].isEmpty() ? List.of() : Arrays.asList(cells[3].split("\\|"));
+            shape.constraints = cells[4];
+            shape.required = cells[5].equals("required");
+            if (!cells[6].isEmpty()) {
+                apiVersions.put(kind, cells[6]);
+            }
+        });
+        fallbacks.rows(kind, cells -> whole.make(cells[1]).fallback = cells[2]);
+        rules.getOrDefault(kind, List.of())
+                .forEach(ruled -> whole.make(ruled.path).rules.add(ruled.rule));
+        return whole;
     }
 
     public Set<String> kinds() {
-        return new TreeSet<>(kinds.keySet());
+        return new TreeSet<>(fields.kinds());
     }
 
     /** A row of the tables: a field, or a rule at a place where {@code rule} is not empty. */
@@ -119,10 +117,14 @@ public final class Schema {
     }
 
     public boolean knows(String kind) {
-        return kinds.containsKey(kind);
+        return fields.kinds().contains(kind);
     }
 
     public String apiVersion(String kind) {
+        if (!knows(kind)) {
+            return "";
+        }
+        of(kind);
         return apiVersions.getOrDefault(kind, "");
     }
 
