@@ -15,6 +15,7 @@ import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
+import dev.holdfast.plan.TcpKeepalive;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -69,6 +70,11 @@ final class TestGateway implements AutoCloseable {
     List<Cluster.Endpoint> endpoints = List.of();
     RouteTraffic traffic = RouteTraffic.NONE;
     ClusterTraffic clusterTraffic = ClusterTraffic.NONE;
+    Optional<TcpKeepalive> backendKeepalive = Optional.empty();
+    Duration connectTimeout = Duration.ofSeconds(2);
+    Duration backendIdle = Duration.ofMinutes(1);
+    Duration backendLife = Duration.ZERO;
+    Http2Settings backendHttp2 = Http2Settings.DEFAULT;
     Map<String, Cluster.Endpoint> moreClusters = Map.of();
     String cluster = "c";
     List<String> routes = List.of("d/app");
@@ -167,11 +173,11 @@ final class TestGateway implements AutoCloseable {
                 breaker,
                 maxStreams,
                 streamsInBreaker,
-                Optional.empty(),
-                Duration.ofSeconds(2),
-                Duration.ofMinutes(1),
-                Duration.ZERO,
-                Http2Settings.DEFAULT,
+                backendKeepalive,
+                connectTimeout,
+                backendIdle,
+                backendLife,
+                backendHttp2,
                 clusterTraffic,
                 ORIGIN);
         List<Route> all = new ArrayList<>();
