@@ -13,7 +13,6 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -185,13 +184,11 @@ final class Http2Client implements AutoCloseable {
 
     /** So many octets of a stream's data. */
     byte[] data(int stream, int octets) throws IOException {
-        byte[] out = new byte[0];
-        while (out.length < octets) {
-            byte[] more = next(DATA, stream).payload;
-            out = Arrays.copyOf(out, out.length + more.length);
-            System.arraycopy(more, 0, out, out.length - more.length, more.length);
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        while (out.size() < octets) {
+            out.writeBytes(next(DATA, stream).payload);
         }
-        return out;
+        return out.toByteArray();
     }
 
     /** Reads on until the gateway has ended the connection. */
