@@ -38,6 +38,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** One listener, one route, one cluster at a backend that a test scripts; what matters to a test it sets before start. */
 final class TestGateway implements AutoCloseable {
@@ -49,6 +50,10 @@ final class TestGateway implements AutoCloseable {
     final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     final DataPlane plane;
     final List<String> heads = new CopyOnWriteArrayList<>();
+    /** The connections that the backend has taken, and how many of them have ended. */
+    final List<Socket> backends = new CopyOnWriteArrayList<>();
+
+    final AtomicInteger ended = new AtomicInteger();
     private final ServerSocket server;
     private final int bindPort;
 
@@ -103,6 +108,7 @@ final class TestGateway implements AutoCloseable {
             while (!server.isClosed()) {
                 try {
                     Socket socket = server.accept();
+                    backends.add(socket);
                     Thread.ofVirtual().start(() -> serve(socket, script));
                 } catch (IOException closed) {
                     return;
@@ -122,6 +128,8 @@ final class TestGateway implements AutoCloseable {
             }
         } catch (Exception ended) {
             // Whatever ended this conversation, the client's side of the test sees it.
+        } finally {
+            ended.incrementAndGet();
         }
     }
 
