@@ -128,7 +128,7 @@ final class CorpusTest {
     static void ask(Asked asked, Map<Integer, Integer> ports) throws IOException {
         int port = ports.get(asked.port());
         try (Http1Client client = asked.tls()
-                ? Http1Client.tls(port, Optional.of(asked.uri.getHost()), List.of("http/1.1"))
+                ? Http1Client.tls(port, Optional.of(asked.sni), List.of("http/1.1"))
                 : Http1Client.plain(port)) {
             StringBuilder text = new StringBuilder(
                     asked.method + " " + asked.target() + " HTTP/1.1\r\nhost: " + asked.uri.getRawAuthority() + "\r\n");
@@ -212,14 +212,9 @@ final class CorpusTest {
 
     private static String matched(Plan plan, Asked asked) {
         String host = asked.uri.getHost().toLowerCase(Locale.ROOT);
-        Listener best = null;
-        for (Listener listener : plan.listeners()) {
-            boolean here = listener.port() == asked.port() && covers(listener, host);
-            if (here && (best == null || specificity(listener) > specificity(best))) {
-                best = listener;
-            }
-        }
-        if (best == null) {
+        Listener best = listener(plan, asked.port(), host);
+        // A connection is its listener's: what belongs to another is misdirected.
+        if (best == null || (asked.tls() && best != listener(plan, asked.port(), asked.sni))) {
             return "none";
         }
         List<Map.Entry<String, String>> headers = List.copyOf(asked.headers.entrySet());
@@ -227,6 +222,17 @@ final class CorpusTest {
         Route route = new RouteTable(best.virtualHosts())
                 .match(host, RequestView.of(asked.method, asked.uri.getRawPath(), query, headers));
         return route == null ? "none" : route.id();
+    }
+
+    private static Listener listener(Plan plan, int port, String host) {
+        Listener best = null;
+        for (Listener listener : plan.listeners()) {
+            boolean here = listener.port() == port && covers(listener, host);
+            if (here && (best == null || specificity(listener) > specificity(best))) {
+                best = listener;
+            }
+        }
+        return best;
     }
 
     private static boolean covers(Listener listener, String host) {
@@ -239,11 +245,12 @@ final class CorpusTest {
         return name.startsWith("*.") ? name.length() : name.isEmpty() ? 0 : 1000;
     }
 
-    /** One line of requests.yaml. */
+    /** One line of requests.yaml; {@code sni} is the host unless it says otherwise. */
     record Asked(
             String line,
             String method,
             URI uri,
+            String sni,
             Map<String, String> headers,
             String route,
             int status,
@@ -277,6 +284,7 @@ final class CorpusTest {
                     line,
                     words[0],
                     URI.create(words[1]),
+                    text(map, "sni", URI.create(words[1]).getHost()).toLowerCase(Locale.ROOT),
                     texts(map, "headers"),
                     route,
                     Integer.parseInt(text(map, "status", route.equals("none") ? "404" : "200")),

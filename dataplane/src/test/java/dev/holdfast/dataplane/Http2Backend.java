@@ -27,21 +27,26 @@ import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A backend by HTTP/2 with prior knowledge, on Netty's own codec; a test says what it answers. */
 final class Http2Backend implements AutoCloseable {
     private final MultiThreadIoEventLoopGroup loops = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     private final Channel server;
     final List<String> paths = new CopyOnWriteArrayList<>();
+    final AtomicInteger opened = new AtomicInteger();
+    final AtomicInteger closed = new AtomicInteger();
+    volatile Channel first;
 
     /** What is answered to the request of a number, counted from 1, with a path. */
     interface Script {
         Answer to(int number, String path);
     }
 
-    /** An answer; a status of 0 refuses the stream, no trailers end it with the body. */
+    /** An answer; a status of 0 refuses the stream, one of -1 never comes, no trailers end it with the body. */
     record Answer(int status, Map<String, String> headers, byte[] body, Map<String, String> trailers) {
         static final Answer REFUSED = new Answer(0, Map.of(), new byte[0], Map.of());
+        static final Answer HELD = new Answer(-1, Map.of(), new byte[0], Map.of());
     }
 
     Http2Backend(Script script) throws InterruptedException {
@@ -51,6 +56,10 @@ final class Http2Backend implements AutoCloseable {
                 .childHandler(new ChannelInitializer<Channel>() {
                     @Override
                     protected void initChannel(Channel channel) {
+                        if (opened.incrementAndGet() == 1) {
+                            first = channel;
+                        }
+                        channel.closeFuture().addListener(f -> closed.incrementAndGet());
                         channel.pipeline()
                                 .addLast(
                                         Http2FrameCodecBuilder.forServer().build(),
@@ -103,6 +112,9 @@ final class Http2Backend implements AutoCloseable {
         }
 
         private void answer(ChannelHandlerContext ctx, Answer answer) {
+            if (answer.status < 0) {
+                return;
+            }
             if (answer.status == 0) {
                 ctx.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.REFUSED_STREAM));
                 return;

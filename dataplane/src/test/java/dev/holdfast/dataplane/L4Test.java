@@ -366,6 +366,22 @@ class L4Test {
                 .contains("\"reason\":\"invalid_backend\""));
     }
 
+    @Test
+    void aConnectionThatHasNoBackendYetEndsAtShutdown() throws Exception {
+        FullBacklog full = new FullBacklog();
+        open.add(full);
+        int port = listen("full", TCP, route("full", "*", full.endpoint().port()));
+        apply();
+        Socket socket = client(port);
+        await().untilAsserted(() -> assertThat(
+                        registry.get("holdfast.connections.open").gauge().value())
+                .isEqualTo(1));
+        plane.drain(Duration.ofSeconds(2));
+        assertThat(end(socket)).isEqualTo(-1);
+        await().untilAsserted(() -> assertThat(counted("holdfast.connections.refused", "reason", "shutting_down"))
+                .isEqualTo(1));
+    }
+
     private static int end(Socket socket) throws IOException {
         try {
             return socket.getInputStream().read();

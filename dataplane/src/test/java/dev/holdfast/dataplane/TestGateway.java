@@ -15,6 +15,7 @@ import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
+import dev.holdfast.plan.TcpKeepalive;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -37,6 +38,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** One listener, one route, one cluster at a backend that a test scripts; what matters to a test it sets before start. */
 final class TestGateway implements AutoCloseable {
@@ -48,6 +50,10 @@ final class TestGateway implements AutoCloseable {
     final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     final DataPlane plane;
     final List<String> heads = new CopyOnWriteArrayList<>();
+    /** The connections that the backend has taken, and how many of them have ended. */
+    final List<Socket> backends = new CopyOnWriteArrayList<>();
+
+    final AtomicInteger ended = new AtomicInteger();
     private final ServerSocket server;
     private final int bindPort;
 
@@ -69,6 +75,11 @@ final class TestGateway implements AutoCloseable {
     List<Cluster.Endpoint> endpoints = List.of();
     RouteTraffic traffic = RouteTraffic.NONE;
     ClusterTraffic clusterTraffic = ClusterTraffic.NONE;
+    Optional<TcpKeepalive> backendKeepalive = Optional.empty();
+    Duration connectTimeout = Duration.ofSeconds(2);
+    Duration backendIdle = Duration.ofMinutes(1);
+    Duration backendLife = Duration.ZERO;
+    Http2Settings backendHttp2 = Http2Settings.DEFAULT;
     Map<String, Cluster.Endpoint> moreClusters = Map.of();
     String cluster = "c";
     List<String> routes = List.of("d/app");
@@ -97,6 +108,7 @@ final class TestGateway implements AutoCloseable {
             while (!server.isClosed()) {
                 try {
                     Socket socket = server.accept();
+                    backends.add(socket);
                     Thread.ofVirtual().start(() -> serve(socket, script));
                 } catch (IOException closed) {
                     return;
@@ -116,6 +128,8 @@ final class TestGateway implements AutoCloseable {
             }
         } catch (Exception ended) {
             // Whatever ended this conversation, the client's side of the test sees it.
+        } finally {
+            ended.incrementAndGet();
         }
     }
 
@@ -167,11 +181,11 @@ final class TestGateway implements AutoCloseable {
                 breaker,
                 maxStreams,
                 streamsInBreaker,
-                Optional.empty(),
-                Duration.ofSeconds(2),
-                Duration.ofMinutes(1),
-                Duration.ZERO,
-                Http2Settings.DEFAULT,
+                backendKeepalive,
+                connectTimeout,
+                backendIdle,
+                backendLife,
+                backendHttp2,
                 clusterTraffic,
                 ORIGIN);
         List<Route> all = new ArrayList<>();

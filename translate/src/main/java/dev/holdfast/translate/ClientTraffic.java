@@ -7,9 +7,11 @@ import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Quantity;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /** What a ClientTrafficPolicy makes of a listener. */
@@ -90,23 +92,9 @@ final class ClientTraffic {
         return (int) Math.min(quantity(field, otherwise), Integer.MAX_VALUE);
     }
 
-    /** Bytes of a Kubernetes quantity: {@code 64Ki}, {@code 1Mi}, {@code 65536}. */
+    /** Bytes of a Kubernetes quantity; one that is none has been refused where it was read. */
     static long quantity(Field field, long otherwise) {
-        String text = field.text("");
-        if (text.isEmpty()) {
-            return otherwise;
-        }
-        String digits = text.replaceAll("[^0-9].*$", "");
-        long n = digits.isEmpty() ? otherwise : Long.parseLong(digits);
-        return switch (text.substring(digits.length())) {
-            case "Ki" -> n << 10;
-            case "Mi" -> n << 20;
-            case "Gi" -> n << 30;
-            case "k" -> n * 1_000;
-            case "M" -> n * 1_000_000;
-            case "G" -> n * 1_000_000_000;
-            default -> n;
-        };
+        return field.text().map(Quantity::of).orElse(OptionalLong.empty()).orElse(otherwise);
     }
 
     /** ALPN unset is {@code usual}; a list is taken as it stands, an empty one turns ALPN off. */

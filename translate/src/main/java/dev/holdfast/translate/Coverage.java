@@ -2,6 +2,7 @@ package dev.holdfast.translate;
 
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Node;
@@ -11,6 +12,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -225,6 +227,20 @@ final class Coverage {
             if (!FACTS.contains(kind)) {
                 steps.of(resource, problems, () -> check(resource, PLACES.get(kind), problems));
             }
+        }
+        Set<Spot> unknown = set.problems().stream()
+                .filter(p -> p.code() == ProblemCode.UNKNOWN_FIELD)
+                .map(Spot::of)
+                .collect(Collectors.toSet());
+        if (!unknown.isEmpty()) {
+            problems.removeIf(p -> p.code() == ProblemCode.NOT_CARRIED_OUT && unknown.contains(Spot.of(p)));
+        }
+    }
+
+    /** A place in a manifest; where there is no such field, that has been said, and nothing is valid. */
+    private record Spot(Optional<ResourceRef> resource, String path) {
+        static Spot of(Problem problem) {
+            return new Spot(problem.resource(), problem.fieldPath());
         }
     }
 

@@ -209,6 +209,9 @@ public final class Pipeline implements AutoCloseable {
         }
         if (wrong) {
             settle(found);
+            if (!first) {
+                neverReachedThePlane();
+            }
             refuse(first, read.unreadable() ? 2 : 1, start, found);
             return;
         }
@@ -297,14 +300,17 @@ public final class Pipeline implements AutoCloseable {
             refused = exit;
             say("not started: " + summary);
         } else {
-
-            Counter.builder("holdfast.reloads")
-                    .description("Changes of the manifests, by what became of them")
-                    .tag("result", "refused")
-                    .register(metrics)
-                    .increment();
             say("refused in " + since(start) + " ms: " + summary + "; the last good manifests go on serving");
         }
+    }
+
+    /** What the plane has been given, it counts itself. */
+    private void neverReachedThePlane() {
+        Counter.builder("holdfast.reloads")
+                .description("Changes of the manifests, by what became of them")
+                .tag("result", "refused")
+                .register(metrics)
+                .increment();
     }
 
     private static String count(int n, String what) {

@@ -39,6 +39,7 @@ public final class Http2Downstream {
     private @Nullable IdleWatch watch;
     private final @Nullable Pings pings;
     private boolean retiring;
+    private long requests;
 
     public Http2Downstream(
             Gateway gateway, Downstream.Connection connection, HttpSettings settings, ClientRules rules) {
@@ -97,6 +98,19 @@ public final class Http2Downstream {
         if (pings != null) {
             pings.start(ctx());
         }
+        HeaderBlocks.limit(pipeline, settings.requestHeadersTimeout(), this::tooSlow);
+    }
+
+    /** A header block that is not whole keeps every other frame of its connection from coming (RFC 9113 §4.3). */
+    private void tooSlow() {
+        handler.goAway(
+                ctx(),
+                handler.connection().remote().lastStreamCreated(),
+                Http2Error.ENHANCE_YOUR_CALM.code(),
+                Unpooled.EMPTY_BUFFER,
+                ctx().newPromise());
+        handler.flush(ctx());
+        ctx().close();
     }
 
     private ChannelHandlerContext ctx() {
@@ -191,6 +205,9 @@ public final class Http2Downstream {
             stream.setProperty(key, created);
             handler.begun(stream);
             created.exchange.start(end);
+            if (++requests == settings.maxRequestsPerConnection()) {
+                retire();
+            }
         }
 
         @Override

@@ -23,6 +23,7 @@ import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2Stream;
+import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -48,7 +49,8 @@ final class Http2UpstreamConnection {
     private boolean ready;
     private boolean goingAway;
     private boolean connectProtocol;
-    private long maxStreams = 100;
+    private final long mostRequests;
+    private long maxStreams;
     private final IdleWatch watch;
     private long served;
     private boolean pinged;
@@ -59,6 +61,9 @@ final class Http2UpstreamConnection {
         this.address = address;
         this.channel = channel;
         this.fallback = fallback;
+        long requests = pool.cluster.config().breaker().maxRequestsPerConnection();
+        this.mostRequests = requests > 0 ? requests : Long.MAX_VALUE;
+        this.maxStreams = pool.cluster.config().http2().maxConcurrentStreams();
         this.handler =
                 Http2Connections.make(false, new Frames(), pool.cluster.config().http2());
         this.watch = new IdleWatch(channel, () -> {
@@ -121,6 +126,7 @@ final class Http2UpstreamConnection {
             channel.close();
         }
         pool.cluster.config().traffic().ping().ifPresent(this::ping);
+        retireAfter(pool.cluster.config().maxConnectionDuration().toNanos());
         channel.eventLoop()
                 .schedule(
                         () -> {
@@ -150,12 +156,18 @@ final class Http2UpstreamConnection {
         }
     }
 
+    /** At its greatest age the connection takes no more streams; zero is none. */
+    private void retireAfter(long nanos) {
+        if (nanos > 0) {
+            Future<?> aged = channel.eventLoop().schedule(this::retire, nanos, TimeUnit.NANOSECONDS);
+            channel.closeFuture().addListener(f -> aged.cancel(false));
+        }
+    }
+
     /** Takes no more streams and ends with its last one. */
     void retire() {
         goingAway = true;
-        if (handler.connection().numActiveStreams() == 0 && waiters.isEmpty()) {
-            channel.close();
-        }
+        endIfDone();
     }
 
     Cluster.Endpoint address() {
@@ -171,12 +183,24 @@ final class Http2UpstreamConnection {
     }
 
     void open(Pools.Waiter waiter) {
-        served++;
+        goingAway |= ++served >= mostRequests;
         watch.busy();
-        if (!ready) {
+        if (ready) {
+            begin(waiter);
+            endIfDone();
+        } else {
             waiters.add(waiter);
-            return;
         }
+    }
+
+    /** A connection that takes no more may be left with no stream at all, as after an upgrade that went elsewhere. */
+    private void endIfDone() {
+        if (goingAway && waiters.isEmpty() && handler.connection().numActiveStreams() == 0) {
+            channel.close();
+        }
+    }
+
+    private void begin(Pools.Waiter waiter) {
         if (waiter.head().upgrade() != null && !connectProtocol) {
             pools.upgradeByHttp1(pool, address, waiter);
             return;
@@ -189,14 +213,15 @@ final class Http2UpstreamConnection {
         public void onSettingsRead(ChannelHandlerContext context, Http2Settings settings) {
             Long max = settings.maxConcurrentStreams();
             if (max != null) {
-                maxStreams = max;
+                maxStreams = Math.min(max, pool.cluster.config().http2().maxConcurrentStreams());
             }
             connectProtocol |= Boolean.TRUE.equals(settings.connectProtocolEnabled());
             if (!ready) {
                 ready = true;
                 List<Pools.Waiter> now = List.copyOf(waiters);
                 waiters.clear();
-                now.forEach(Http2UpstreamConnection.this::open);
+                now.forEach(Http2UpstreamConnection.this::begin);
+                endIfDone();
             }
         }
 

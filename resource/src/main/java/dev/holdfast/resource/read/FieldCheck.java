@@ -7,6 +7,7 @@ import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Node;
+import dev.holdfast.resource.Quantity;
 import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
@@ -21,6 +22,9 @@ final class FieldCheck {
 
     private static final int SHOWN = 80;
     private static final List<String> OF_KUBERNETES = List.of("apiVersion", "kind", "metadata", "status");
+
+    /** Of a Deployment: a number or a share, no quantity. */
+    private static final Set<String> PERCENTAGES = Set.of("maxSurge", "maxUnavailable");
 
     private final ResourceRef ref;
     private final List<Problem> problems;
@@ -194,6 +198,16 @@ final class FieldCheck {
                     path,
                     "\"" + cut(text) + "\" is not one of " + String.join(", ", shape.allowed),
                     "Write one of these.");
+        }
+        if (shape.type.equals("int-or-string")
+                && !PERCENTAGES.contains(path.substring(path.lastIndexOf('.') + 1))
+                && Quantity.of(text).isEmpty()) {
+            add(
+                    ProblemCode.INVALID_VALUE,
+                    scalar,
+                    path,
+                    "\"" + cut(text) + "\" is not a quantity",
+                    "Write a number with or without a unit, such as 65536, 64Ki or 1.5Mi.");
         }
         if (scalar.type() == Node.Type.INTEGER) {
             number(shape, scalar, path);

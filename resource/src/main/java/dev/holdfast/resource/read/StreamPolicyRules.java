@@ -4,9 +4,11 @@ import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
+import dev.holdfast.resource.Quantity;
 import dev.holdfast.resource.Resource;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /** What a StreamPolicy may not say beyond each field's own shape. */
@@ -15,7 +17,6 @@ final class StreamPolicyRules {
     private static final long DRAIN_MILLIS = 10_000;
     private static final Pattern TIME = Pattern.compile("([0-9]{1,5}(h|m|s|ms)){1,4}");
     private static final Pattern PART = Pattern.compile("([0-9]{1,5})(h|ms|m|s)");
-    private static final Pattern BYTES = Pattern.compile("[1-9][0-9]{0,8}(Ki|Mi|Gi|k|M|G)?");
 
     private StreamPolicyRules() {}
 
@@ -60,7 +61,7 @@ final class StreamPolicyRules {
         }
         for (String path : List.of("limits.messageBytes", "limits.bytesPerSecond")) {
             Field bytes = spec.at(path);
-            if (bytes.present() && !BYTES.matcher(bytes.text("")).matches()) {
+            if (Quantity.of(bytes.text("")).equals(OptionalLong.of(0))) {
                 add(
                         bytes,
                         problems,
