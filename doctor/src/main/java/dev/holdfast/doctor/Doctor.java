@@ -29,7 +29,6 @@ import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.report.Report.Verdict;
 import dev.holdfast.doctor.wire.Deadline;
 import dev.holdfast.doctor.wire.Dialer;
-import dev.holdfast.doctor.wire.Header;
 import dev.holdfast.doctor.wire.Transcript;
 import dev.holdfast.doctor.wire.WireException;
 import dev.holdfast.doctor.wire.WireException.Kind;
@@ -68,8 +67,7 @@ public final class Doctor {
         this.target = target;
         this.options = options;
         this.progress = progress;
-        this.transcript = new Transcript(
-                progress::wire, options.headers().stream().map(Header::value).toList());
+        this.transcript = new Transcript(progress::wire, options.secrets());
     }
 
     /** The same without being told of progress. */

@@ -42,6 +42,7 @@ import io.netty.handler.ssl.SslProvider;
 import io.netty.pkitesting.X509Bundle;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A TLS server with HTTP/1.1 and HTTP/2, sound unless told otherwise. */
@@ -63,6 +64,7 @@ final class NettyPeer implements AutoCloseable {
     private String misdirected = "";
     private boolean anyOrigin;
     private int port;
+    private final List<String> heads = new CopyOnWriteArrayList<>();
 
     NettyPeer(X509Bundle certificate) {
         this.certificate = certificate;
@@ -88,6 +90,11 @@ final class NettyPeer implements AutoCloseable {
     NettyPeer wrongOnSharedConnection(String host) {
         misdirected = host;
         return this;
+    }
+
+    /** The head of every request by HTTP/2 for a host, in one text each. */
+    List<String> heads(String host) {
+        return heads.stream().filter(h -> h.contains(":authority=" + host)).toList();
     }
 
     NettyPeer anyOrigin() {
@@ -231,6 +238,10 @@ final class NettyPeer implements AutoCloseable {
                 return;
             }
             Http2Headers headers = head.headers();
+            StringBuilder text = new StringBuilder();
+            headers.forEach(h ->
+                    text.append(h.getKey()).append('=').append(h.getValue()).append('\n'));
+            heads.add(text.toString());
             if (!"CONNECT".contentEquals(headers.method())) {
                 page(ctx, headers);
             } else if (connect == Connect.ANNOUNCED_BUT_400) {

@@ -53,7 +53,7 @@ public enum Code {
     CLOSED_AT_ONCE(Level.WARNING, "upgrade", "closed at once"),
     ORIGIN_REFUSED(Level.ERROR, "origin", "the site's own Origin is refused"),
     ORIGIN_NOT_CHECKED(Level.WARNING, "origin", "any web site may open this WebSocket in its visitors' name"),
-    FORWARDED_REFUSED(Level.ERROR, "forwarded", "requests that came through a proxy are refused"),
+    FORWARDED_REFUSED(Level.NOTE, "forwarded", "requests that came through a proxy which is not trusted are refused"),
     FORWARDED_STRICT(Level.NOTE, "forwarded", "X-Forwarded headers must be consistent for this application"),
     HOME_ASSISTANT_TRUSTED_PROXIES(Level.ERROR, "forwarded", "Home Assistant does not trust the proxy"),
     CODE_SERVER_ORIGIN(Level.ERROR, "origin", "code-server sees another host than the browser"),

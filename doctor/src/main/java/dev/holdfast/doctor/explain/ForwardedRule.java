@@ -68,7 +68,7 @@ final class ForwardedRule implements Rule {
     }
 
     private static Finding homeAssistant(Case seen, boolean all) {
-        return Finding.of(
+        Finding finding = Finding.of(
                 Code.HOME_ASSISTANT_TRUSTED_PROXIES,
                 "Home Assistant answers 400 to every request that carries X-Forwarded-For unless it was told to expect it and"
                         + " the proxy's address is in trusted_proxies; pages and the WebSocket alike. Its log has the address:"
@@ -76,7 +76,8 @@ final class ForwardedRule implements Rule {
                         + " untrusted proxy …\". "
                         + (all
                                 ? "Here the gateway adds the header to every request."
-                                : "Here requests without the header are answered, so that it will fail behind any gateway."),
+                                : "Here requests without the header are answered, and those that this machine sends with it"
+                                        + " are not: this machine is not trusted, which is right. Is the gateway?"),
                 List.of(seen.seen(PageProbe.HTTP1), seen.seen(ForwardedProbe.NAME)),
                 List.of(Cure.of(
                         "Put the address or network of the gateway (in Kubernetes: the pod network) into configuration.yaml"
@@ -88,14 +89,15 @@ final class ForwardedRule implements Rule {
                                   trusted_proxies:
                                     - 10.244.0.0/16   # the gateway's address or the pod network; see Home Assistant's log
                                 """))));
+        return all ? finding : finding.level(Level.NOTE);
     }
 
     private static Finding refused(Case seen) {
         return Finding.of(
                 Code.FORWARDED_REFUSED,
-                "The same request is answered without X-Forwarded-For and refused with it. Every gateway adds this header, so"
-                        + " that the application works directly and fails behind any of them: it trusts no proxy, or not this"
-                        + " one.",
+                "The same request is answered without X-Forwarded-For and refused with it: this machine is not among the proxies"
+                        + " that the application trusts, which is right for whoever is no proxy. Every gateway adds this"
+                        + " header: is the gateway among them?",
                 List.of(seen.seen(ForwardedProbe.NAME)),
                 List.of(Cure.of(
                         "Tell the application which proxy to trust (a setting called trusted proxies, forwarded allow ips or"

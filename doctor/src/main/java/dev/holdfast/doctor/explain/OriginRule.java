@@ -23,11 +23,7 @@ final class OriginRule implements Rule {
             return origins.get().stands(Variant.FOREIGN_ORIGIN) ? List.of(notChecked(seen)) : List.of();
         }
         boolean invalid = own.says("Invalid origin!");
-        boolean byOrigin = origins.get().stands(Variant.NO_ORIGIN)
-                || origins.get().stands(Variant.FOREIGN_ORIGIN)
-                || origins.get().stands(Variant.ORIGIN_OF_CONNECT)
-                || origins.get().stands(Variant.HOST_WITH_PORT)
-                || origins.get().stands(Variant.ORIGIN_WITHOUT_PORT);
+        boolean byOrigin = origins.get().refusesOwn();
         boolean refusal = own.status() == 403
                 || own.close().filter(c -> c.closeCode() == 1008).isPresent()
                 || byOrigin;
@@ -123,7 +119,7 @@ final class OriginRule implements Rule {
         }
         return Finding.of(
                         Code.ORIGIN_REFUSED,
-                        "Without an Origin, or with another, the handshake is let in; with the one that a browser sends for this"
+                        "Without an Origin, or with another, the handshake gets further; with the one that a browser sends for this"
                                 + " very site it is refused. The application compares Origin with the host it believes to have,"
                                 + " and that is another one: a proxy replaces Host by the backend's name, loses or adds its"
                                 + " port, or the application was told another public URL."

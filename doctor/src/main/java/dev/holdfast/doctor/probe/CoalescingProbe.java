@@ -1,10 +1,8 @@
 package dev.holdfast.doctor.probe;
 
 import dev.holdfast.doctor.wire.Answer;
-import dev.holdfast.doctor.wire.Header;
 import dev.holdfast.doctor.wire.Http2;
 import java.io.IOException;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -62,15 +60,7 @@ public final class CoalescingProbe implements Probe {
     private static int ask(Exam exam, String serverName, String authority) throws IOException {
         String port = exam.target().defaultPort() ? "" : ":" + exam.target().port();
         try (Http2 connection = exam.http2(serverName)) {
-            Answer answer = connection.exchange(
-                    // What was meant for the target's eyes is not shown to its neighbour.
-                    exam.page("/")
-                            .without("authorization")
-                            .without("cookie")
-                            .with(List.of(new Header("Host", authority + port))),
-                    "https",
-                    4096,
-                    exam.deadline());
+            Answer answer = connection.exchange(exam.pageOfNeighbour(authority + port), "https", 4096, exam.deadline());
             return answer.status();
         }
     }

@@ -57,6 +57,28 @@ public final class OriginProbe implements Probe {
             return handshake != null && handshake.stands();
         }
 
+        /**
+         * Another Origin, another Host or none at all gets further: whatever becomes of the handshake then, its own Origin
+         * is what was refused.
+         */
+        public boolean refusesOwn() {
+            return !own.stands()
+                    && (stands(Variant.NO_ORIGIN)
+                            || stands(Variant.FOREIGN_ORIGIN)
+                            || stands(Variant.ORIGIN_OF_CONNECT)
+                            || stands(Variant.HOST_WITH_PORT)
+                            || stands(Variant.ORIGIN_WITHOUT_PORT)
+                            || loginComesFirst());
+        }
+
+        /** Without Origin a login is asked for, and with the own one not even that: Origin is looked at before the login. */
+        private boolean loginComesFirst() {
+            Handshake without = variants.get(Variant.NO_ORIGIN);
+            return own.status() == 403
+                    && without != null
+                    && (without.status() == 401 || without.status() == 302 || without.switched());
+        }
+
         @Override
         public String line() {
             return "own Origin " + word(own) + ", "
