@@ -20,6 +20,7 @@ import dev.holdfast.doctor.probe.Progress;
 import dev.holdfast.doctor.probe.ReachProbe;
 import dev.holdfast.doctor.probe.Reading;
 import dev.holdfast.doctor.probe.Readings;
+import dev.holdfast.doctor.probe.RepeatProbe;
 import dev.holdfast.doctor.probe.SchemeProbe;
 import dev.holdfast.doctor.probe.Target;
 import dev.holdfast.doctor.probe.TlsProbe;
@@ -169,6 +170,7 @@ public final class Doctor {
             return Optional.empty();
         }
         for (Probe probe : List.of(
+                new RepeatProbe(),
                 new UpgradeOverHttp2Probe(),
                 new ExtendedConnectProbe(),
                 new AltSvcProbe(),

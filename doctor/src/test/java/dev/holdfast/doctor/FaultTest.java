@@ -27,6 +27,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each faulty peer gets its finding and no other. */
 class FaultTest {
@@ -509,6 +511,38 @@ class FaultTest {
             }
         })) {
             assertThat(codes(examine(WS, options(peer.port()).streams(20)))).containsExactly(Code.STREAM_LIMIT);
+        }
+    }
+
+    /** One of two backends is broken; whichever the first handshake meets. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void everyOtherHandshakeFails(int first) throws Exception {
+        AtomicInteger asked = new AtomicInteger(first);
+        assertThat(diagnosed(WS, call -> {
+                    if (call.isUpgrade() && !call.isForeign() && asked.getAndIncrement() % 2 == 0) {
+                        call.answer(503, "text/plain", "");
+                    } else {
+                        RawPeer.healthy(call);
+                    }
+                }))
+                .containsExactly(Code.UPGRADE_INTERMITTENT);
+    }
+
+    /** The first ten handshakes are those of other probes. */
+    @Test
+    void oneStreamThatIsRefusedByChanceIsNoLimit() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        try (RawPeer peer = new RawPeer(call -> {
+            if (call.isUpgrade() && !call.isForeign() && asked.incrementAndGet() == 12) {
+                call.answer(503, "text/plain", "");
+            } else {
+                RawPeer.healthy(call);
+            }
+        })) {
+            Report report = examine(WS, options(peer.port()).streams(20));
+            assertThat(codes(report)).containsExactly(Code.UPGRADE_INTERMITTENT);
+            assertThat(reading(report, "load").line()).startsWith("20 of 20 streams open");
         }
     }
 

@@ -44,6 +44,7 @@ public enum Code {
     UPGRADE_BACKEND_FAILS(Level.ERROR, "upgrade", "the gateway gets no usable answer to the handshake"),
     UPGRADE_BACKEND_HTTP2(
             Level.ERROR, "upgrade", "the gateway sends the handshake over HTTP/2 to a backend that cannot take it"),
+    UPGRADE_INTERMITTENT(Level.ERROR, "repeat", "the same handshake comes through and fails by turns"),
     UPGRADE_WRONG_ACCEPT(Level.ERROR, "upgrade", "the answer to the handshake is not for this handshake"),
     GARBAGE_AFTER_101(Level.ERROR, "upgrade", "what follows the 101 is not WebSocket"),
     CUT_AT_ONCE(Level.ERROR, "upgrade", "the connection is cut right after the handshake (1006)"),

@@ -15,7 +15,7 @@ final class FirstFrameRule implements Rule {
     public List<Finding> findings(Case seen) {
         Optional<Handshake> handshake =
                 seen.handshake().filter(Handshake::switched).filter(Handshake::accepted);
-        if (handshake.isEmpty() || handshake.get().stands()) {
+        if (handshake.isEmpty() || handshake.get().stands() || seen.intermittent()) {
             return List.of();
         }
         Optional<WebSocket.Frame> close = handshake.get().close();

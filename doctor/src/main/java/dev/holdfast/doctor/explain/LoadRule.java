@@ -17,7 +17,7 @@ final class LoadRule implements Rule {
         }
         List<Finding> findings = new ArrayList<>();
         List<String> evidence = List.of(seen.seen(LoadProbe.NAME));
-        if (load.get().opened() < load.get().asked()) {
+        if (load.get().opened() < load.get().asked() && !seen.intermittent()) {
             findings.add(limit(seen, load.get(), evidence));
         }
         if (load.get().beside().worseThan(load.get().alone())) {

@@ -22,6 +22,9 @@ final class OriginRule implements Rule {
         if (own.stands()) {
             return origins.get().stands(Variant.FOREIGN_ORIGIN) ? List.of(notChecked(seen)) : List.of();
         }
+        if (seen.intermittent()) {
+            return List.of();
+        }
         boolean invalid = own.says("Invalid origin!");
         boolean byOrigin = origins.get().refusesOwn();
         boolean refusal = own.status() == 403

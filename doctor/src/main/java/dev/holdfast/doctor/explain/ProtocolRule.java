@@ -200,7 +200,7 @@ final class ProtocolRule implements Rule {
     }
 
     private static Optional<Finding> connect(Case seen, ExtendedConnect connect) {
-        if (!connect.announced() || connect.works() || !seen.webSocketStands()) {
+        if (!connect.announced() || connect.works() || !seen.webSocketStands() || seen.intermittent()) {
             return Optional.empty();
         }
         boolean first = connect.opened() >= 1;

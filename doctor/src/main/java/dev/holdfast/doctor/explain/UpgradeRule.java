@@ -19,7 +19,7 @@ final class UpgradeRule implements Rule {
     @Override
     public List<Finding> findings(Case seen) {
         Optional<Handshake> handshake = seen.handshake();
-        if (handshake.isEmpty()) {
+        if (handshake.isEmpty() || seen.intermittent()) {
             return List.of();
         }
         if (handshake.get().failure().isPresent()) {
