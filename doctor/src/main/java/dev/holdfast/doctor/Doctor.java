@@ -90,7 +90,7 @@ public final class Doctor {
                     .map(p -> p.position().map(at -> at.file() + ": ").orElse("") + p.message())
                     .orElse("the manifests cannot be read"));
         }
-        Optional<String> cannot = walk();
+        Optional<String> cannot = walk(Manifests.hosts(manifests.resources()));
         Manifests concerned = Manifests.of(manifests.resources(), target);
         List<Finding> findings = cannot.isPresent() ? List.of() : Diagnosis.of(target, options, readings, concerned);
         Verdict verdict = cannot.isPresent()
@@ -132,7 +132,7 @@ public final class Doctor {
     }
 
     /** All probes in order, as far as they make sense; says why where nothing can be examined. */
-    private Optional<String> walk() {
+    private Optional<String> walk(List<String> hosts) {
         progress.started(ReachProbe.NAME);
         long start = System.nanoTime();
         ReachProbe.Reach reach;
@@ -167,6 +167,9 @@ public final class Doctor {
             run(probe, address);
         }
         if (!somethingAnswers()) {
+            if (readings.failed(PageProbe.HTTP1, Kind.TIMEOUT)) {
+                run(new EventStreamProbe(), address);
+            }
             return Optional.empty();
         }
         for (Probe probe : List.of(
@@ -177,7 +180,7 @@ public final class Doctor {
                 new OriginProbe(),
                 new ForwardedProbe(),
                 new EventStreamProbe(),
-                new CoalescingProbe(),
+                new CoalescingProbe(hosts),
                 new LoadProbe(),
                 new IdleProbe())) {
             run(probe, address);

@@ -140,6 +140,22 @@ class ApplicationTest {
     }
 
     @Test
+    void grafanasLimitIsNotedBeforeItIsMet() throws Exception {
+        try (RawPeer peer = new RawPeer(call -> {
+            if (call.isUpgrade()) {
+                RawPeer.healthy(call);
+            } else {
+                call.page("<title>Grafana</title>");
+            }
+        })) {
+            Report report = examine(URL, peer.port());
+            assertThat(codes(report)).isEmpty();
+            assertThat(report.findings()).extracting(Finding::code).containsExactly(Code.GRAFANA_CONNECTION_LIMIT);
+            assertThat(text(report)).contains("max_connections");
+        }
+    }
+
+    @Test
     void grafanaWithAllConnectionsTaken() throws Exception {
         AtomicInteger open = new AtomicInteger();
         try (RawPeer peer = new RawPeer(call -> {

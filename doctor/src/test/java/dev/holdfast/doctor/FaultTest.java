@@ -325,6 +325,7 @@ class FaultTest {
                             "takes HTTP/2 from every client",
                             "502 for every HTTP/2 client")
                     .contains("changes nothing: it is on by default");
+            assertThat(report.findings().getFirst().meaning()).contains("asks for no WebSocket by HTTP/1.1 either");
         }
     }
 
@@ -355,8 +356,11 @@ class FaultTest {
     @Test
     void wrongAnswerOnASharedConnection() throws Exception {
         assertThat(diagnosed(
-                        new NettyPeer(AUTHORITY.certificate(HOST, "two.test")).wrongOnSharedConnection("two.test")))
+                        new NettyPeer(AUTHORITY.certificate(HOST, "two.test")).onSharedConnection("two.test", 404)))
                 .containsExactly(Code.COALESCING_WRONG);
+        assertThat(diagnosed(
+                        new NettyPeer(AUTHORITY.certificate(HOST, "two.test")).onSharedConnection("two.test", 421)))
+                .isEmpty();
     }
 
     @Test
@@ -623,6 +627,16 @@ class FaultTest {
     @Test
     void ourOwnReasonsAreRead() throws Exception {
         assertThat(diagnosed(WS, call -> call.answer(404, "text/plain", "no_route\n", "x-holdfast-reason: no_route")))
+                .containsExactly(Code.NO_ROUTE);
+        assertThat(diagnosed(
+                        "http://" + HOST + "/",
+                        call -> call.answer(504, "text/plain", "", "x-holdfast-reason: request_timeout")))
+                .containsExactly(Code.REQUEST_TIMEOUT);
+        assertThat(diagnosed(
+                        "http://" + HOST + "/",
+                        call -> call.answer(503, "text/plain", "", "x-holdfast-reason: no_endpoints")))
+                .containsExactly(Code.NO_ENDPOINTS);
+        assertThat(diagnosed("http://" + HOST + "/", call -> call.answer(404, "text/plain", "", "server: envoy")))
                 .containsExactly(Code.NO_ROUTE);
         assertThat(diagnosed(WS, call -> {
                     if (call.isUpgrade()) {

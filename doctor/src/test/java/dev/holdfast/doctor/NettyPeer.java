@@ -42,6 +42,7 @@ import io.netty.handler.ssl.SslProvider;
 import io.netty.pkitesting.X509Bundle;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -62,7 +63,10 @@ final class NettyPeer implements AutoCloseable {
     private int http2Status = 200;
     private String http2Body = "page";
     private String misdirected = "";
+    private int misdirectedStatus = 404;
     private boolean anyOrigin;
+    private boolean silent;
+    private Optional<byte[]> http2Bytes = Optional.empty();
     private int port;
     private final List<String> heads = new CopyOnWriteArrayList<>();
 
@@ -86,9 +90,10 @@ final class NettyPeer implements AutoCloseable {
         return this;
     }
 
-    /** Answers 404 to this host where the connection was made for another. */
-    NettyPeer wrongOnSharedConnection(String host) {
+    /** Answers so to this host where the connection was made for another. */
+    NettyPeer onSharedConnection(String host, int status) {
         misdirected = host;
+        misdirectedStatus = status;
         return this;
     }
 
@@ -99,6 +104,18 @@ final class NettyPeer implements AutoCloseable {
 
     NettyPeer anyOrigin() {
         anyOrigin = true;
+        return this;
+    }
+
+    /** Where h2 is spoken: these bytes after the client's first, and nothing else. */
+    NettyPeer http2Says(byte[] bytes) {
+        http2Bytes = Optional.of(bytes);
+        return this;
+    }
+
+    /** TLS, and then never a byte. */
+    NettyPeer silent() {
+        silent = true;
         return this;
     }
 
@@ -155,7 +172,11 @@ final class NettyPeer implements AutoCloseable {
 
         @Override
         protected void configurePipeline(ChannelHandlerContext ctx, String protocol) {
-            if (protocol.equals("h2")) {
+            if (silent) {
+                ctx.pipeline().addLast(new Says(new byte[0]));
+            } else if (protocol.equals("h2") && http2Bytes.isPresent()) {
+                ctx.pipeline().addLast(new Says(http2Bytes.get()));
+            } else if (protocol.equals("h2")) {
                 Http2Settings settings = Http2Settings.defaultSettings().maxConcurrentStreams(100);
                 if (connect != Connect.NOT_ANNOUNCED) {
                     settings.connectProtocolEnabled(true);
@@ -181,6 +202,28 @@ final class NettyPeer implements AutoCloseable {
         @Override
         protected void handshakeFailure(ChannelHandlerContext ctx, Throwable cause) {
             ctx.close();
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
+    }
+
+    private static final class Says extends SimpleChannelInboundHandler<ByteBuf> {
+        private final byte[] bytes;
+        private boolean said;
+
+        Says(byte[] bytes) {
+            this.bytes = bytes;
+        }
+
+        @Override
+        protected void channelRead0(ChannelHandlerContext ctx, ByteBuf request) {
+            if (!said) {
+                said = true;
+                ctx.writeAndFlush(Unpooled.wrappedBuffer(bytes));
+            }
         }
 
         @Override
@@ -259,7 +302,7 @@ final class NettyPeer implements AutoCloseable {
             boolean websocket = headers.contains("sec-websocket-key");
             boolean wrong =
                     !misdirected.isEmpty() && misdirected.contentEquals(headers.authority()) && sharedConnection(ctx);
-            answer(ctx, websocket ? 400 : wrong ? 404 : http2Status, websocket ? "no upgrade" : http2Body);
+            answer(ctx, websocket ? 400 : wrong ? misdirectedStatus : http2Status, websocket ? "no upgrade" : http2Body);
         }
 
         private boolean sharedConnection(ChannelHandlerContext ctx) {

@@ -42,7 +42,10 @@ final class CertificateRule implements Rule {
                             + " helps only attackers who force a downgrade.",
                     "accepted: " + tls.get().versions(),
                     "Set the lowest version to 1.2.",
-                    Mending.both(seen.yaml().clientTrafficPolicy("tls:\n  minVersion: \"1.2\""))));
+                    Mending.both(seen.yaml().clientTrafficPolicy("tls:\n  minVersion: \"1.2\"")))
+                    .at(Manifests.blame(seen.manifests().client("tls.minVersion"), "this lowest version")
+                            .stream()
+                            .toList()));
         }
         return seen.options().insecure()
                 ? findings.stream().map(f -> f.level(Level.NOTE)).toList()

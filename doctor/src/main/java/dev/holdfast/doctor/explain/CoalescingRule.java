@@ -30,7 +30,9 @@ final class CoalescingRule implements Rule {
                                         "policies of single listeners no longer apply"),
                                 Cure.of(
                                         "On Holdfast: nothing. It answers 421, and the browser asks again on a new connection.",
-                                        "a change of gateway"))))
+                                        "a change of gateway")))
+                        .blame(Manifests.blame(
+                                seen.manifests().certificate(), "this certificate is for more than one host")))
                 .stream()
                 .toList();
     }

@@ -63,6 +63,7 @@ public enum Code {
     GRAFANA_CONNECTION_LIMIT(Level.WARNING, "load", "Grafana Live has a limit of connections"),
     EVENTS_BUFFERED(Level.ERROR, "event-stream", "events are held back and come in a heap"),
     EVENTS_COMPRESSED(Level.WARNING, "event-stream", "the event stream is compressed"),
+    EVENTS_SILENT(Level.NOTE, "event-stream", "no event came while the stream was watched"),
     EVENTS_CUT(Level.ERROR, "event-stream", "the event stream is cut"),
     EVENTS_SIX(Level.NOTE, "event-stream", "browsers open six event streams to this host and nothing else beside them"),
     IDLE_CUT(Level.WARNING, "idle", "a silent WebSocket is cut"),

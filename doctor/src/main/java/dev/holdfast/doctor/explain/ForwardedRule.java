@@ -1,5 +1,8 @@
 package dev.holdfast.doctor.explain;
 
+import java.util.stream.Stream;
+import dev.holdfast.doctor.probe.OriginProbe.Origins;
+import dev.holdfast.doctor.probe.OriginProbe;
 import dev.holdfast.doctor.probe.Application;
 import dev.holdfast.doctor.probe.ForwardedProbe;
 import dev.holdfast.doctor.probe.ForwardedProbe.Forwarded;
@@ -32,25 +35,34 @@ final class ForwardedRule implements Rule {
         }
         return onlyForwarded
                 ? List.of(refused(seen))
-                : forwarded.filter(ForwardedRule::strict).stream()
-                        .map(f -> strict(seen))
-                        .toList();
+                : forwarded.filter(ForwardedRule::strict).isPresent()
+                                || seen.origins().filter(ForwardedRule::strict).isPresent()
+                        ? List.of(strict(seen))
+                        : List.of();
     }
 
     /** A sound header is taken, and one that no single proxy writes is not. */
     private static boolean strict(Forwarded forwarded) {
         boolean sound = forwarded.status(Variant.FOR) > 0 && forwarded.status(Variant.FOR) < 400;
         return sound
-                && (forwarded.status(Variant.FOR_NO_ADDRESS) == 400 || forwarded.status(Variant.PROTO_TWICE) == 400);
+                && Stream.of(Variant.FOR_NO_ADDRESS, Variant.PROTO_TWICE, Variant.HOST_TWICE, Variant.HOST_EMPTY)
+                        .anyMatch(v -> forwarded.status(v) == 400);
+    }
+
+    /** code-server and n8n compare the Origin with X-Forwarded-Host as text. */
+    private static boolean strict(Origins origins) {
+        return origins.own().stands()
+                && origins.stands(OriginProbe.Variant.FORWARDED_HOST)
+                && !origins.stands(OriginProbe.Variant.FORWARDED_HOST_TWICE);
     }
 
     private static Finding strict(Case seen) {
         return Finding.of(
                 Code.FORWARDED_STRICT,
-                "The application takes X-Forwarded headers and answers 400 where they are not consistent. That is right; but"
+                "The application takes X-Forwarded headers and refuses what carries them inconsistently. That is right; but"
                         + " every hop has to append to one chain: one X-Forwarded-For of addresses only, one"
                         + " X-Forwarded-Proto (or as many as there are addresses), at most one X-Forwarded-Host.",
-                List.of(seen.seen(ForwardedProbe.NAME)),
+                List.of(seen.seen(ForwardedProbe.NAME), seen.seen(OriginProbe.NAME)),
                 List.of(Cure.of(
                         "Let each proxy append to X-Forwarded-For and set the others once; none may copy them.",
                         "none",

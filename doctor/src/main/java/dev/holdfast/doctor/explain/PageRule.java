@@ -91,7 +91,7 @@ final class PageRule implements Rule {
                         + " application.";
             default -> "The application itself failed; the WebSocket is not to blame.";
         };
-        return Finding.of(
+        Finding finding = Finding.of(
                 Code.PAGE_ERROR,
                 meaning,
                 evidence,
@@ -108,9 +108,12 @@ final class PageRule implements Rule {
                                         seen.yaml()
                                                 .backendTrafficPolicy(
                                                         "circuitBreaker:\n  maxConnections: 8192\n  maxPendingRequests: 1024\n  maxParallelRequests: 8192")))));
+        return last.status() == 503
+                ? finding.blame(Manifests.blame(seen.manifests().backend("circuitBreaker"), "this may be full"))
+                : finding;
     }
 
-    private static Finding requestTimeout(Case seen, List<String> evidence) {
+    static Finding requestTimeout(Case seen, List<String> evidence) {
         return Finding.of(
                         Code.REQUEST_TIMEOUT,
                         "The gateway gave up waiting for the backend. Where no timeout is set, Envoy gives a request 15 s; a"

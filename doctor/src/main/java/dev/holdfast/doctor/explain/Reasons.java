@@ -149,6 +149,7 @@ public final class Reasons {
         List<String> evidence =
                 List.of(seen.seen(PageProbe.HTTP1), seen.seen("upgrade"), "x-holdfast-reason: " + reason);
         return switch (reason) {
+            case "request_timeout" -> PageRule.requestTimeout(seen, evidence);
             case "no_endpoints" -> PageRule.noEndpoints(seen, evidence);
             default -> {
                 Finding finding = Finding.of(

@@ -150,7 +150,8 @@ final class UpgradeRule implements Rule {
                 List.of(Cure.of(
                         "Run again with the login: --header 'Cookie: …' or --header 'Authorization: …'. If the gateway asks"
                                 + " for it (SecurityPolicy), let the WebSocket's path carry the session by cookie.",
-                        "none")));
+                        "none")))
+                .blame(seen.manifests().blamePolicy("SecurityPolicy", "this policy may be what asks for it"));
     }
 
     private static Optional<Finding> forbidden(Case seen, Answer answer) {

@@ -56,6 +56,18 @@ public record Exam(Target target, Options options, Readings readings, Dialer dia
                 .isPresent();
     }
 
+    public boolean takesWebSocketsOverHttp1() {
+        return readings.find(UpgradeProbe.Upgrade.class)
+                .filter(u -> u.handshake().stands())
+                .isPresent();
+    }
+
+    public boolean takesWebSocketsOverHttp2() {
+        return readings.find(ExtendedConnectProbe.ExtendedConnect.class)
+                .filter(ExtendedConnectProbe.ExtendedConnect::works)
+                .isPresent();
+    }
+
     public Request page(String path) {
         return get(path, target.authority()).with(options.headers());
     }

@@ -47,7 +47,9 @@ public final class LoadProbe implements Probe {
 
         /** By more than the moment explains. */
         public boolean worseThan(Pages alone) {
-            return failed > alone.failed || p50().toMillis() > 3 * alone.p50().toMillis() + 150;
+            return failed > alone.failed
+                    || p50().toMillis() > 3 * alone.p50().toMillis() + 150
+                    || p99().toMillis() > 3 * alone.p99().toMillis() + 600;
         }
 
         /** Of so few, the slowest. */
@@ -104,18 +106,12 @@ public final class LoadProbe implements Probe {
         if (exam.options().streams() == 0) {
             return new Reading.Skipped(NAME, "switched off with --streams 0");
         }
-        if (exam.readings()
-                .find(UpgradeProbe.Upgrade.class)
-                .filter(u -> u.handshake().stands())
-                .isEmpty()) {
+        boolean connect = exam.takesWebSocketsOverHttp2();
+        if (!connect && !exam.takesWebSocketsOverHttp1()) {
             return new Reading.Skipped(NAME, "no WebSocket that stands");
         }
         if (exam.speaksHttp2()) {
             try (Http2 connection = exam.http2()) {
-                boolean connect = exam.readings()
-                        .find(ExtendedConnectProbe.ExtendedConnect.class)
-                        .filter(ExtendedConnectProbe.ExtendedConnect::works)
-                        .isPresent();
                 Fetch fetch =
                         until -> connection.exchange(exam.page(exam.target().path()), "https", Exam.PAGE_BYTES, until);
                 Pages alone = pages(exam, fetch);
