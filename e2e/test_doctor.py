@@ -155,6 +155,8 @@ def test_answers_without_end_or_sense(doctor, talk, codes):
         report = doctor(f"http://{peers.HOST}/", made.port, timeout="3s")
         assert report["codes"] == codes
         assert all("\n" not in r["line"] and r["line"] for r in report["readings"])
+        # Each probe keeps its time, so that all of them do.
+        assert all(r["tookMillis"] < 5 * 3000 + 1000 for r in report["readings"]) and report["tookMillis"] < 60_000
     finally:
         made.stop()
 
@@ -313,6 +315,18 @@ def test_nginx_that_loses_the_port_of_host(doctor, peer, application):
 def test_nginx_that_keeps_the_port_of_host_is_sound(doctor, peer, application):
     nginx = peer(peers.nginx, peers.NGINX_UPGRADE, application.port)
     assert doctor(f"ws://{peers.HOST}:8123/api/websocket", nginx.port)["codes"] == []
+
+
+def test_nginx_before_an_application_that_does_not_trust_it(doctor, peer):
+    made = peers.Application("trusts no proxy")
+    try:
+        nginx = peer(peers.nginx, peers.NGINX_UPGRADE + "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;", made.port)
+        report = doctor(WS, nginx.port)
+        assert report["codes"] == ["HOME_ASSISTANT_TRUSTED_PROXIES"] and "trusted_proxies" in json.dumps(report["findings"])
+        report = doctor(WS, made.port)
+        assert report["codes"] == [] and "HOME_ASSISTANT_TRUSTED_PROXIES" in [f["code"] for f in report["findings"]]
+    finally:
+        made.stop()
 
 
 def test_nginx_with_outdated_tls(doctor, peer, application, authority):
@@ -705,21 +719,30 @@ def lay(under, over):
             under[key] = value
 
 
+@pytest.fixture
+def everybody():
+    """A backend that lets in every Origin, so that the gateway decides."""
+    made = Backend()
+    yield made
+    made.stop()
+
+
 MENDED = ["the breaker is shared as Envoy shares it", "no websocket in the list", "an idle time", "a request timeout of the policy", "an origin that is not listed"]
 
 
 @pytest.mark.parametrize("name", MENDED)
-def test_what_is_printed_for_our_gateway_mends_it(doctor, ours, name):
+def test_what_is_printed_for_our_gateway_mends_it(doctor, ours, everybody, name):
     change, url, more, codes, _, _ = FAULTS[name]
     (ours.folder / "1-client-traffic-policy.yaml").unlink()
     change(ours.folder)
-    report = doctor(url, ours(), "-f", ours.folder, *more)
+    port = everybody.port if "origin" in name else ours.backend
+    report = doctor(url, ours(port), "-f", ours.folder, *more)
     assert report["codes"] == codes
     for finding in report["findings"]:
         texts = [m["text"] for c in finding["cures"] for m in c["mendings"] if "Holdfast" in m["for"]]
         if finding["level"] != "note":
             put(ours.folder, texts[0])
-    assert doctor(url, ours(), "-f", ours.folder, *more)["codes"] == []
+    assert doctor(url, ours(port), "-f", ours.folder, *more)["codes"] == []
 
 
 def test_what_is_printed_for_the_order_of_alpn_mends_it(doctor, ours):

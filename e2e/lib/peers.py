@@ -48,6 +48,11 @@ class Application(Backend):
                 await writer.drain()
                 await asyncio.sleep(0.12)
             return False
+        if self.mode == "trusts no proxy" and b"\r\nx-forwarded-for:" in peeked.lower():
+            # As Home Assistant does to whatever comes from a proxy that is not in trusted_proxies.
+            self._answer(writer, "400 Bad Request", b"400: Bad Request", "text/plain; charset=utf-8")
+            await writer.drain()
+            return True
         reader._buffer[:0] = peeked
         return await super()._one(reader, writer)
 

@@ -191,8 +191,7 @@ class ManifestTest {
                         Code.CODE_SERVER_ORIGIN,
                         CHANGED_HOST))
                 .containsExactly(34);
-        assertThat(linesAtFault(
-                        refusingOrigins("<title>Grafana</title>"), "/live", Code.GRAFANA_ORIGIN, CHANGED_HOST))
+        assertThat(linesAtFault(refusingOrigins("<title>Grafana</title>"), "/live", Code.GRAFANA_ORIGIN, CHANGED_HOST))
                 .containsExactly(34);
         assertThat(linesAtFault(refusingOrigins("hello"), "/other", Code.ORIGIN_REFUSED, CHANGED_HOST))
                 .isEmpty();

@@ -20,6 +20,7 @@ import dev.holdfast.doctor.probe.TlsProbe;
 import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.wire.TlsFacts;
 import dev.holdfast.doctor.wire.WireException;
+import dev.holdfast.resource.read.ManifestReader;
 import io.netty.pkitesting.CertificateBuilder;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -30,10 +31,9 @@ import java.net.Socket;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import dev.holdfast.resource.read.ManifestReader;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** The rarer findings, each alone, and answers that have no end. */
@@ -114,8 +114,7 @@ class MoreFaultsTest {
                           targetRefs:
                             - {group: gateway.networking.k8s.io, kind: Gateway, name: envoy}
                           tls: {minVersion: "1.0"}
-                        """).resources(),
-                target));
+                        """).resources(), target));
         assertThat(named.atFault()).hasSize(1);
         assertThat(named.atFault().getFirst().origin().fieldPath()).isEqualTo("spec.tls.minVersion");
     }
@@ -237,7 +236,9 @@ class MoreFaultsTest {
             Report report = examine(WSS, options(peer.port()).deep(Duration.ofMillis(500)));
             assertThat(codes(report)).containsExactly(Code.ALPN_H2_ONLY);
             assertThat(reading(report, "load").line()).startsWith("5 of 5 streams open; page by HTTP/2");
-            assertThat(reading(report, "idle").line()).startsWith("silent: stood").contains(": stood");
+            assertThat(reading(report, "idle").line())
+                    .startsWith("silent: stood")
+                    .contains(": stood");
         }
     }
 

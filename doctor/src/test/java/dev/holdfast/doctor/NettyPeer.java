@@ -302,7 +302,10 @@ final class NettyPeer implements AutoCloseable {
             boolean websocket = headers.contains("sec-websocket-key");
             boolean wrong =
                     !misdirected.isEmpty() && misdirected.contentEquals(headers.authority()) && sharedConnection(ctx);
-            answer(ctx, websocket ? 400 : wrong ? misdirectedStatus : http2Status, websocket ? "no upgrade" : http2Body);
+            answer(
+                    ctx,
+                    websocket ? 400 : wrong ? misdirectedStatus : http2Status,
+                    websocket ? "no upgrade" : http2Body);
         }
 
         private boolean sharedConnection(ChannelHandlerContext ctx) {

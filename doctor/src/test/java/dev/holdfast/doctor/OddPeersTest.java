@@ -38,7 +38,9 @@ class OddPeersTest {
                 Arguments.of(
                         "a header block without end",
                         join(SETTINGS, frame(1, 0, 1, OK), frames(3000, frame(9, 0, 1, new byte[1000])))),
-                Arguments.of("a header block that is none", join(SETTINGS, frame(1, 4, 1, new byte[] {-1, -1, -1, -1, -1, -1}))));
+                Arguments.of("a header block that is none", join(SETTINGS, frame(1, 4, 1, new byte[] {
+                    -1, -1, -1, -1, -1, -1
+                }))));
     }
 
     /** After such a beginning HTTP/2 fails, in time and in a line each, and HTTP/1.1 is not concerned. */
@@ -57,9 +59,8 @@ class OddPeersTest {
     @Test
     void aBodyOfHttp2WithoutEndIsNotReadToItsEnd() throws Exception {
         byte[] endless = join(SETTINGS, frame(1, 4, 1, OK), frames(1000, frame(0, 0, 1, new byte[1000])));
-        try (NettyPeer peer = new NettyPeer(AUTHORITY.certificate(HOST))
-                .http2Says(endless)
-                .start()) {
+        try (NettyPeer peer =
+                new NettyPeer(AUTHORITY.certificate(HOST)).http2Says(endless).start()) {
             Report report = examine("wss://" + HOST + "/ws", peer.port());
             assertThat(reading(report, "page-http2").line()).contains("HTTP/2 200", "then no end of it");
         }
@@ -93,7 +94,8 @@ class OddPeersTest {
     @Test
     void theFactsOfAHandshakeAreWhatWentOverTheWire() throws Exception {
         try (RawPeer peer = new RawPeer(RawPeer::healthy)) {
-            var facts = reading(examine("ws://" + HOST + "/ws", peer.port()), "upgrade").facts();
+            var facts = reading(examine("ws://" + HOST + "/ws", peer.port()), "upgrade")
+                    .facts();
             List<?> sent = (List<?>) facts.get("sent");
             List<?> received = (List<?>) facts.get("received");
             assertThat(sent).isNotEmpty().allMatch(peer.heads::contains);

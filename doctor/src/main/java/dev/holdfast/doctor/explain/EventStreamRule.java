@@ -1,8 +1,8 @@
 package dev.holdfast.doctor.explain;
 
-import dev.holdfast.doctor.probe.EventStreamProbe.HeldBack;
 import dev.holdfast.doctor.probe.EventStreamProbe;
 import dev.holdfast.doctor.probe.EventStreamProbe.EventStream;
+import dev.holdfast.doctor.probe.EventStreamProbe.HeldBack;
 import dev.holdfast.doctor.probe.TlsProbe.Preference;
 import dev.holdfast.doctor.wire.Answer;
 import java.util.ArrayList;

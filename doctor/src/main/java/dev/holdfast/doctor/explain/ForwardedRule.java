@@ -1,16 +1,16 @@
 package dev.holdfast.doctor.explain;
 
-import java.util.stream.Stream;
-import dev.holdfast.doctor.probe.OriginProbe.Origins;
-import dev.holdfast.doctor.probe.OriginProbe;
 import dev.holdfast.doctor.probe.Application;
 import dev.holdfast.doctor.probe.ForwardedProbe;
 import dev.holdfast.doctor.probe.ForwardedProbe.Forwarded;
 import dev.holdfast.doctor.probe.ForwardedProbe.Variant;
+import dev.holdfast.doctor.probe.OriginProbe;
+import dev.holdfast.doctor.probe.OriginProbe.Origins;
 import dev.holdfast.doctor.probe.PageProbe;
 import dev.holdfast.doctor.wire.Answer;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Requests that are refused because they came through a proxy. */
 final class ForwardedRule implements Rule {
@@ -53,7 +53,7 @@ final class ForwardedRule implements Rule {
     private static boolean strict(Origins origins) {
         return origins.own().stands()
                 && origins.stands(OriginProbe.Variant.FORWARDED_HOST)
-                && !origins.stands(OriginProbe.Variant.FORWARDED_HOST_TWICE);
+                && origins.refuses(OriginProbe.Variant.FORWARDED_HOST_TWICE);
     }
 
     private static Finding strict(Case seen) {

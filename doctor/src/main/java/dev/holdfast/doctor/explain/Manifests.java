@@ -277,7 +277,11 @@ public final class Manifests {
 
     /** What replaces the host or the Origin that an application compares, on the way to it. */
     Optional<Blame> changedHost() {
-        return blame(filter("URLRewrite").map(f -> f.at("urlRewrite.hostname")).filter(Field::present), "this replaces Host")
+        return blame(
+                        filter("URLRewrite")
+                                .map(f -> f.at("urlRewrite.hostname"))
+                                .filter(Field::present),
+                        "this replaces Host")
                 .or(() -> blame(changedHeader(), "this changes a header that the Origin is held against"));
     }
 

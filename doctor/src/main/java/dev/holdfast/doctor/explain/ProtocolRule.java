@@ -165,18 +165,18 @@ final class ProtocolRule implements Rule {
                 .isPresent();
         if (!protocol) {
             return Optional.of(Finding.of(
-                    Code.H2_PAGE_FAILS,
-                    "The same page works by HTTP/1.1 and fails by HTTP/2, which is what browsers use. A hop treats the two"
-                            + " differently: it passes the client's protocol on, or it mistranslates.",
-                    evidence,
-                    List.of(
-                            Cure.of(
-                                    "Find the hop with --connect HOST:PORT; remove what makes it pass HTTP/2 on.",
-                                    "none"),
-                            Cure.of(
-                                    "Until then offer HTTP/1.1 only.",
-                                    ALPN_PRICE,
-                                    Mending.both(seen.yaml().alpn("http/1.1", "")))))
+                            Code.H2_PAGE_FAILS,
+                            "The same page works by HTTP/1.1 and fails by HTTP/2, which is what browsers use. A hop treats the two"
+                                    + " differently: it passes the client's protocol on, or it mistranslates.",
+                            evidence,
+                            List.of(
+                                    Cure.of(
+                                            "Find the hop with --connect HOST:PORT; remove what makes it pass HTTP/2 on.",
+                                            "none"),
+                                    Cure.of(
+                                            "Until then offer HTTP/1.1 only.",
+                                            ALPN_PRICE,
+                                            Mending.both(seen.yaml().alpn("http/1.1", "")))))
                     .blame(Manifests.blame(
                             seen.manifests().backend("useClientProtocol"), "this passes the client's protocol on")));
         }

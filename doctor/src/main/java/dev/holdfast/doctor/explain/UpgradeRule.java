@@ -142,15 +142,15 @@ final class UpgradeRule implements Rule {
 
     private static Finding unauthorized(Case seen) {
         return Finding.of(
-                Code.UPGRADE_UNAUTHORIZED,
-                "The handshake is answered like a request without a login. A browser sends its cookies along; if it still"
-                        + " fails there, the cookie is not for this host or path, or a SameSite rule holds it back. Browsers"
-                        + " cannot send an Authorization header with a WebSocket.",
-                evidence(seen),
-                List.of(Cure.of(
-                        "Run again with the login: --header 'Cookie: …' or --header 'Authorization: …'. If the gateway asks"
-                                + " for it (SecurityPolicy), let the WebSocket's path carry the session by cookie.",
-                        "none")))
+                        Code.UPGRADE_UNAUTHORIZED,
+                        "The handshake is answered like a request without a login. A browser sends its cookies along; if it still"
+                                + " fails there, the cookie is not for this host or path, or a SameSite rule holds it back. Browsers"
+                                + " cannot send an Authorization header with a WebSocket.",
+                        evidence(seen),
+                        List.of(Cure.of(
+                                "Run again with the login: --header 'Cookie: …' or --header 'Authorization: …'. If the gateway asks"
+                                        + " for it (SecurityPolicy), let the WebSocket's path carry the session by cookie.",
+                                "none")))
                 .blame(seen.manifests().blamePolicy("SecurityPolicy", "this policy may be what asks for it"));
     }
 

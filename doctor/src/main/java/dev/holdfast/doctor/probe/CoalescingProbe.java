@@ -1,9 +1,9 @@
 package dev.holdfast.doctor.probe;
 
-import java.util.List;
 import dev.holdfast.doctor.wire.Answer;
 import dev.holdfast.doctor.wire.Http2;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -52,8 +52,10 @@ public final class CoalescingProbe implements Probe {
         if (!exam.speaksHttp2()) {
             return new Reading.Skipped(NAME, "no h2 here");
         }
-        List<String> names =
-                exam.readings().find(TlsProbe.Tls.class).map(TlsProbe.Tls::names).orElse(List.of());
+        List<String> names = exam.readings()
+                .find(TlsProbe.Tls.class)
+                .map(TlsProbe.Tls::names)
+                .orElse(List.of());
         Optional<String> other = neighbour(exam.target().host(), names);
         if (other.isEmpty()) {
             return new Reading.Skipped(NAME, "the certificate is for no other host");

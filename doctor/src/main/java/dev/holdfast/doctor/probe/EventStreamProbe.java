@@ -1,17 +1,17 @@
 package dev.holdfast.doctor.probe;
 
-import dev.holdfast.doctor.wire.WireException;
-import dev.holdfast.doctor.wire.Request;
-import java.util.Optional;
 import dev.holdfast.doctor.wire.Answer;
 import dev.holdfast.doctor.wire.Header;
 import dev.holdfast.doctor.wire.Http1;
+import dev.holdfast.doctor.wire.Request;
 import dev.holdfast.doctor.wire.Wire;
+import dev.holdfast.doctor.wire.WireException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Server-sent events at the target's path: do they come one by one or in a heap, are they compressed for who takes that,
@@ -121,7 +121,8 @@ public final class EventStreamProbe implements Probe {
         }
         Request request = exam.page(exam.target().path()).with(List.of(new Header("Accept", "text/event-stream")));
         boolean hung = exam.readings().failed(PageProbe.HTTP1, WireException.Kind.TIMEOUT);
-        Optional<Answer> head = hung ? head(exam, new Request("HEAD", request.path(), request.headers())) : Optional.empty();
+        Optional<Answer> head =
+                hung ? head(exam, new Request("HEAD", request.path(), request.headers())) : Optional.empty();
         if (hung && head.isEmpty()) {
             return new Reading.Skipped(NAME, "a GET is not answered, and a HEAD not with an event stream's head");
         }

@@ -110,10 +110,7 @@ public final class ForwardedProbe implements Probe {
                 List.of(from, new Header("X-Forwarded-Proto", target.scheme() + ", " + target.scheme()));
             case HOST -> List.of(from, scheme, new Header("X-Forwarded-Host", target.authority()));
             case HOST_TWICE ->
-                List.of(
-                        from,
-                        scheme,
-                        new Header("X-Forwarded-Host", target.authority() + ", " + target.authority()));
+                List.of(from, scheme, new Header("X-Forwarded-Host", target.authority() + ", " + target.authority()));
             case HOST_EMPTY -> List.of(from, scheme, new Header("X-Forwarded-Host", ""));
         };
     }

@@ -1,9 +1,9 @@
 package dev.holdfast.doctor.probe;
 
-import dev.holdfast.doctor.wire.Http2;
-import dev.holdfast.doctor.wire.Duplex;
 import dev.holdfast.doctor.wire.Deadline;
+import dev.holdfast.doctor.wire.Duplex;
 import dev.holdfast.doctor.wire.Http1;
+import dev.holdfast.doctor.wire.Http2;
 import dev.holdfast.doctor.wire.WebSocket;
 import dev.holdfast.doctor.wire.Wire;
 import dev.holdfast.doctor.wire.WireException;

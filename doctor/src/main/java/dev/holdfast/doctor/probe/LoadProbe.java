@@ -180,11 +180,12 @@ public final class LoadProbe implements Probe {
     }
 
     private static Opened<Http2.Stream> open(Exam exam, Http2 connection) throws IOException {
-        Http2.Stream stream =
-                connection.connect(ExtendedConnectProbe.request(exam), exam.target().scheme(), "websocket");
+        Http2.Stream stream = connection.connect(
+                ExtendedConnectProbe.request(exam), exam.target().scheme(), "websocket");
         try {
             int status = stream.head(
-                            System.nanoTime(), exam.deadline().orIn(exam.options().timeout()))
+                            System.nanoTime(),
+                            exam.deadline().orIn(exam.options().timeout()))
                     .status();
             return status / 100 == 2
                     ? new Opened<>(Optional.of(stream), Optional.empty(), false)
@@ -242,8 +243,7 @@ public final class LoadProbe implements Probe {
 
     /** Whoever waited in vain does not wait again. */
     private static <S> Opened<S> refused(WireException why) {
-        return new Opened<>(
-                Optional.empty(), Optional.of(why.line()), why.kind() != WireException.Kind.TIMEOUT);
+        return new Opened<>(Optional.empty(), Optional.of(why.line()), why.kind() != WireException.Kind.TIMEOUT);
     }
 
     private static Opened<Wire> open(Exam exam) throws IOException {

@@ -61,6 +61,13 @@ public final class OriginProbe implements Probe {
             return handshake != null && handshake.stands();
         }
 
+        /** Refused by its own answer or Close, rather than cut or failed for another reason. */
+        public boolean refuses(Variant variant) {
+            Handshake handshake = variants.get(variant);
+            return handshake != null
+                    && (handshake.status() / 100 == 4 || handshake.close().isPresent());
+        }
+
         /**
          * Another Origin, another Host or none at all gets further: whatever becomes of the handshake then, its own Origin
          * is what was refused.
