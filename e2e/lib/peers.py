@@ -48,6 +48,11 @@ class Application(Backend):
                 await writer.drain()
                 await asyncio.sleep(0.12)
             return False
+        if self.mode == "trusts no proxy" and b"\r\nx-forwarded-for:" in peeked.lower():
+            # As Home Assistant does to whatever comes from a proxy that is not in trusted_proxies.
+            self._answer(writer, "400 Bad Request", b"400: Bad Request", "text/plain; charset=utf-8")
+            await writer.drain()
+            return True
         reader._buffer[:0] = peeked
         return await super()._one(reader, writer)
 
@@ -232,8 +237,10 @@ def envoy_binary():
     return next(p for p in folder.iterdir() if p.is_file() and p.name.startswith("envoy"))
 
 
-def envoy(folder, backend, tls=None, alpn=("h2", "http/1.1"), upgrade=True, timeout="15s", allow_connect=False, client_protocol=False, codec="AUTO"):
-    """Envoy as Envoy Gateway configures it, in so far as it matters here."""
+def envoy(folder, backend, tls=None, alpn=("h2", "http/1.1"), upgrade=True, timeout="15s", allow_connect=False, client_protocol=False, codec="AUTO",
+          domain="*", also=None, upstream_tls=None):
+    """Envoy as Envoy Gateway configures it, in so far as it matters here. `backend` None is a cluster without endpoints, `also` a second one;
+    `upstream_tls` the authority of a backend whose protocol its ALPN decides."""
     port = free_port()
     upgrades = "upgrade_configs: [{upgrade_type: websocket}]" if upgrade else ""
     transport = f"""
@@ -248,6 +255,17 @@ def envoy(folder, backend, tls=None, alpn=("h2", "http/1.1"), upgrade=True, time
               private_key: {{filename: "{tls[1]}"}}
 """ if tls else ""
     protocol = "use_downstream_protocol_config: {http_protocol_options: {}, http2_protocol_options: {}}" if client_protocol else "explicit_http_config: {http_protocol_options: {}}"
+    if upstream_tls:
+        protocol = "auto_config: {http_protocol_options: {}, http2_protocol_options: {allow_connect: true}}"
+    upstream = f"""
+    transport_socket:
+      name: tls
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+        sni: {HOST}
+        common_tls_context: {{validation_context: {{trusted_ca: {{filename: "{upstream_tls}"}}}}}}
+""" if upstream_tls else ""
+    endpoints = ", ".join("{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}}" % p for p in (backend, also) if p)
     config = pathlib.Path(folder) / "envoy.yaml"
     config.write_text(f"""
 static_resources:
@@ -266,7 +284,7 @@ static_resources:
           route_config:
             virtual_hosts:
             - name: all
-              domains: ["*"]
+              domains: ["{domain}"]
               routes:
               - match: {{prefix: "/"}}
                 route:
@@ -286,6 +304,6 @@ static_resources:
         {protocol}
     load_assignment:
       cluster_name: out
-      endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {backend}}}}}}}}}]}}]
-""")
+      endpoints: [{{lb_endpoints: [{endpoints}]}}]
+{upstream}""")
     return Peer([envoy_binary(), "-c", config, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning"], port, folder)

@@ -20,6 +20,7 @@ import dev.holdfast.doctor.probe.Progress;
 import dev.holdfast.doctor.probe.ReachProbe;
 import dev.holdfast.doctor.probe.Reading;
 import dev.holdfast.doctor.probe.Readings;
+import dev.holdfast.doctor.probe.RepeatProbe;
 import dev.holdfast.doctor.probe.SchemeProbe;
 import dev.holdfast.doctor.probe.Target;
 import dev.holdfast.doctor.probe.TlsProbe;
@@ -29,7 +30,6 @@ import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.report.Report.Verdict;
 import dev.holdfast.doctor.wire.Deadline;
 import dev.holdfast.doctor.wire.Dialer;
-import dev.holdfast.doctor.wire.Header;
 import dev.holdfast.doctor.wire.Transcript;
 import dev.holdfast.doctor.wire.WireException;
 import dev.holdfast.doctor.wire.WireException.Kind;
@@ -68,8 +68,7 @@ public final class Doctor {
         this.target = target;
         this.options = options;
         this.progress = progress;
-        this.transcript = new Transcript(
-                progress::wire, options.headers().stream().map(Header::value).toList());
+        this.transcript = new Transcript(progress::wire, options.secrets());
     }
 
     /** The same without being told of progress. */
@@ -91,7 +90,7 @@ public final class Doctor {
                     .map(p -> p.position().map(at -> at.file() + ": ").orElse("") + p.message())
                     .orElse("the manifests cannot be read"));
         }
-        Optional<String> cannot = walk();
+        Optional<String> cannot = walk(Manifests.hosts(manifests.resources()));
         Manifests concerned = Manifests.of(manifests.resources(), target);
         List<Finding> findings = cannot.isPresent() ? List.of() : Diagnosis.of(target, options, readings, concerned);
         Verdict verdict = cannot.isPresent()
@@ -133,7 +132,7 @@ public final class Doctor {
     }
 
     /** All probes in order, as far as they make sense; says why where nothing can be examined. */
-    private Optional<String> walk() {
+    private Optional<String> walk(List<String> hosts) {
         progress.started(ReachProbe.NAME);
         long start = System.nanoTime();
         ReachProbe.Reach reach;
@@ -168,16 +167,20 @@ public final class Doctor {
             run(probe, address);
         }
         if (!somethingAnswers()) {
+            if (readings.failed(PageProbe.HTTP1, Kind.TIMEOUT)) {
+                run(new EventStreamProbe(), address);
+            }
             return Optional.empty();
         }
         for (Probe probe : List.of(
+                new RepeatProbe(),
                 new UpgradeOverHttp2Probe(),
                 new ExtendedConnectProbe(),
                 new AltSvcProbe(),
                 new OriginProbe(),
                 new ForwardedProbe(),
                 new EventStreamProbe(),
-                new CoalescingProbe(),
+                new CoalescingProbe(hosts),
                 new LoadProbe(),
                 new IdleProbe())) {
             run(probe, address);

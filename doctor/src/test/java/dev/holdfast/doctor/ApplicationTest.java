@@ -7,6 +7,7 @@ import static dev.holdfast.doctor.Peers.options;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.doctor.explain.Code;
+import dev.holdfast.doctor.explain.Finding;
 import dev.holdfast.doctor.probe.Application;
 import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.report.TextReport;
@@ -22,7 +23,7 @@ class ApplicationTest {
     }
 
     @Test
-    void homeAssistantThatTrustsNoProxy() throws Exception {
+    void homeAssistantThatDoesNotTrustThisMachineIsSound() throws Exception {
         try (RawPeer peer = new RawPeer(call -> {
             if (call.headers.containsKey("X-Forwarded-For")) {
                 call.answer(400, "text/plain; charset=utf-8", "400: Bad Request", "Server: Python/3.13 aiohttp/3.12");
@@ -35,9 +36,12 @@ class ApplicationTest {
             }
         })) {
             Report report = examine(URL, peer.port());
-            assertThat(codes(report)).containsExactly(Code.HOME_ASSISTANT_TRUSTED_PROXIES);
+            assertThat(codes(report)).isEmpty();
+            assertThat(report.findings()).extracting(Finding::code).contains(Code.HOME_ASSISTANT_TRUSTED_PROXIES);
             assertThat(report.application()).contains(Application.HOME_ASSISTANT);
-            assertThat(text(report)).contains("use_x_forwarded_for: true", "trusted_proxies:");
+            assertThat(text(report))
+                    .contains("use_x_forwarded_for: true", "trusted_proxies:", "Is the gateway?")
+                    .doesNotContain("fail behind any gateway");
             assertThat(peer.requests).anyMatch(r -> r.contains("/api/websocket"));
         }
     }
@@ -48,7 +52,7 @@ class ApplicationTest {
                 call -> call.answer(400, "text/plain; charset=utf-8", "400: Bad Request", "server: envoy"))) {
             Report report = examine("ws://" + HOST + "/api/websocket", peer.port());
             assertThat(codes(report)).containsExactly(Code.HOME_ASSISTANT_TRUSTED_PROXIES);
-            assertThat(text(report)).contains("Here the gateway adds the header to every request");
+            assertThat(text(report)).contains("Here the gateway adds the header to every request", "trusted_proxies:");
         }
     }
 
@@ -66,6 +70,38 @@ class ApplicationTest {
             Report report = examine(URL, peer.port());
             assertThat(codes(report)).containsExactly(Code.CODE_SERVER_ORIGIN);
             assertThat(text(report)).contains("--trusted-origins " + HOST);
+        }
+    }
+
+    /** As it is set up by default: the Origin is looked at first, then the login. */
+    @Test
+    void codeServerWithAnotherHostBeforeTheLogin() throws Exception {
+        try (RawPeer peer = new RawPeer(call -> {
+            if (call.isUpgrade()) {
+                call.answer(call.headers.containsKey("Origin") ? 403 : 401, "text/plain", "");
+            } else {
+                call.page("<title>code-server login</title>");
+            }
+        })) {
+            assertThat(codes(examine(URL, peer.port()))).containsExactly(Code.CODE_SERVER_ORIGIN);
+            assertThat(codes(examine("ws://" + HOST + "/", peer.port()))).containsExactly(Code.CODE_SERVER_ORIGIN);
+        }
+    }
+
+    @Test
+    void anApplicationThatWantsALoginIsSound() throws Exception {
+        try (RawPeer peer = new RawPeer(call -> {
+            if (call.isUpgrade()) {
+                call.answer(401, "application/json", "{\"message\":\"Unauthorized\"}");
+            } else {
+                call.page("<title>Grafana</title>");
+            }
+        })) {
+            Report report = examine(URL, peer.port());
+            assertThat(codes(report)).isEmpty();
+            assertThat(report.findings()).extracting(Finding::code).contains(Code.UPGRADE_UNAUTHORIZED);
+            assertThat(codes(examine("ws://" + HOST + "/api/live/ws", peer.port())))
+                    .containsExactly(Code.UPGRADE_UNAUTHORIZED);
         }
     }
 
@@ -100,6 +136,22 @@ class ApplicationTest {
             Report report = examine(URL, peer.port());
             assertThat(codes(report)).containsExactly(Code.GRAFANA_ORIGIN);
             assertThat(text(report)).contains("root_url = http://" + HOST + "/");
+        }
+    }
+
+    @Test
+    void grafanasLimitIsNotedBeforeItIsMet() throws Exception {
+        try (RawPeer peer = new RawPeer(call -> {
+            if (call.isUpgrade()) {
+                RawPeer.healthy(call);
+            } else {
+                call.page("<title>Grafana</title>");
+            }
+        })) {
+            Report report = examine(URL, peer.port());
+            assertThat(codes(report)).isEmpty();
+            assertThat(report.findings()).extracting(Finding::code).containsExactly(Code.GRAFANA_CONNECTION_LIMIT);
+            assertThat(text(report)).contains("max_connections");
         }
     }
 

@@ -2,6 +2,8 @@ package dev.holdfast.doctor;
 
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,12 +37,26 @@ final class Authority {
         try {
             CertificateBuilder builder =
                     new CertificateBuilder().subject("CN=leaf").notBefore(from).notAfter(to);
-            for (String name : names) {
-                builder.addSanDnsName(name);
-            }
+            // The builder's own method takes no wildcards.
+            builder.addExtensionOctetString("2.5.29.17", false, dnsNames(names));
             return builder.buildIssuedBy(root);
         } catch (Exception e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    /** GeneralNames of dNSName (RFC 5280 §4.2.1.6) in DER; names and all of them are shorter than 128 bytes. */
+    private static byte[] dnsNames(String... names) {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        for (String name : names) {
+            all.write(0x82);
+            all.write(name.length());
+            all.writeBytes(name.getBytes(StandardCharsets.US_ASCII));
+        }
+        ByteArrayOutputStream sequence = new ByteArrayOutputStream();
+        sequence.write(0x30);
+        sequence.write(all.size());
+        sequence.writeBytes(all.toByteArray());
+        return sequence.toByteArray();
     }
 }

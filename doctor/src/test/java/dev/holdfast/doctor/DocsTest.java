@@ -27,6 +27,21 @@ class DocsTest {
         assertThat(Files.readString(DOCS.resolve("README.md"))).contains("(" + code.probe() + ".md)");
     }
 
+    /** Those that give no finding have a page as well. */
+    @Test
+    void aProbeIsDocumented() throws Exception {
+        try (RawPeer peer = new RawPeer(RawPeer::healthy)) {
+            List<String> probes = Peers.examine("ws://" + Peers.HOST + "/ws", peer.port()).readings().stream()
+                    .map(entry -> entry.reading().probe())
+                    .toList();
+            assertThat(probes).contains("reach", "alt-svc", "upgrade-over-http2", "idle").hasSizeGreaterThan(12);
+            for (String probe : probes) {
+                assertThat(DOCS.resolve(probe + ".md")).exists();
+                assertThat(Files.readString(DOCS.resolve("README.md"))).contains("(" + probe + ".md)");
+            }
+        }
+    }
+
     /** Of every reason that our gateway gives there is something to say. */
     @Test
     void aReasonOfOurGatewayIsExplained() throws IOException {

@@ -9,11 +9,14 @@ import static dev.holdfast.doctor.Peers.reading;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.doctor.explain.Code;
+import dev.holdfast.doctor.explain.Finding;
 import dev.holdfast.doctor.probe.Options;
 import dev.holdfast.doctor.probe.Progress;
 import dev.holdfast.doctor.probe.Target;
+import dev.holdfast.doctor.report.JsonReport;
 import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.report.TextReport;
+import dev.holdfast.doctor.wire.Header;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -24,6 +27,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each faulty peer gets its finding and no other. */
 class FaultTest {
@@ -67,6 +72,18 @@ class FaultTest {
                     }
                 }))
                 .containsExactly(Code.UPGRADE_NOT_ALLOWED);
+    }
+
+    @Test
+    void upgradeRefusedByABackendOfEnvoy() throws Exception {
+        assertThat(diagnosed(WS, call -> {
+                    if (call.isUpgrade()) {
+                        call.answer(403, "text/plain", "", "server: envoy", "x-envoy-upstream-service-time: 3");
+                    } else {
+                        call.page("hello");
+                    }
+                }))
+                .containsExactly(Code.UPGRADE_FORBIDDEN);
     }
 
     @Test
@@ -308,6 +325,7 @@ class FaultTest {
                             "takes HTTP/2 from every client",
                             "502 for every HTTP/2 client")
                     .contains("changes nothing: it is on by default");
+            assertThat(report.findings().getFirst().meaning()).contains("asks for no WebSocket by HTTP/1.1 either");
         }
     }
 
@@ -338,8 +356,11 @@ class FaultTest {
     @Test
     void wrongAnswerOnASharedConnection() throws Exception {
         assertThat(diagnosed(
-                        new NettyPeer(AUTHORITY.certificate(HOST, "two.test")).wrongOnSharedConnection("two.test")))
+                        new NettyPeer(AUTHORITY.certificate(HOST, "two.test")).onSharedConnection("two.test", 404)))
                 .containsExactly(Code.COALESCING_WRONG);
+        assertThat(diagnosed(
+                        new NettyPeer(AUTHORITY.certificate(HOST, "two.test")).onSharedConnection("two.test", 421)))
+                .isEmpty();
     }
 
     @Test
@@ -497,6 +518,38 @@ class FaultTest {
         }
     }
 
+    /** One of two backends is broken; whichever the first handshake meets. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void everyOtherHandshakeFails(int first) throws Exception {
+        AtomicInteger asked = new AtomicInteger(first);
+        assertThat(diagnosed(WS, call -> {
+                    if (call.isUpgrade() && !call.isForeign() && asked.getAndIncrement() % 2 == 0) {
+                        call.answer(503, "text/plain", "");
+                    } else {
+                        RawPeer.healthy(call);
+                    }
+                }))
+                .containsExactly(Code.UPGRADE_INTERMITTENT);
+    }
+
+    /** The first ten handshakes are those of other probes. */
+    @Test
+    void oneStreamThatIsRefusedByChanceIsNoLimit() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        try (RawPeer peer = new RawPeer(call -> {
+            if (call.isUpgrade() && !call.isForeign() && asked.incrementAndGet() == 12) {
+                call.answer(503, "text/plain", "");
+            } else {
+                RawPeer.healthy(call);
+            }
+        })) {
+            Report report = examine(WS, options(peer.port()).streams(20));
+            assertThat(codes(report)).containsExactly(Code.UPGRADE_INTERMITTENT);
+            assertThat(reading(report, "load").line()).startsWith("20 of 20 streams open");
+        }
+    }
+
     @Test
     void pagesSufferBesideStreams() throws Exception {
         AtomicInteger open = new AtomicInteger();
@@ -527,15 +580,37 @@ class FaultTest {
     }
 
     @Test
-    void proxyNotTrusted() throws Exception {
-        assertThat(diagnosed(WS, call -> {
-                    if (call.headers.containsKey("X-Forwarded-For")) {
-                        call.answer(403, "text/plain", "untrusted proxy");
-                    } else {
-                        RawPeer.healthy(call);
-                    }
-                }))
-                .containsExactly(Code.FORWARDED_REFUSED);
+    void thisMachineIsNoTrustedProxyWhichIsNoFault() throws Exception {
+        try (RawPeer peer = new RawPeer(call -> {
+            if (call.headers.containsKey("X-Forwarded-For")) {
+                call.answer(403, "text/plain", "untrusted proxy");
+            } else {
+                RawPeer.healthy(call);
+            }
+        })) {
+            Report report = examine(WS, peer.port());
+            assertThat(codes(report)).isEmpty();
+            assertThat(report.findings()).extracting(Finding::code).containsExactly(Code.FORWARDED_REFUSED);
+        }
+    }
+
+    @Test
+    void aSiteThatWantsALoginIsSound() throws Exception {
+        for (int status : List.of(401, 403)) {
+            try (RawPeer peer = new RawPeer(call -> call.answer(status, "text/plain", "login first"))) {
+                Report report = examine("http://" + HOST + "/", peer.port());
+                assertThat(codes(report)).isEmpty();
+                assertThat(report.findings())
+                        .extracting(Finding::code)
+                        .containsExactly(status == 401 ? Code.UPGRADE_UNAUTHORIZED : Code.UPGRADE_FORBIDDEN);
+            }
+        }
+        assertThat(diagnosed(WS, call -> call.answer(401, "text/plain", "login first")))
+                .containsExactly(Code.UPGRADE_UNAUTHORIZED);
+        assertThat(diagnosed(
+                        "http://" + HOST + "/",
+                        call -> call.answer(401, "text/plain", "", "x-holdfast-reason: credentials_missing")))
+                .isEmpty();
     }
 
     @Test
@@ -552,6 +627,16 @@ class FaultTest {
     @Test
     void ourOwnReasonsAreRead() throws Exception {
         assertThat(diagnosed(WS, call -> call.answer(404, "text/plain", "no_route\n", "x-holdfast-reason: no_route")))
+                .containsExactly(Code.NO_ROUTE);
+        assertThat(diagnosed(
+                        "http://" + HOST + "/",
+                        call -> call.answer(504, "text/plain", "", "x-holdfast-reason: request_timeout")))
+                .containsExactly(Code.REQUEST_TIMEOUT);
+        assertThat(diagnosed(
+                        "http://" + HOST + "/",
+                        call -> call.answer(503, "text/plain", "", "x-holdfast-reason: no_endpoints")))
+                .containsExactly(Code.NO_ENDPOINTS);
+        assertThat(diagnosed("http://" + HOST + "/", call -> call.answer(404, "text/plain", "", "server: envoy")))
                 .containsExactly(Code.NO_ROUTE);
         assertThat(diagnosed(WS, call -> {
                     if (call.isUpgrade()) {
@@ -587,7 +672,10 @@ class FaultTest {
         try (RawPeer peer = new RawPeer(RawPeer::healthy)) {
             List<String> wire = new ArrayList<>();
             Options options = options(peer.port())
-                    .headers(List.of(new dev.holdfast.doctor.wire.Header("Authorization", "Bearer hush")));
+                    .headers(List.of(
+                            new Header("Authorization", "Bearer hush"),
+                            new Header("X-Api-Key", "hush-too"),
+                            new Header("X-Pin", "197")));
             Report report = Doctor.probe(Target.parse(WS), options, new Progress() {
                 @Override
                 public void wire(String line) {
@@ -599,7 +687,52 @@ class FaultTest {
             assertThat(codes(report)).isEmpty();
             assertThat(wire)
                     .anyMatch(l -> l.contains("Authorization: [redacted]"))
-                    .noneMatch(l -> l.contains("hush"));
+                    .anyMatch(l -> l.contains("X-Api-Key: [redacted]"))
+                    .anyMatch(l -> l.contains("X-Pin: [redacted]"))
+                    .noneMatch(l -> l.contains("hush") || l.contains("197"));
+            assertThat(peer.heads).contains("X-Api-Key: hush-too", "X-Pin: 197");
+            assertThat(new JsonReport(true).render(report))
+                    .contains("X-Api-Key: [redacted]")
+                    .doesNotContain("hush", "X-Pin: 197");
+        }
+    }
+
+    /** The peer says what it was sent, in the page, the handshake's answer and a frame. */
+    @Test
+    void whatIsSecretIsNotShownWhereItComesBack() throws Exception {
+        try (RawPeer peer = new RawPeer(call -> {
+            String said = "you said " + call.headers.get("X-Api-Key");
+            if (call.isUpgrade()) {
+                call.answer(400, "text/plain", said, "X-Said: " + said);
+            } else {
+                call.answer(500, "text/plain", said);
+            }
+        })) {
+            Options options = options(peer.port()).headers(List.of(new Header("X-Api-Key", "hush-too")));
+            Report report = Doctor.probe(Target.parse(WS), options);
+            assertThat(new JsonReport(true).render(report))
+                    .contains("you said [redacted]")
+                    .doesNotContain("hush");
+            assertThat(new TextReport(false, true).render(report))
+                    .contains("you said [redacted]")
+                    .doesNotContain("hush");
+        }
+    }
+
+    @Test
+    void whatIsSecretIsNotSentToAnotherHostOfTheCertificate() throws Exception {
+        try (NettyPeer peer = new NettyPeer(AUTHORITY.certificate(HOST, "two.test")).start()) {
+            Options options = options(peer.port())
+                    .headers(List.of(
+                            new Header("Authorization", "Bearer hush"),
+                            new Header("Cookie", "hush=1"),
+                            new Header("X-Api-Key", "hush-too")));
+            Report report = examine(WSS, options);
+            assertThat(reading(report, "coalescing").line()).contains("two.test on this connection: 200");
+            assertThat(peer.heads(HOST))
+                    .isNotEmpty()
+                    .allMatch(head -> head.contains("hush-too") && head.contains("Bearer hush"));
+            assertThat(peer.heads("two.test")).hasSize(2).noneMatch(head -> head.contains("hush"));
         }
     }
 }

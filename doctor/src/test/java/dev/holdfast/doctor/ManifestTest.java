@@ -5,6 +5,7 @@ import static dev.holdfast.doctor.Peers.HOST;
 import static dev.holdfast.doctor.Peers.codes;
 import static dev.holdfast.doctor.Peers.examine;
 import static dev.holdfast.doctor.Peers.options;
+import static dev.holdfast.doctor.Peers.reading;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -21,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** With -f the line at fault is named and the mending YAML has the user's own names. */
 class ManifestTest {
-    private static final String GATEWAY = """
+    static final String GATEWAY = """
             apiVersion: gateway.networking.k8s.io/v1
             kind: Gateway
             metadata: {name: envoy, namespace: home}
@@ -113,6 +114,144 @@ class ManifestTest {
         Report report = examineWith(new NettyPeer(AUTHORITY.certificate("other.test")), "");
         assertThat(codes(report)).containsExactly(Code.CERTIFICATE_WRONG_NAME);
         assertThat(at(report, Code.CERTIFICATE_WRONG_NAME).line()).isEqualTo(12);
+    }
+
+    @Test
+    void anotherHostOfTheManifestsUnderTheWildcardIsAsked() throws Exception {
+        NettyPeer peer = new NettyPeer(AUTHORITY.certificate(HOST, "*." + HOST));
+        Report report = examineWith(peer.onSharedConnection("app2." + HOST, 404), APP2);
+        assertThat(codes(report)).containsExactly(Code.COALESCING_WRONG);
+        assertThat(at(report, Code.COALESCING_WRONG).line()).isEqualTo(12);
+        NettyPeer again = new NettyPeer(AUTHORITY.certificate(HOST, "*." + HOST));
+        Report right = examineWith(again.onSharedConnection("app2." + HOST, 421), APP2);
+        assertThat(codes(right)).isEmpty();
+        assertThat(reading(right, "coalescing").line()).startsWith("app2." + HOST + " on this connection: 421 (right");
+    }
+
+    private static final String APP2 = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: {name: app2, namespace: home}
+            spec:
+              parentRefs: [{name: envoy}]
+              hostnames: [app2.doctor.test]
+              rules:
+                - backendRefs: [{name: app2, port: 80}]
+            """;
+
+    private List<Integer> linesAtFault(RawPeer.Behaviour behaviour, String path, Code code, String policy)
+            throws Exception {
+        Files.writeString(folder.resolve("all.yaml"), GATEWAY + policy);
+        try (RawPeer peer = new RawPeer(behaviour)) {
+            Report report = examine("ws://" + HOST + path, options(peer.port()).manifests(List.of(folder)));
+            assertThat(codes(report)).contains(code);
+            return report.findings().stream()
+                    .filter(f -> f.code() == code)
+                    .flatMap(f -> f.atFault().stream())
+                    .map(b -> b.origin().position().orElseThrow().line())
+                    .toList();
+        }
+    }
+
+    private static RawPeer.Behaviour refusingOrigins(String page) {
+        return call -> {
+            if (call.isUpgrade() && call.headers.containsKey("Origin")) {
+                call.answer(403, "text/plain", "");
+            } else if (call.isUpgrade()) {
+                RawPeer.healthy(call);
+            } else {
+                call.page(page);
+            }
+        };
+    }
+
+    private static final String CHANGED_HOST = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: {name: a-first, namespace: home}
+            spec:
+              parentRefs: [{name: envoy}]
+              hostnames: [doctor.test]
+              rules:
+                - matches: [{path: {value: /live}}]
+                  filters:
+                    - type: RequestHeaderModifier
+                      requestHeaderModifier:
+                        set: [{name: X-Forwarded-Host, value: backend.internal}]
+                  backendRefs: [{name: assistant, port: 8123}]
+            """;
+
+    @Test
+    void whatChangesTheHostIsNamed() throws Exception {
+        assertThat(linesAtFault(refusingOrigins("hello"), "/live", Code.ORIGIN_REFUSED, CHANGED_HOST))
+                .containsExactly(34);
+        assertThat(linesAtFault(
+                        refusingOrigins("<title>code-server login</title>"),
+                        "/live",
+                        Code.CODE_SERVER_ORIGIN,
+                        CHANGED_HOST))
+                .containsExactly(34);
+        assertThat(linesAtFault(refusingOrigins("<title>Grafana</title>"), "/live", Code.GRAFANA_ORIGIN, CHANGED_HOST))
+                .containsExactly(34);
+        assertThat(linesAtFault(refusingOrigins("hello"), "/other", Code.ORIGIN_REFUSED, CHANGED_HOST))
+                .isEmpty();
+    }
+
+    private static String policy(String kind, String spec) {
+        return """
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: %s
+                metadata: {name: one, namespace: home}
+                spec:
+                  targetRefs:
+                    - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: assistant}
+                  %s
+                """.formatted(kind, spec);
+    }
+
+    @Test
+    void thePolicyThatMayBeAtFaultIsNamed() throws Exception {
+        assertThat(linesAtFault(
+                        call -> call.answer(503, "text/plain", "overflow"),
+                        "/",
+                        Code.PAGE_ERROR,
+                        policy("BackendTrafficPolicy", "circuitBreaker: {maxConnections: 1}")))
+                .containsExactly(29);
+        assertThat(linesAtFault(
+                        call -> call.answer(401, "text/plain", ""),
+                        "/",
+                        Code.UPGRADE_UNAUTHORIZED,
+                        policy("SecurityPolicy", "basicAuth: {users: {name: users}}")))
+                .containsExactly(27);
+        assertThat(linesAtFault(
+                        call -> call.raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                + "Content-Encoding: gzip\r\n\r\ndata: 1\n\n"),
+                        "/",
+                        Code.EVENTS_COMPRESSED,
+                        policy("BackendTrafficPolicy", "compression: [{type: Gzip}]")))
+                .containsExactly(29);
+    }
+
+    @Test
+    void manifestsThatSayNothingOfTheUrlAreSaidToBeSo() throws Exception {
+        Files.writeString(folder.resolve("all.yaml"), APP2);
+        try (RawPeer peer = new RawPeer(RawPeer::healthy)) {
+            Report report = examine("ws://" + HOST + "/ws", options(peer.port()).manifests(List.of(folder)));
+            assertThat(report.manifestProblems())
+                    .anyMatch(p -> p.message().contains("no HTTPRoute of these manifests is for " + HOST + "/ws"));
+        }
+    }
+
+    @Test
+    void brokenYamlIsSaidWithItsPlace() throws Exception {
+        Files.writeString(folder.resolve("all.yaml"), GATEWAY + "kind: [\n");
+        try (RawPeer peer = new RawPeer(RawPeer::healthy)) {
+            Report report = examine("ws://" + HOST + "/ws", options(peer.port()).manifests(List.of(folder)));
+            assertThat(report.manifestProblems())
+                    .anyMatch(p -> p.position()
+                            .filter(at -> at.file().endsWith("all.yaml"))
+                            .isPresent());
+        }
     }
 
     @Test

@@ -5,6 +5,7 @@ import static dev.holdfast.doctor.Peers.HOST;
 import static dev.holdfast.doctor.Peers.codes;
 import static dev.holdfast.doctor.Peers.examine;
 import static dev.holdfast.doctor.Peers.options;
+import static dev.holdfast.doctor.Peers.reading;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.doctor.explain.Code;
@@ -19,6 +20,7 @@ import dev.holdfast.doctor.probe.TlsProbe;
 import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.wire.TlsFacts;
 import dev.holdfast.doctor.wire.WireException;
+import dev.holdfast.resource.read.ManifestReader;
 import io.netty.pkitesting.CertificateBuilder;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -31,6 +33,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** The rarer findings, each alone, and answers that have no end. */
@@ -100,6 +103,23 @@ class MoreFaultsTest {
 
     @Test
     void outdatedTls() throws Exception {
+        Target target = Target.parse(WSS);
+        assertThat(outdated(Manifests.none(target)).atFault()).isEmpty();
+        Finding named = outdated(Manifests.of(
+                ManifestReader.readText("all.yaml", ManifestTest.GATEWAY + """
+                        apiVersion: gateway.envoyproxy.io/v1alpha1
+                        kind: ClientTrafficPolicy
+                        metadata: {name: envoy, namespace: home}
+                        spec:
+                          targetRefs:
+                            - {group: gateway.networking.k8s.io, kind: Gateway, name: envoy}
+                          tls: {minVersion: "1.0"}
+                        """).resources(), target));
+        assertThat(named.atFault()).hasSize(1);
+        assertThat(named.atFault().getFirst().origin().fieldPath()).isEqualTo("spec.tls.minVersion");
+    }
+
+    private static Finding outdated(Manifests manifests) throws Exception {
         TlsFacts facts = new TlsFacts(
                 "TLSv1.3", "X", "h2", List.of(AUTHORITY.certificate(HOST).getCertificate()), Duration.ZERO);
         Target target = Target.parse(WSS);
@@ -110,9 +130,9 @@ class MoreFaultsTest {
                 List.of(HOST),
                 true,
                 dev.holdfast.doctor.probe.Certificates.Trust.TRUSTED);
-        assertThat(Diagnosis.of(target, Options.DEFAULT, new Readings(List.of(tls)), Manifests.none(target)))
-                .extracting(Finding::code)
-                .containsExactly(Code.TLS_OUTDATED);
+        List<Finding> findings = Diagnosis.of(target, Options.DEFAULT, new Readings(List.of(tls)), manifests);
+        assertThat(findings).extracting(Finding::code).containsExactly(Code.TLS_OUTDATED);
+        return findings.getFirst();
     }
 
     /** Both families of a name; addresses of documentation (RFC 5737, RFC 3849), made up and not connected to. */
@@ -140,6 +160,146 @@ class MoreFaultsTest {
                     call.raw("data: 1\n\n");
                 }))
                 .containsExactly(Code.EVENTS_COMPRESSED);
+    }
+
+    @Test
+    void eventsCompressedForWhoTakesThat() throws Exception {
+        assertThat(diagnosed("http://" + HOST + "/events", call -> {
+                    boolean gzip =
+                            call.headers.getOrDefault("Accept-Encoding", "").contains("gzip");
+                    call.raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                            + (gzip ? "Content-Encoding: gzip\r\n" : "") + "\r\n");
+                    call.raw("data: 1\n\n");
+                }))
+                .containsExactly(Code.EVENTS_COMPRESSED);
+    }
+
+    /** As nginx does it: the answer to a HEAD has nothing that could be kept back. */
+    @Test
+    void eventsHeldBackWithTheirHead() throws Exception {
+        assertThat(diagnosed("http://" + HOST + "/events", call -> {
+                    if (call.line.startsWith("HEAD")) {
+                        call.raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+                    } else {
+                        call.in.read();
+                    }
+                }))
+                .containsExactly(Code.EVENTS_BUFFERED);
+        assertThat(diagnosed("http://" + HOST + "/events", call -> {
+                    if (call.line.startsWith("HEAD")) {
+                        call.answer(405, "text/plain", "");
+                    } else {
+                        call.in.read();
+                    }
+                }))
+                .containsExactly(Code.NO_ANSWER);
+    }
+
+    @Test
+    void aStreamWithoutEventsIsNoted() throws Exception {
+        try (RawPeer peer = new RawPeer(call -> {
+            call.raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+            call.in.read();
+        })) {
+            Report report = examine("http://" + HOST + "/events", peer.port());
+            assertThat(codes(report)).isEmpty();
+            assertThat(report.findings()).extracting(Finding::code).contains(Code.EVENTS_SILENT);
+        }
+    }
+
+    /** One page of fifteen, the same in each round. */
+    @Test
+    void aFewPagesSufferBesideStreams() throws Exception {
+        AtomicInteger open = new AtomicInteger();
+        AtomicInteger pages = new AtomicInteger();
+        try (RawPeer peer = new RawPeer(call -> {
+            boolean stream = call.isUpgrade() && !call.isForeign();
+            if (!call.isUpgrade() && open.get() > 8 && pages.incrementAndGet() % 15 == 7) {
+                Thread.sleep(1000);
+            }
+            open.addAndGet(stream ? 1 : 0);
+            try {
+                RawPeer.healthy(call);
+            } finally {
+                open.addAndGet(stream ? -1 : 0);
+            }
+        })) {
+            Options options = options(peer.port()).streams(10).timeout(Duration.ofSeconds(3));
+            assertThat(codes(examine(WS, options))).containsExactly(Code.PAGES_SUFFER);
+        }
+    }
+
+    @Test
+    void whereWebSocketsComeByHttp2AloneTheyAreWatchedThere() throws Exception {
+        try (NettyPeer peer =
+                new NettyPeer(AUTHORITY.certificate(HOST)).alpn("h2").start()) {
+            Report report = examine(WSS, options(peer.port()).deep(Duration.ofMillis(500)));
+            assertThat(codes(report)).containsExactly(Code.ALPN_H2_ONLY);
+            assertThat(reading(report, "load").line()).startsWith("5 of 5 streams open; page by HTTP/2");
+            assertThat(reading(report, "idle").line())
+                    .startsWith("silent: stood")
+                    .contains(": stood");
+        }
+    }
+
+    /** As n8n: an Origin there must be, and its host is X-Forwarded-Host's, else Host's, here replaced by a hop. */
+    @Test
+    void aHopThatReplacesHostAndDoesNotSayByWhat() throws Exception {
+        try (RawPeer peer = new RawPeer(comparing("backend.internal"))) {
+            Report report = examine(WS, peer.port());
+            assertThat(codes(report)).containsExactly(Code.ORIGIN_REFUSED);
+            assertThat(report.findings().getFirst().meaning()).contains("a hop replaces Host");
+        }
+    }
+
+    @Test
+    void anApplicationThatComparesForwardedHostAsTextIsNoted() throws Exception {
+        try (RawPeer peer = new RawPeer(comparing(HOST))) {
+            Report report = examine(WS, peer.port());
+            assertThat(codes(report)).isEmpty();
+            assertThat(report.findings()).extracting(Finding::code).containsExactly(Code.FORWARDED_STRICT);
+            assertThat(reading(report, "origin").line())
+                    .contains("with X-Forwarded-Host let in", "with X-Forwarded-Host twice refused");
+        }
+    }
+
+    private static RawPeer.Behaviour comparing(String host) {
+        return call -> {
+            String expected = call.headers.getOrDefault("X-Forwarded-Host", host);
+            if (!call.isUpgrade()) {
+                call.page("hello");
+            } else if (call.headers.getOrDefault("Origin", "").equals("http://" + expected)) {
+                call.accept();
+                call.echo();
+            } else {
+                call.answer(403, "text/plain", "origin");
+            }
+        };
+    }
+
+    @Test
+    void anEmptyForwardedHostThatIsRefusedIsNoted() throws Exception {
+        try (RawPeer peer = new RawPeer(call -> {
+            if (call.headers.getOrDefault("X-Forwarded-Host", "some").isEmpty()) {
+                call.answer(400, "text/plain", "empty host");
+            } else {
+                RawPeer.healthy(call);
+            }
+        })) {
+            Report report = examine(WS, peer.port());
+            assertThat(codes(report)).isEmpty();
+            assertThat(report.findings()).extracting(Finding::code).containsExactly(Code.FORWARDED_STRICT);
+        }
+    }
+
+    @Test
+    void aHostIsMadeUpUnderAWildcard() throws Exception {
+        try (NettyPeer peer = new NettyPeer(AUTHORITY.certificate(HOST, "*." + HOST)).start()) {
+            Report report = examine(WSS, peer.port());
+            assertThat(codes(report)).isEmpty();
+            assertThat(reading(report, "coalescing").line())
+                    .startsWith("holdfast-doctor." + HOST + " on this connection: 200");
+        }
     }
 
     @Test

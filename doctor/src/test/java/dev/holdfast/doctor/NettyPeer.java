@@ -42,6 +42,8 @@ import io.netty.handler.ssl.SslProvider;
 import io.netty.pkitesting.X509Bundle;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A TLS server with HTTP/1.1 and HTTP/2, sound unless told otherwise. */
@@ -61,8 +63,12 @@ final class NettyPeer implements AutoCloseable {
     private int http2Status = 200;
     private String http2Body = "page";
     private String misdirected = "";
+    private int misdirectedStatus = 404;
     private boolean anyOrigin;
+    private boolean silent;
+    private Optional<byte[]> http2Bytes = Optional.empty();
     private int port;
+    private final List<String> heads = new CopyOnWriteArrayList<>();
 
     NettyPeer(X509Bundle certificate) {
         this.certificate = certificate;
@@ -84,14 +90,32 @@ final class NettyPeer implements AutoCloseable {
         return this;
     }
 
-    /** Answers 404 to this host where the connection was made for another. */
-    NettyPeer wrongOnSharedConnection(String host) {
+    /** Answers so to this host where the connection was made for another. */
+    NettyPeer onSharedConnection(String host, int status) {
         misdirected = host;
+        misdirectedStatus = status;
         return this;
+    }
+
+    /** The head of every request by HTTP/2 for a host, in one text each. */
+    List<String> heads(String host) {
+        return heads.stream().filter(h -> h.contains(":authority=" + host)).toList();
     }
 
     NettyPeer anyOrigin() {
         anyOrigin = true;
+        return this;
+    }
+
+    /** Where h2 is spoken: these bytes after the client's first, and nothing else. */
+    NettyPeer http2Says(byte[] bytes) {
+        http2Bytes = Optional.of(bytes);
+        return this;
+    }
+
+    /** TLS, and then never a byte. */
+    NettyPeer silent() {
+        silent = true;
         return this;
     }
 
@@ -148,7 +172,11 @@ final class NettyPeer implements AutoCloseable {
 
         @Override
         protected void configurePipeline(ChannelHandlerContext ctx, String protocol) {
-            if (protocol.equals("h2")) {
+            if (silent) {
+                ctx.pipeline().addLast(new Says(new byte[0]));
+            } else if (protocol.equals("h2") && http2Bytes.isPresent()) {
+                ctx.pipeline().addLast(new Says(http2Bytes.get()));
+            } else if (protocol.equals("h2")) {
                 Http2Settings settings = Http2Settings.defaultSettings().maxConcurrentStreams(100);
                 if (connect != Connect.NOT_ANNOUNCED) {
                     settings.connectProtocolEnabled(true);
@@ -174,6 +202,28 @@ final class NettyPeer implements AutoCloseable {
         @Override
         protected void handshakeFailure(ChannelHandlerContext ctx, Throwable cause) {
             ctx.close();
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
+    }
+
+    private static final class Says extends SimpleChannelInboundHandler<ByteBuf> {
+        private final byte[] bytes;
+        private boolean said;
+
+        Says(byte[] bytes) {
+            this.bytes = bytes;
+        }
+
+        @Override
+        protected void channelRead0(ChannelHandlerContext ctx, ByteBuf request) {
+            if (!said) {
+                said = true;
+                ctx.writeAndFlush(Unpooled.wrappedBuffer(bytes));
+            }
         }
 
         @Override
@@ -231,6 +281,10 @@ final class NettyPeer implements AutoCloseable {
                 return;
             }
             Http2Headers headers = head.headers();
+            StringBuilder text = new StringBuilder();
+            headers.forEach(h ->
+                    text.append(h.getKey()).append('=').append(h.getValue()).append('\n'));
+            heads.add(text.toString());
             if (!"CONNECT".contentEquals(headers.method())) {
                 page(ctx, headers);
             } else if (connect == Connect.ANNOUNCED_BUT_400) {
@@ -248,7 +302,10 @@ final class NettyPeer implements AutoCloseable {
             boolean websocket = headers.contains("sec-websocket-key");
             boolean wrong =
                     !misdirected.isEmpty() && misdirected.contentEquals(headers.authority()) && sharedConnection(ctx);
-            answer(ctx, websocket ? 400 : wrong ? 404 : http2Status, websocket ? "no upgrade" : http2Body);
+            answer(
+                    ctx,
+                    websocket ? 400 : wrong ? misdirectedStatus : http2Status,
+                    websocket ? "no upgrade" : http2Body);
         }
 
         private boolean sharedConnection(ChannelHandlerContext ctx) {

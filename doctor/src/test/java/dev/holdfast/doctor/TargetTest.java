@@ -3,7 +3,9 @@ package dev.holdfast.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.holdfast.doctor.probe.Options;
 import dev.holdfast.doctor.probe.Target;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -36,5 +38,16 @@ class TargetTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .message()
                 .doesNotContain("\n");
+    }
+
+    @Test
+    void whereToConnect() {
+        assertThat(Options.HostPort.parse("127.0.0.1:443")).isEqualTo(new Options.HostPort("127.0.0.1", 443));
+        assertThat(Options.HostPort.parse("[::1]:443")).isEqualTo(new Options.HostPort("::1", 443));
+        for (String wrong : List.of("host", ":443", "host:", "host:65536", "host:https")) {
+            assertThatThrownBy(() -> Options.HostPort.parse(wrong))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("is not HOST:PORT");
+        }
     }
 }

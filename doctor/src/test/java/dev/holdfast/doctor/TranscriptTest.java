@@ -20,7 +20,7 @@ class TranscriptTest {
     private static List<String> sent(Report report) {
         return report.wire().stream()
                 .filter(l -> l.matches("\\[\\d+] > .*"))
-                .map(l -> l.replaceFirst("\\[\\d+] > ", ""))
+                .map(l -> l.replaceFirst("\\[\\d+] > ", "").strip())
                 .toList();
     }
 

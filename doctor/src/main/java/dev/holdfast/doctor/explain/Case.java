@@ -8,6 +8,7 @@ import dev.holdfast.doctor.probe.OriginProbe.Origins;
 import dev.holdfast.doctor.probe.PageProbe;
 import dev.holdfast.doctor.probe.Reading;
 import dev.holdfast.doctor.probe.Readings;
+import dev.holdfast.doctor.probe.RepeatProbe.Repeats;
 import dev.holdfast.doctor.probe.Target;
 import dev.holdfast.doctor.probe.TlsProbe.Tls;
 import dev.holdfast.doctor.probe.UpgradeProbe.Upgrade;
@@ -46,6 +47,11 @@ record Case(Target target, Options options, Readings readings, Manifests manifes
 
     boolean webSocketStands() {
         return handshake().filter(Handshake::stands).isPresent();
+    }
+
+    /** The same handshake comes through and fails by turns: no single answer to one says anything. */
+    boolean intermittent() {
+        return find(Repeats.class).filter(Repeats::mixed).isPresent();
     }
 
     Optional<ExtendedConnect> extendedConnect() {

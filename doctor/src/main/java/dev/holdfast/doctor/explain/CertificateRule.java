@@ -36,13 +36,15 @@ final class CertificateRule implements Rule {
         trust(seen, tls.get()).ifPresent(findings::add);
         if (tls.get().versions().contains("TLSv1.0") || tls.get().versions().contains("TLSv1.1")) {
             findings.add(finding(
-                    seen,
-                    Code.TLS_OUTDATED,
-                    "TLS 1.0 and 1.1 are withdrawn (RFC 8996). No browser of the last years uses them; accepting them"
-                            + " helps only attackers who force a downgrade.",
-                    "accepted: " + tls.get().versions(),
-                    "Set the lowest version to 1.2.",
-                    Mending.both(seen.yaml().clientTrafficPolicy("tls:\n  minVersion: \"1.2\""))));
+                            seen,
+                            Code.TLS_OUTDATED,
+                            "TLS 1.0 and 1.1 are withdrawn (RFC 8996). No browser of the last years uses them; accepting them"
+                                    + " helps only attackers who force a downgrade.",
+                            "accepted: " + tls.get().versions(),
+                            "Set the lowest version to 1.2.",
+                            Mending.both(seen.yaml().clientTrafficPolicy("tls:\n  minVersion: \"1.2\"")))
+                    .at(Manifests.blame(seen.manifests().client("tls.minVersion"), "this lowest version").stream()
+                            .toList()));
         }
         return seen.options().insecure()
                 ? findings.stream().map(f -> f.level(Level.NOTE)).toList()

@@ -13,6 +13,7 @@ public final class Diagnosis {
             new CertificateRule(),
             new ProtocolRule(),
             new PageRule(),
+            new IntermittentRule(),
             new UpgradeRule(),
             new FirstFrameRule(),
             new OriginRule(),

@@ -2,6 +2,7 @@ package dev.holdfast.doctor.explain;
 
 import dev.holdfast.doctor.probe.EventStreamProbe;
 import dev.holdfast.doctor.probe.EventStreamProbe.EventStream;
+import dev.holdfast.doctor.probe.EventStreamProbe.HeldBack;
 import dev.holdfast.doctor.probe.TlsProbe.Preference;
 import dev.holdfast.doctor.wire.Answer;
 import java.util.ArrayList;
@@ -12,27 +13,47 @@ import java.util.Optional;
 final class EventStreamRule implements Rule {
     @Override
     public List<Finding> findings(Case seen) {
+        List<String> evidence = List.of(seen.seen(EventStreamProbe.NAME));
+        if (seen.find(HeldBack.class).isPresent()) {
+            return List.of(buffered(
+                    "There is an event stream at this path, and not even the head of its answer comes: a hop keeps back all"
+                            + " of it until a buffer is full. Live views show nothing.",
+                    evidence));
+        }
         Optional<EventStream> stream = seen.find(EventStream.class);
         if (stream.isEmpty()) {
             return List.of();
         }
         List<Finding> findings = new ArrayList<>();
-        List<String> evidence = List.of(seen.seen(EventStreamProbe.NAME));
         Answer answer = stream.get().answer();
         if (stream.get().events() >= 3
                 && stream.get().bursts() == 1
                 && stream.get().firstEvent().toMillis() >= 700) {
-            findings.add(buffered(evidence));
+            findings.add(buffered(
+                    "Several events came in one piece after a long silence: a hop keeps the answer back until a buffer is full"
+                            + " or the answer ends. Live views then jump, or show nothing at all.",
+                    evidence));
         }
-        if (answer.header("content-encoding").filter(e -> !e.equals("identity")).isPresent()) {
+        if (answer.arrivals().isEmpty() && answer.end() == Answer.End.TIMEOUT) {
+            findings.add(silent(evidence));
+        }
+        if (stream.get()
+                .encoding()
+                .or(() -> answer.header("content-encoding").filter(e -> !e.equals("identity")))
+                .isPresent()) {
             findings.add(Finding.of(
-                    Code.EVENTS_COMPRESSED,
-                    "A compressor collects bytes before it gives any on, and events wait in it.",
-                    evidence,
-                    List.of(Cure.of(
-                            "Leave text/event-stream out of compression.",
-                            "none",
-                            new Mending("nginx", "gzip off;")))));
+                            Code.EVENTS_COMPRESSED,
+                            "A compressor collects bytes before it gives any on, and events wait in it.",
+                            evidence,
+                            List.of(Cure.of(
+                                    "Leave text/event-stream out of compression.",
+                                    "none",
+                                    new Mending("nginx", "gzip off;"))))
+                    .blame(Manifests.blame(
+                            seen.manifests()
+                                    .backend("compressor")
+                                    .or(() -> seen.manifests().backend("compression")),
+                            "this compresses")));
         }
         boolean http2 = seen.tls()
                 .filter(t -> t.preference() == Preference.H2 || t.preference() == Preference.CLIENT)
@@ -58,11 +79,22 @@ final class EventStreamRule implements Rule {
                         Mending.both(seen.yaml().alpn("h2", "http/1.1")))));
     }
 
-    private static Finding buffered(List<String> evidence) {
+    private static Finding silent(List<String> evidence) {
+        return Finding.of(
+                Code.EVENTS_SILENT,
+                "The stream began and no event came in the time allowed. Either nothing happened, or a hop lets the head"
+                        + " through and keeps the events back.",
+                evidence,
+                List.of(Cure.of(
+                        "Make something happen while it is watched, or allow more time (--timeout); ask the backend directly"
+                                + " (--connect HOST:PORT) and compare.",
+                        "none")));
+    }
+
+    private static Finding buffered(String meaning, List<String> evidence) {
         return Finding.of(
                 Code.EVENTS_BUFFERED,
-                "Several events came in one piece after a long silence: a hop keeps the answer back until a buffer is full or"
-                        + " the answer ends. Live views then jump, or show nothing at all.",
+                meaning,
                 evidence,
                 List.of(
                         Cure.of(

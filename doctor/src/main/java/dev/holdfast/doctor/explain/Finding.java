@@ -35,6 +35,11 @@ public record Finding(
                 .orElse(this);
     }
 
+    /** At these places and no other, be it none. */
+    Finding at(List<Blame> places) {
+        return new Finding(code, level, seen, meaning, cures, places);
+    }
+
     public boolean counts() {
         return level != Level.NOTE;
     }

@@ -2,7 +2,7 @@ package dev.holdfast.doctor.explain;
 
 import dev.holdfast.doctor.probe.Application;
 import dev.holdfast.doctor.probe.Handshake;
-import dev.holdfast.doctor.probe.OriginProbe.Variant;
+import dev.holdfast.doctor.probe.OriginProbe.Origins;
 import dev.holdfast.doctor.probe.UpgradeProbe;
 import dev.holdfast.doctor.wire.WebSocket;
 import dev.holdfast.doctor.wire.WireException.Kind;
@@ -15,7 +15,7 @@ final class FirstFrameRule implements Rule {
     public List<Finding> findings(Case seen) {
         Optional<Handshake> handshake =
                 seen.handshake().filter(Handshake::switched).filter(Handshake::accepted);
-        if (handshake.isEmpty() || handshake.get().stands()) {
+        if (handshake.isEmpty() || handshake.get().stands() || seen.intermittent()) {
             return List.of();
         }
         Optional<WebSocket.Frame> close = handshake.get().close();
@@ -43,9 +43,7 @@ final class FirstFrameRule implements Rule {
     }
 
     private static Optional<Finding> closed(Case seen, WebSocket.Frame close) {
-        boolean origin = seen.origins()
-                .filter(o -> o.stands(Variant.NO_ORIGIN) || o.stands(Variant.ORIGIN_OF_CONNECT))
-                .isPresent();
+        boolean origin = seen.origins().filter(Origins::refusesOwn).isPresent();
         if (origin || seen.is(Application.N8N) && close.closeCode() == 1008) {
             return Optional.empty();
         }

@@ -12,12 +12,16 @@ final class LoadRule implements Rule {
     @Override
     public List<Finding> findings(Case seen) {
         Optional<Load> load = seen.find(Load.class);
-        if (load.isEmpty()) {
-            return List.of();
-        }
         List<Finding> findings = new ArrayList<>();
+        if (seen.is(Application.GRAFANA)
+                && load.filter(l -> l.opened() < l.asked()).isEmpty()) {
+            findings.add(grafana(List.of(seen.seen(LoadProbe.NAME))).level(Level.NOTE));
+        }
+        if (load.isEmpty()) {
+            return findings;
+        }
         List<String> evidence = List.of(seen.seen(LoadProbe.NAME));
-        if (load.get().opened() < load.get().asked()) {
+        if (load.get().opened() < load.get().asked() && !seen.intermittent()) {
             findings.add(limit(seen, load.get(), evidence));
         }
         if (load.get().beside().worseThan(load.get().alone())) {
@@ -26,18 +30,22 @@ final class LoadRule implements Rule {
         return findings;
     }
 
+    private static Finding grafana(List<String> evidence) {
+        return Finding.of(
+                Code.GRAFANA_CONNECTION_LIMIT,
+                "Grafana Live takes 100 connections an instance unless told otherwise; the next tab gets none.",
+                evidence,
+                List.of(Cure.of(
+                        "Raise it (-1 for no limit).",
+                        "about 50 KB of memory a connection",
+                        new Mending("Grafana", "[live]\nmax_connections = 1000\n"))));
+    }
+
     private static Finding limit(Case seen, Load load, List<String> evidence) {
         List<String> all = new ArrayList<>(evidence);
         load.refusal().ifPresent(r -> all.add("the next was refused: " + r));
         if (seen.is(Application.GRAFANA)) {
-            return Finding.of(
-                    Code.GRAFANA_CONNECTION_LIMIT,
-                    "Grafana Live takes 100 connections an instance unless told otherwise; the next tab gets none.",
-                    all,
-                    List.of(Cure.of(
-                            "Raise it (-1 for no limit).",
-                            "about 50 KB of memory a connection",
-                            new Mending("Grafana", "[live]\nmax_connections = 1000\n"))));
+            return grafana(all);
         }
         return Finding.of(
                         Code.STREAM_LIMIT,

@@ -22,6 +22,9 @@ public final class Manifests {
     private static final Set<String> OF_HANDSHAKES =
             Set.of("host", "connection", "upgrade", "origin", "sec-websocket-version", "sec-websocket-key");
 
+    private static final Set<String> OF_ORIGINS =
+            Set.of("host", "origin", "forwarded", "x-forwarded-host", "x-forwarded-proto");
+
     private final ResourceSet resources;
     private final Optional<Field> rule;
     private final Optional<Resource> route;
@@ -53,6 +56,21 @@ public final class Manifests {
 
     public static Manifests of(ResourceSet resources, Target target) {
         return new Manifests(resources, target);
+    }
+
+    /** Every host that a route or a listener is for. */
+    public static List<String> hosts(ResourceSet resources) {
+        Stream<String> ofRoutes = resources.kind("HTTPRoute").stream()
+                .flatMap(r -> r.spec().get("hostnames").items().stream())
+                .map(h -> h.text(""));
+        Stream<String> ofListeners = resources.kind("Gateway").stream()
+                .flatMap(g -> g.spec().get("listeners").items().stream())
+                .map(l -> l.get("hostname").text(""));
+        return Stream.concat(ofRoutes, ofListeners)
+                .filter(h -> !h.isEmpty())
+                .map(h -> h.toLowerCase(Locale.ROOT))
+                .distinct()
+                .toList();
     }
 
     private record Candidate(Resource route, Field rule, int weight) {}
@@ -255,6 +273,27 @@ public final class Manifests {
                                 .filter(extension ->
                                         extension.spec().get("directResponse").present())
                                 .isPresent()));
+    }
+
+    /** What replaces the host or the Origin that an application compares, on the way to it. */
+    Optional<Blame> changedHost() {
+        return blame(
+                        filter("URLRewrite")
+                                .map(f -> f.at("urlRewrite.hostname"))
+                                .filter(Field::present),
+                        "this replaces Host")
+                .or(() -> blame(changedHeader(), "this changes a header that the Origin is held against"));
+    }
+
+    private Optional<Field> changedHeader() {
+        return filter("RequestHeaderModifier").map(f -> f.get("requestHeaderModifier")).stream()
+                .flatMap(f -> Stream.concat(
+                        Stream.concat(f.get("set").items().stream(), f.get("add").items().stream())
+                                .filter(h -> OF_ORIGINS.contains(
+                                        h.get("name").text("").toLowerCase(Locale.ROOT))),
+                        f.get("remove").items().stream()
+                                .filter(h -> OF_ORIGINS.contains(h.text("").toLowerCase(Locale.ROOT)))))
+                .findFirst();
     }
 
     Optional<Field> certificate() {

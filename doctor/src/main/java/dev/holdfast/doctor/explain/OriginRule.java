@@ -22,12 +22,11 @@ final class OriginRule implements Rule {
         if (own.stands()) {
             return origins.get().stands(Variant.FOREIGN_ORIGIN) ? List.of(notChecked(seen)) : List.of();
         }
+        if (seen.intermittent()) {
+            return List.of();
+        }
         boolean invalid = own.says("Invalid origin!");
-        boolean byOrigin = origins.get().stands(Variant.NO_ORIGIN)
-                || origins.get().stands(Variant.FOREIGN_ORIGIN)
-                || origins.get().stands(Variant.ORIGIN_OF_CONNECT)
-                || origins.get().stands(Variant.HOST_WITH_PORT)
-                || origins.get().stands(Variant.ORIGIN_WITHOUT_PORT);
+        boolean byOrigin = origins.get().refusesOwn();
         boolean refusal = own.status() == 403
                 || own.close().filter(c -> c.closeCode() == 1008).isPresent()
                 || byOrigin;
@@ -78,6 +77,12 @@ final class OriginRule implements Rule {
             return " Here it lets in the Origin without the port, so that a hop loses the port of Host"
                     + " (nginx: $host instead of $http_host).";
         }
+        if (origins.stands(Variant.FORWARDED_HOST)
+                && !origins.stands(Variant.NO_ORIGIN)
+                && !origins.stands(Variant.FOREIGN_ORIGIN)) {
+            return " Here it lets the own Origin in where X-Forwarded-Host has its host, so that a hop replaces Host and"
+                    + " does not send that.";
+        }
         return origins.stands(Variant.HOST_WITH_PORT)
                 ? " Here it lets the own Origin in where Host carries the default port, so that a hop takes that away or"
                         + " the application wants it; browsers never send it."
@@ -116,14 +121,14 @@ final class OriginRule implements Rule {
         }
         Optional<Application> application = seen.application();
         if (application.filter(Application.GRAFANA::equals).isPresent()) {
-            return grafana(seen, evidence);
+            return grafana(seen, evidence).blame(seen.manifests().changedHost());
         }
         if (application.filter(Application.CODE_SERVER::equals).isPresent()) {
-            return codeServer(seen, evidence);
+            return codeServer(seen, evidence).blame(seen.manifests().changedHost());
         }
         return Finding.of(
                         Code.ORIGIN_REFUSED,
-                        "Without an Origin, or with another, the handshake is let in; with the one that a browser sends for this"
+                        "Without an Origin, or with another, the handshake gets further; with the one that a browser sends for this"
                                 + " very site it is refused. The application compares Origin with the host it believes to have,"
                                 + " and that is another one: a proxy replaces Host by the backend's name, loses or adds its"
                                 + " port, or the application was told another public URL."
@@ -142,9 +147,7 @@ final class OriginRule implements Rule {
                                                 + " (Jupyter: allow_origin; Phoenix: check_origin; Rails:"
                                                 + " allowed_request_origins; Django Channels: ALLOWED_HOSTS).",
                                         "one setting more to keep right")))
-                .blame(Manifests.blame(
-                        seen.manifests().filter("URLRewrite").map(f -> f.at("urlRewrite.hostname")),
-                        "this replaces Host"));
+                .blame(seen.manifests().changedHost());
     }
 
     private static Mending hostKept(Case seen) {
@@ -228,8 +231,6 @@ final class OriginRule implements Rule {
                                         "Or use server-sent events instead of the WebSocket.",
                                         "needs hops that do not buffer",
                                         new Mending("n8n", "N8N_PUSH_BACKEND=sse"))))
-                .blame(Manifests.blame(
-                        seen.manifests().filter("URLRewrite").map(f -> f.at("urlRewrite.hostname")),
-                        "this replaces Host"));
+                .blame(seen.manifests().changedHost());
     }
 }

@@ -28,7 +28,9 @@ final class PageRule implements Rule {
         if (page.get().walk() == Walk.LOOP) {
             findings.add(loop(seen, page.get()));
         } else if (last.header("x-holdfast-reason").isPresent()) {
-            findings.add(Reasons.finding(seen, last));
+            Finding finding = Reasons.finding(seen, last);
+            findings.add(
+                    Reasons.asksForLogin(last) && !seen.target().webSocket() ? finding.level(Level.NOTE) : finding);
         } else if (last.status() >= 500) {
             findings.add(error(seen, last));
         } else if (isNoRoute(last)) {
@@ -89,7 +91,7 @@ final class PageRule implements Rule {
                         + " application.";
             default -> "The application itself failed; the WebSocket is not to blame.";
         };
-        return Finding.of(
+        Finding finding = Finding.of(
                 Code.PAGE_ERROR,
                 meaning,
                 evidence,
@@ -106,9 +108,12 @@ final class PageRule implements Rule {
                                         seen.yaml()
                                                 .backendTrafficPolicy(
                                                         "circuitBreaker:\n  maxConnections: 8192\n  maxPendingRequests: 1024\n  maxParallelRequests: 8192")))));
+        return last.status() == 503
+                ? finding.blame(Manifests.blame(seen.manifests().backend("circuitBreaker"), "this may be full"))
+                : finding;
     }
 
-    private static Finding requestTimeout(Case seen, List<String> evidence) {
+    static Finding requestTimeout(Case seen, List<String> evidence) {
         return Finding.of(
                         Code.REQUEST_TIMEOUT,
                         "The gateway gave up waiting for the backend. Where no timeout is set, Envoy gives a request 15 s; a"
@@ -139,10 +144,13 @@ final class PageRule implements Rule {
 
     /** Envoy answers 404 without a body where no route fits. */
     private static boolean isNoRoute(Answer last) {
-        return last.status() == 404
-                && last.length() == 0
-                && last.header("server").orElse("").equals("envoy")
-                && last.header("x-envoy-upstream-service-time").isEmpty();
+        return last.status() == 404 && last.length() == 0 && isOfEnvoy(last);
+    }
+
+    /** Not from a backend of Envoy's: those answers carry how long it took. */
+    static boolean isOfEnvoy(Answer answer) {
+        return answer.header("server").orElse("").equals("envoy")
+                && answer.header("x-envoy-upstream-service-time").isEmpty();
     }
 
     private static Finding noRoute(Case seen) {

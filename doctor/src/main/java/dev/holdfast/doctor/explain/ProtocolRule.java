@@ -103,7 +103,8 @@ final class ProtocolRule implements Rule {
                         Code.H2_WITHOUT_WEBSOCKET,
                         "HTTP/2 has no Upgrade header. A client that got h2 by ALPN and sends the handshake there sends an"
                                 + " ordinary GET, and the backend answers 400 or the like: that is the 400 of"
-                                + " `curl https://…/api/websocket`. The way for WebSockets over HTTP/2 is RFC 8441, and this"
+                                + " `curl https://…/api/websocket`, which without -H 'Upgrade: websocket' and -H 'Connection:"
+                                + " Upgrade' asks for no WebSocket by HTTP/1.1 either. The way for WebSockets over HTTP/2 is RFC 8441, and this"
                                 + " server does not announce it (SETTINGS_ENABLE_CONNECT_PROTOCOL). Browsers cope: they open a"
                                 + " second connection, by HTTP/1.1, just for the WebSocket. Clients that insist on the protocol"
                                 + " they got first do not.",
@@ -164,18 +165,20 @@ final class ProtocolRule implements Rule {
                 .isPresent();
         if (!protocol) {
             return Optional.of(Finding.of(
-                    Code.H2_PAGE_FAILS,
-                    "The same page works by HTTP/1.1 and fails by HTTP/2, which is what browsers use. A hop treats the two"
-                            + " differently: it passes the client's protocol on, or it mistranslates.",
-                    evidence,
-                    List.of(
-                            Cure.of(
-                                    "Find the hop with --connect HOST:PORT; remove what makes it pass HTTP/2 on.",
-                                    "none"),
-                            Cure.of(
-                                    "Until then offer HTTP/1.1 only.",
-                                    ALPN_PRICE,
-                                    Mending.both(seen.yaml().alpn("http/1.1", ""))))));
+                            Code.H2_PAGE_FAILS,
+                            "The same page works by HTTP/1.1 and fails by HTTP/2, which is what browsers use. A hop treats the two"
+                                    + " differently: it passes the client's protocol on, or it mistranslates.",
+                            evidence,
+                            List.of(
+                                    Cure.of(
+                                            "Find the hop with --connect HOST:PORT; remove what makes it pass HTTP/2 on.",
+                                            "none"),
+                                    Cure.of(
+                                            "Until then offer HTTP/1.1 only.",
+                                            ALPN_PRICE,
+                                            Mending.both(seen.yaml().alpn("http/1.1", "")))))
+                    .blame(Manifests.blame(
+                            seen.manifests().backend("useClientProtocol"), "this passes the client's protocol on")));
         }
         return Optional.of(Finding.of(
                         Code.USE_CLIENT_PROTOCOL,
@@ -200,7 +203,7 @@ final class ProtocolRule implements Rule {
     }
 
     private static Optional<Finding> connect(Case seen, ExtendedConnect connect) {
-        if (!connect.announced() || connect.works() || !seen.webSocketStands()) {
+        if (!connect.announced() || connect.works() || !seen.webSocketStands() || seen.intermittent()) {
             return Optional.empty();
         }
         boolean first = connect.opened() >= 1;

@@ -1,5 +1,6 @@
 package dev.holdfast.doctor.explain;
 
+import dev.holdfast.doctor.probe.EventStreamProbe.HeldBack;
 import dev.holdfast.doctor.probe.PageProbe;
 import dev.holdfast.doctor.probe.ReachProbe;
 import dev.holdfast.doctor.probe.ReachProbe.Attempt;
@@ -25,7 +26,7 @@ final class ReachRule implements Rule {
             findings.add(otherScheme(seen, other.get()));
         } else if (tls.isPresent()) {
             findings.add(tlsFailed(tls.get()));
-        } else if (!seen.refusesHttp1()) {
+        } else if (!seen.refusesHttp1() && seen.find(HeldBack.class).isEmpty()) {
             seen.readings()
                     .failure(PageProbe.HTTP1)
                     .flatMap(f -> noPage(seen, f))
@@ -173,6 +174,11 @@ final class ReachRule implements Rule {
                                                 "Look what the backend's threads or workers are doing; ask the backend"
                                                         + " directly (--connect HOST:PORT) to find the hop that hangs.",
                                                 "none"),
+                                        Cure.of(
+                                                "If there is an event stream at this path: a hop may keep back even its"
+                                                        + " head until a buffer is full. Switch buffering off there.",
+                                                "none to speak of",
+                                                new Mending("nginx", "proxy_buffering off;")),
                                         Cure.of(
                                                 "Let the gateway give up in time, so that clients get 504 and try again.",
                                                 "requests that take longer by right are cut, event streams too; WebSockets"

@@ -6,6 +6,7 @@ import dev.holdfast.doctor.wire.Answer;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** Holdfast's own reasons (docs/reasons.md): what to look at for each. */
 public final class Reasons {
@@ -91,11 +92,18 @@ public final class Reasons {
     private static final String ROOM =
             "circuitBreaker:\n  maxConnections: 8192\n  maxPendingRequests: 1024\n  maxParallelRequests: 8192";
 
+    private static final Set<String> LOGIN = Set.of("credentials_missing", "token_missing", "login_required");
+
     private Reasons() {}
 
     /** Whether there is more to say of a reason than that the log should be read. */
     public static boolean knows(String reason) {
         return LOOK_AT.containsKey(reason);
+    }
+
+    /** The gateway asks for a login, as it was told to; the doctor brought none. */
+    static boolean asksForLogin(Answer answer) {
+        return LOGIN.contains(answer.header("x-holdfast-reason").orElse(""));
     }
 
     /** With lines to put in place where what is meant is plain. */
@@ -141,6 +149,7 @@ public final class Reasons {
         List<String> evidence =
                 List.of(seen.seen(PageProbe.HTTP1), seen.seen("upgrade"), "x-holdfast-reason: " + reason);
         return switch (reason) {
+            case "request_timeout" -> PageRule.requestTimeout(seen, evidence);
             case "no_endpoints" -> PageRule.noEndpoints(seen, evidence);
             default -> {
                 Finding finding = Finding.of(

@@ -2,7 +2,7 @@ package dev.holdfast.doctor.explain;
 
 import dev.holdfast.doctor.probe.Application;
 import dev.holdfast.doctor.probe.Handshake;
-import dev.holdfast.doctor.probe.OriginProbe.Variant;
+import dev.holdfast.doctor.probe.OriginProbe.Origins;
 import dev.holdfast.doctor.probe.PageProbe;
 import dev.holdfast.doctor.probe.TlsProbe;
 import dev.holdfast.doctor.probe.UpgradeProbe;
@@ -19,7 +19,7 @@ final class UpgradeRule implements Rule {
     @Override
     public List<Finding> findings(Case seen) {
         Optional<Handshake> handshake = seen.handshake();
-        if (handshake.isEmpty()) {
+        if (handshake.isEmpty() || seen.intermittent()) {
             return List.of();
         }
         if (handshake.get().failure().isPresent()) {
@@ -72,8 +72,15 @@ final class UpgradeRule implements Rule {
     }
 
     private static Optional<Finding> refused(Case seen, Answer answer) {
+        if (seen.origins().filter(Origins::refusesOwn).isPresent()) {
+            // The rule for that says so.
+            return Optional.empty();
+        }
         Optional<Answer> page = seen.pageByHttp1();
         boolean asPage = page.filter(p -> p.status() == answer.status()).isPresent();
+        if (needsLogin(seen, answer, asPage)) {
+            return Optional.of(withoutLogin(seen, answer));
+        }
         if (seen.target().webSocket() || answer.status() >= 400 && answer.status() != 404 && answer.status() != 405) {
             return byStatus(seen, answer, asPage);
         }
@@ -96,9 +103,7 @@ final class UpgradeRule implements Rule {
         Optional<String> reason = answer.header("x-holdfast-reason");
         if (reason.isPresent() && !reason.get().equals("upgrade_not_allowed")) {
             // The page's finding has the reason already where it got the same.
-            boolean byOrigin = reason.get().equals("origin_not_allowed")
-                    && seen.origins().filter(o -> o.stands(Variant.NO_ORIGIN)).isPresent();
-            return asPage || byOrigin ? Optional.empty() : Optional.of(Reasons.finding(seen, answer));
+            return asPage ? Optional.empty() : Optional.of(Reasons.finding(seen, answer));
         }
         return switch (answer.status()) {
             case 401, 407 -> Optional.of(unauthorized(seen));
@@ -112,26 +117,46 @@ final class UpgradeRule implements Rule {
         };
     }
 
+    /** A site that asks everybody for a login and was asked without one, or the application's WebSocket that does. */
+    private static boolean needsLogin(Case seen, Answer answer, boolean asPage) {
+        boolean refusal = answer.status() == 401 || answer.status() == 403 || answer.status() == 407;
+        return refusal
+                && !seen.target().webSocket()
+                && answer.header("x-holdfast-reason").isEmpty()
+                && (asPage || seen.application().isPresent() && answer.status() == 401);
+    }
+
+    private static Finding withoutLogin(Case seen, Answer answer) {
+        return Finding.of(
+                        answer.status() == 403 ? Code.UPGRADE_FORBIDDEN : Code.UPGRADE_UNAUTHORIZED,
+                        "Whoever has no login is refused here, be it with a page or with a WebSocket. That is no fault; what"
+                                + " comes after the login was not seen.",
+                        evidence(seen),
+                        List.of(Cure.of(
+                                "Run again with the login: --header 'Cookie: …' or --header 'Authorization: …'; or write "
+                                        + (seen.target().secure() ? "wss" : "ws")
+                                        + ":// if it should come through without.",
+                                "none")))
+                .level(Level.NOTE);
+    }
+
     private static Finding unauthorized(Case seen) {
         return Finding.of(
-                Code.UPGRADE_UNAUTHORIZED,
-                "The handshake is answered like a request without a login. A browser sends its cookies along; if it still"
-                        + " fails there, the cookie is not for this host or path, or a SameSite rule holds it back. Browsers"
-                        + " cannot send an Authorization header with a WebSocket.",
-                evidence(seen),
-                List.of(Cure.of(
-                        "Run again with the login: --header 'Cookie: …' or --header 'Authorization: …'. If the gateway asks"
-                                + " for it (SecurityPolicy), let the WebSocket's path carry the session by cookie.",
-                        "none")));
+                        Code.UPGRADE_UNAUTHORIZED,
+                        "The handshake is answered like a request without a login. A browser sends its cookies along; if it still"
+                                + " fails there, the cookie is not for this host or path, or a SameSite rule holds it back. Browsers"
+                                + " cannot send an Authorization header with a WebSocket.",
+                        evidence(seen),
+                        List.of(Cure.of(
+                                "Run again with the login: --header 'Cookie: …' or --header 'Authorization: …'. If the gateway asks"
+                                        + " for it (SecurityPolicy), let the WebSocket's path carry the session by cookie.",
+                                "none")))
+                .blame(seen.manifests().blamePolicy("SecurityPolicy", "this policy may be what asks for it"));
     }
 
     private static Optional<Finding> forbidden(Case seen, Answer answer) {
-        if (seen.origins().filter(o -> o.stands(Variant.NO_ORIGIN)).isPresent()) {
-            // The Origin is what is refused; the rule for it says so.
-            return Optional.empty();
-        }
-        boolean gateway = answer.header("x-holdfast-reason").isPresent()
-                || answer.length() == 0 && answer.header("server").orElse("").equals("envoy");
+        boolean gateway =
+                answer.header("x-holdfast-reason").isPresent() || answer.length() == 0 && PageRule.isOfEnvoy(answer);
         if (!gateway) {
             return Optional.of(Finding.of(
                     Code.UPGRADE_FORBIDDEN,

@@ -1,7 +1,6 @@
 package dev.holdfast.doctor.probe;
 
 import dev.holdfast.doctor.wire.Answer;
-import dev.holdfast.doctor.wire.Header;
 import dev.holdfast.doctor.wire.Http2;
 import java.io.IOException;
 import java.util.List;
@@ -15,6 +14,14 @@ import java.util.Optional;
  */
 public final class CoalescingProbe implements Probe {
     public static final String NAME = "coalescing";
+    private static final String MADE_UP = "holdfast-doctor";
+
+    private final List<String> hosts;
+
+    /** @param hosts those that the manifests name, in lower case */
+    public CoalescingProbe(List<String> hosts) {
+        this.hosts = List.copyOf(hosts);
+    }
 
     @Override
     public String name() {
@@ -45,32 +52,37 @@ public final class CoalescingProbe implements Probe {
         if (!exam.speaksHttp2()) {
             return new Reading.Skipped(NAME, "no h2 here");
         }
-        Optional<String> other = exam.readings()
+        List<String> names = exam.readings()
                 .find(TlsProbe.Tls.class)
-                .flatMap(tls -> tls.names().stream()
-                        .filter(name -> !name.equals(exam.target().host()))
-                        .filter(name -> name.contains(".") && !name.matches("[0-9.]+|.*:.*"))
-                        .filter(name -> !name.startsWith("*"))
-                        .findFirst());
+                .map(TlsProbe.Tls::names)
+                .orElse(List.of());
+        Optional<String> other = neighbour(exam.target().host(), names);
         if (other.isEmpty()) {
-            return new Reading.Skipped(NAME, "the certificate names no other host");
+            return new Reading.Skipped(NAME, "the certificate is for no other host");
         }
         return new Coalescing(
                 other.get(), ask(exam, exam.target().host(), other.get()), ask(exam, other.get(), other.get()));
     }
 
+    /** A name of the certificate; else a host that its wildcard covers, one that is known rather than one that is made up. */
+    private Optional<String> neighbour(String own, List<String> names) {
+        Optional<String> wildcard =
+                names.stream().filter(name -> name.startsWith("*.")).findFirst();
+        return names.stream()
+                .filter(name -> name.contains(".") && !name.matches("[0-9.]+|.*:.*") && !name.startsWith("*"))
+                .filter(name -> !name.equals(own))
+                .findFirst()
+                .or(() -> hosts.stream()
+                        .filter(host -> !host.equals(own) && !host.contains("*"))
+                        .filter(host -> Certificates.matches(host, names))
+                        .findFirst())
+                .or(() -> wildcard.map(name -> MADE_UP + name.substring(1)));
+    }
+
     private static int ask(Exam exam, String serverName, String authority) throws IOException {
         String port = exam.target().defaultPort() ? "" : ":" + exam.target().port();
         try (Http2 connection = exam.http2(serverName)) {
-            Answer answer = connection.exchange(
-                    // What was meant for the target's eyes is not shown to its neighbour.
-                    exam.page("/")
-                            .without("authorization")
-                            .without("cookie")
-                            .with(List.of(new Header("Host", authority + port))),
-                    "https",
-                    4096,
-                    exam.deadline());
+            Answer answer = connection.exchange(exam.pageOfNeighbour(authority + port), "https", 4096, exam.deadline());
             return answer.status();
         }
     }

@@ -56,15 +56,35 @@ public record Exam(Target target, Options options, Readings readings, Dialer dia
                 .isPresent();
     }
 
+    public boolean takesWebSocketsOverHttp1() {
+        return readings.find(UpgradeProbe.Upgrade.class)
+                .filter(u -> u.handshake().stands())
+                .isPresent();
+    }
+
+    public boolean takesWebSocketsOverHttp2() {
+        return readings.find(ExtendedConnectProbe.ExtendedConnect.class)
+                .filter(ExtendedConnectProbe.ExtendedConnect::works)
+                .isPresent();
+    }
+
     public Request page(String path) {
+        return get(path, target.authority()).with(options.headers());
+    }
+
+    /** The front page of another host: what the user gave is meant for the target's eyes and not sent there. */
+    public Request pageOfNeighbour(String authority) {
+        return get("/", authority);
+    }
+
+    private static Request get(String path, String authority) {
         return new Request(
-                        "GET",
-                        path,
-                        List.of(
-                                new Header("Host", target.authority()),
-                                new Header("User-Agent", "holdfast-doctor"),
-                                new Header("Accept", "*/*")))
-                .with(options.headers());
+                "GET",
+                path,
+                List.of(
+                        new Header("Host", authority),
+                        new Header("User-Agent", "holdfast-doctor"),
+                        new Header("Accept", "*/*")));
     }
 
     /** As a browser asks for a WebSocket, but for its extensions. */

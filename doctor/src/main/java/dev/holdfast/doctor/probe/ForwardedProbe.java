@@ -28,7 +28,10 @@ public final class ForwardedProbe implements Probe {
         FOR,
         FOR_AND_PROTO,
         FOR_NO_ADDRESS,
-        PROTO_TWICE
+        PROTO_TWICE,
+        HOST,
+        HOST_TWICE,
+        HOST_EMPTY
     }
 
     /** Status of each, 0 where there was no answer. */
@@ -105,6 +108,10 @@ public final class ForwardedProbe implements Probe {
             case FOR_NO_ADDRESS -> List.of(new Header("X-Forwarded-For", "unknown"));
             case PROTO_TWICE ->
                 List.of(from, new Header("X-Forwarded-Proto", target.scheme() + ", " + target.scheme()));
+            case HOST -> List.of(from, scheme, new Header("X-Forwarded-Host", target.authority()));
+            case HOST_TWICE ->
+                List.of(from, scheme, new Header("X-Forwarded-Host", target.authority() + ", " + target.authority()));
+            case HOST_EMPTY -> List.of(from, scheme, new Header("X-Forwarded-Host", ""));
         };
     }
 }

@@ -18,7 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A WebSocket handshake and what followed it within {@link #LISTEN}.
+ * A WebSocket handshake and what followed it, within {@link #LISTEN} mostly.
  *
  * @param answer absent where {@code failure} says why there was none
  * @param accepted Sec-WebSocket-Accept is what the key asks for
@@ -105,8 +105,12 @@ public record Handshake(
 
     /** On a connection of its own, closed politely afterwards. */
     static Handshake by(Exam exam, Request request) {
+        return by(exam, request, exam.deadline(), LISTEN);
+    }
+
+    static Handshake by(Exam exam, Request request, Deadline deadline, Duration listen) {
         try (Wire wire = exam.http1()) {
-            Handshake handshake = on(wire, request, exam.deadline());
+            Handshake handshake = on(wire, request, deadline, listen);
             if (handshake.stands()) {
                 new WebSocket(wire).bye();
             }
@@ -116,7 +120,7 @@ public record Handshake(
         }
     }
 
-    static Handshake on(Wire wire, Request request, Deadline deadline) {
+    private static Handshake on(Wire wire, Request request, Deadline deadline, Duration listen) {
         try {
             Answer answer = new Http1(wire).exchange(request, 64 * 1024, deadline);
             String key = Header.first(request.headers(), "sec-websocket-key").orElse("");
@@ -131,7 +135,7 @@ public record Handshake(
                         Optional.empty(),
                         Duration.ZERO);
             }
-            Heard heard = listen(wire, deadline.orIn(LISTEN));
+            Heard heard = listen(wire, deadline.orIn(listen));
             return new Handshake(
                     request, Optional.of(answer), Optional.empty(), true, heard.frames, heard.end, heard.listened);
         } catch (WireException e) {

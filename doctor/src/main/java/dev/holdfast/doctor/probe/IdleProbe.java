@@ -1,7 +1,9 @@
 package dev.holdfast.doctor.probe;
 
 import dev.holdfast.doctor.wire.Deadline;
+import dev.holdfast.doctor.wire.Duplex;
 import dev.holdfast.doctor.wire.Http1;
+import dev.holdfast.doctor.wire.Http2;
 import dev.holdfast.doctor.wire.WebSocket;
 import dev.holdfast.doctor.wire.Wire;
 import dev.holdfast.doctor.wire.WireException;
@@ -74,10 +76,7 @@ public final class IdleProbe implements Probe {
             return new Reading.Skipped(
                     NAME, "takes " + Exam.millis(exam.options().deepTime()) + "; ask for it with --deep");
         }
-        if (exam.readings()
-                .find(UpgradeProbe.Upgrade.class)
-                .filter(u -> u.handshake().stands())
-                .isEmpty()) {
+        if (!exam.takesWebSocketsOverHttp1() && !exam.takesWebSocketsOverHttp2()) {
             return new Reading.Skipped(NAME, "no WebSocket that stands");
         }
         Duration fifth = exam.options().deepTime().dividedBy(5);
@@ -89,28 +88,46 @@ public final class IdleProbe implements Probe {
     }
 
     private static Watch watch(Exam exam, Optional<Duration> interval) throws IOException {
+        if (!exam.takesWebSocketsOverHttp1()) {
+            return watchOverHttp2(exam, interval);
+        }
         try (Wire wire = exam.http1()) {
             int status = new Http1(wire)
                     .exchange(exam.upgrade(exam.webSocketPath(), WebSocket.newKey()), 0, exam.deadline())
                     .status();
-            if (status != 101) {
-                return new Watch(Duration.ZERO, Optional.of("the handshake was answered " + status), 0);
-            }
-            long start = System.nanoTime();
-            Deadline until = Deadline.in(exam.options().deepTime());
-            Thread pings = Thread.ofVirtual().unstarted(() -> ping(wire, interval, until));
-            pings.start();
-            try {
-                return read(wire, until, start);
-            } finally {
-                pings.interrupt();
-            }
+            return status == 101 ? watch(exam, wire, interval) : refused(status);
+        }
+    }
+
+    /** Each on a connection of its own: what one sends must not keep the other. */
+    private static Watch watchOverHttp2(Exam exam, Optional<Duration> interval) throws IOException {
+        try (Http2 connection = exam.http2();
+                Http2.Stream stream = connection.connect(
+                        ExtendedConnectProbe.request(exam), exam.target().scheme(), "websocket")) {
+            int status = stream.head(System.nanoTime(), exam.deadline()).status();
+            return status / 100 == 2 ? watch(exam, stream, interval) : refused(status);
+        }
+    }
+
+    private static Watch refused(int status) {
+        return new Watch(Duration.ZERO, Optional.of("the handshake was answered " + status), 0);
+    }
+
+    private static Watch watch(Exam exam, Duplex duplex, Optional<Duration> interval) throws IOException {
+        long start = System.nanoTime();
+        Deadline until = Deadline.in(exam.options().deepTime());
+        Thread pings = Thread.ofVirtual().unstarted(() -> ping(duplex, interval, until));
+        pings.start();
+        try {
+            return read(duplex, until, start);
+        } finally {
+            pings.interrupt();
         }
     }
 
     /** The application's own messages do not matter: the hop's timer is reset by them too, and that is told. */
-    private static Watch read(Wire wire, Deadline until, long start) throws IOException {
-        WebSocket socket = new WebSocket(wire);
+    private static Watch read(Duplex duplex, Deadline until, long start) throws IOException {
+        WebSocket socket = new WebSocket(duplex);
         int received = 0;
         while (true) {
             try {
@@ -130,11 +147,11 @@ public final class IdleProbe implements Probe {
         }
     }
 
-    private static void ping(Wire wire, Optional<Duration> interval, Deadline until) {
+    private static void ping(Duplex duplex, Optional<Duration> interval, Deadline until) {
         if (interval.isEmpty()) {
             return;
         }
-        WebSocket socket = new WebSocket(wire);
+        WebSocket socket = new WebSocket(duplex);
         try {
             while (!until.passed()) {
                 Thread.sleep(interval.get());

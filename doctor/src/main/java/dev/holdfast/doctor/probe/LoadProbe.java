@@ -47,7 +47,9 @@ public final class LoadProbe implements Probe {
 
         /** By more than the moment explains. */
         public boolean worseThan(Pages alone) {
-            return failed > alone.failed || p50().toMillis() > 3 * alone.p50().toMillis() + 150;
+            return failed > alone.failed
+                    || p50().toMillis() > 3 * alone.p50().toMillis() + 150
+                    || p99().toMillis() > 3 * alone.p99().toMillis() + 600;
         }
 
         /** Of so few, the slowest. */
@@ -56,8 +58,18 @@ public final class LoadProbe implements Probe {
         }
     }
 
-    /** @param refusal why the first stream that was not let in was not */
-    public record Load(int asked, int opened, Optional<String> refusal, Pages alone, Pages beside, String protocol)
+    /**
+     * @param refusal why the first stream that was not let in was not
+     * @param byChance why one was not that was let in when it asked again
+     */
+    public record Load(
+            int asked,
+            int opened,
+            Optional<String> refusal,
+            Optional<String> byChance,
+            Pages alone,
+            Pages beside,
+            String protocol)
             implements Reading {
         @Override
         public String probe() {
@@ -78,6 +90,7 @@ public final class LoadProbe implements Probe {
             facts.put("asked", asked);
             facts.put("opened", opened);
             refusal.ifPresent(r -> facts.put("refusal", r));
+            byChance.ifPresent(r -> facts.put("refusedByChance", r));
             facts.put("protocol", protocol);
             facts.put("aloneP50Millis", alone.p50().toNanos() / 1e6);
             facts.put("aloneP99Millis", alone.p99().toNanos() / 1e6);
@@ -93,18 +106,12 @@ public final class LoadProbe implements Probe {
         if (exam.options().streams() == 0) {
             return new Reading.Skipped(NAME, "switched off with --streams 0");
         }
-        if (exam.readings()
-                .find(UpgradeProbe.Upgrade.class)
-                .filter(u -> u.handshake().stands())
-                .isEmpty()) {
+        boolean connect = exam.takesWebSocketsOverHttp2();
+        if (!connect && !exam.takesWebSocketsOverHttp1()) {
             return new Reading.Skipped(NAME, "no WebSocket that stands");
         }
         if (exam.speaksHttp2()) {
             try (Http2 connection = exam.http2()) {
-                boolean connect = exam.readings()
-                        .find(ExtendedConnectProbe.ExtendedConnect.class)
-                        .filter(ExtendedConnectProbe.ExtendedConnect::works)
-                        .isPresent();
                 Fetch fetch =
                         until -> connection.exchange(exam.page(exam.target().path()), "https", Exam.PAGE_BYTES, until);
                 Pages alone = pages(exam, fetch);
@@ -159,60 +166,87 @@ public final class LoadProbe implements Probe {
     private static Load besideHttp2(Exam exam, Http2 connection, Pages alone, Fetch fetch) throws IOException {
         int most = (int) Math.min(
                 exam.options().streams(), connection.settings().getOrDefault(Http2.MAX_CONCURRENT_STREAMS, 100L) - 1);
-        List<Http2.Stream> open = new ArrayList<>();
-        Optional<String> refusal = Optional.empty();
+        Streams<Http2.Stream> streams = new Streams<>();
         try {
-            for (int i = 0; i < most && refusal.isEmpty(); i++) {
-                Http2.Stream stream = connection.connect(
-                        ExtendedConnectProbe.request(exam), exam.target().scheme(), "websocket");
-                try {
-                    int status = stream.head(
-                                    System.nanoTime(),
-                                    exam.deadline().orIn(exam.options().timeout()))
-                            .status();
-                    if (status / 100 == 2) {
-                        open.add(stream);
-                    } else {
-                        refusal = Optional.of("status " + status);
-                    }
-                } catch (WireException e) {
-                    refusal = Optional.of(e.line());
-                }
+            while (streams.open.size() < most && streams.refusal.isEmpty()) {
+                streams.take(open(exam, connection), () -> open(exam, connection));
             }
             Pages beside = beside(exam, alone, fetch);
-            return new Load(most, open.size(), refusal, alone, beside, "HTTP/2");
+            return streams.load(most, alone, beside, "HTTP/2");
         } finally {
-            open.forEach(stream -> new WebSocket(stream).bye());
-            open.forEach(Http2.Stream::close);
+            streams.open.forEach(stream -> new WebSocket(stream).bye());
+            streams.open.forEach(Http2.Stream::close);
+        }
+    }
+
+    private static Opened<Http2.Stream> open(Exam exam, Http2 connection) throws IOException {
+        Http2.Stream stream = connection.connect(
+                ExtendedConnectProbe.request(exam), exam.target().scheme(), "websocket");
+        try {
+            int status = stream.head(
+                            System.nanoTime(),
+                            exam.deadline().orIn(exam.options().timeout()))
+                    .status();
+            return status / 100 == 2
+                    ? new Opened<>(Optional.of(stream), Optional.empty(), false)
+                    : new Opened<>(Optional.empty(), Optional.of("status " + status), true);
+        } catch (WireException e) {
+            return refused(e);
+        }
+    }
+
+    /** What was let in, and why what was not was not. */
+    private static final class Streams<S> {
+        private final List<S> open = new ArrayList<>();
+        private Optional<String> refusal = Optional.empty();
+        private Optional<String> byChance = Optional.empty();
+
+        /** Who is refused asks once more: where that helps it was chance and no limit. */
+        void take(Opened<S> one, Callable<Opened<S>> again) throws IOException {
+            boolean once = one.mayAskAgain && refusal.isEmpty();
+            Opened<S> last = once ? Exam.together(List.of(again)).getFirst() : one;
+            last.stream.ifPresent(open::add);
+            if (last.stream.isEmpty()) {
+                refusal = refusal.or(() -> last.refusal);
+            } else {
+                byChance = byChance.or(() -> one.refusal);
+            }
+        }
+
+        Load load(int asked, Pages alone, Pages beside, String protocol) {
+            return new Load(asked, open.size(), refusal, byChance, alone, beside, protocol);
         }
     }
 
     private static Load besideHttp1(Exam exam, Pages alone, Fetch fetch, String protocol) throws IOException {
-        List<Wire> open = new ArrayList<>();
-        Optional<String> refusal = Optional.empty();
+        Streams<Wire> streams = new Streams<>();
         int asked = exam.options().streams();
         try {
-            while (open.size() < asked && refusal.isEmpty()) {
-                List<Callable<Opened>> batch = new ArrayList<>();
-                for (int i = open.size(); i < Math.min(asked, open.size() + AT_ONCE); i++) {
+            while (streams.open.size() < asked && streams.refusal.isEmpty()) {
+                List<Callable<Opened<Wire>>> batch = new ArrayList<>();
+                for (int i = streams.open.size(); i < Math.min(asked, streams.open.size() + AT_ONCE); i++) {
                     batch.add(() -> open(exam));
                 }
-                for (Opened one : Exam.together(batch)) {
-                    one.wire.ifPresent(open::add);
-                    refusal = refusal.or(one::refusal);
+                for (Opened<Wire> one : Exam.together(batch)) {
+                    streams.take(one, () -> open(exam));
                 }
             }
             Pages beside = beside(exam, alone, fetch);
-            return new Load(asked, open.size(), refusal, alone, beside, protocol);
+            return streams.load(asked, alone, beside, protocol);
         } finally {
-            open.forEach(wire -> new WebSocket(wire).bye());
-            open.forEach(Wire::close);
+            streams.open.forEach(wire -> new WebSocket(wire).bye());
+            streams.open.forEach(Wire::close);
         }
     }
 
-    private record Opened(Optional<Wire> wire, Optional<String> refusal) {}
+    private record Opened<S>(Optional<S> stream, Optional<String> refusal, boolean mayAskAgain) {}
 
-    private static Opened open(Exam exam) throws IOException {
+    /** Whoever waited in vain does not wait again. */
+    private static <S> Opened<S> refused(WireException why) {
+        return new Opened<>(Optional.empty(), Optional.of(why.line()), why.kind() != WireException.Kind.TIMEOUT);
+    }
+
+    private static Opened<Wire> open(Exam exam) throws IOException {
         try {
             Wire wire = exam.http1();
             int status = new Http1(wire)
@@ -222,10 +256,10 @@ public final class LoadProbe implements Probe {
                             exam.deadline().orIn(exam.options().timeout()))
                     .status();
             return status == 101
-                    ? new Opened(Optional.of(wire), Optional.empty())
-                    : new Opened(Optional.empty(), Optional.of("status " + status));
+                    ? new Opened<>(Optional.of(wire), Optional.empty(), false)
+                    : new Opened<>(Optional.empty(), Optional.of("status " + status), true);
         } catch (WireException e) {
-            return new Opened(Optional.empty(), Optional.of(e.line()));
+            return refused(e);
         }
     }
 }

@@ -2,6 +2,7 @@ package dev.holdfast.doctor.probe;
 
 import dev.holdfast.doctor.lint.Lints;
 import dev.holdfast.doctor.wire.Header;
+import dev.holdfast.doctor.wire.Secrets;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.ResourceSet;
@@ -80,6 +81,11 @@ public record Options(
         if (timeout.isNegative() || timeout.isZero()) {
             throw new IllegalArgumentException("the timeout must be longer than nothing");
         }
+    }
+
+    /** What no report may show. */
+    public Secrets secrets() {
+        return new Secrets(headers);
     }
 
     public Options connect(HostPort to) {

@@ -29,7 +29,11 @@ public final class OriginProbe implements Probe {
         HOST_WITH_PORT("Host with its default port"),
         /** Where the port is not the default one: let in, it shows that a hop loses the port of Host. */
         ORIGIN_WITHOUT_PORT("Origin without the port"),
-        ORIGIN_OF_CONNECT("Origin of the given address");
+        ORIGIN_OF_CONNECT("Origin of the given address"),
+        /** Let in where the own handshake is not, it shows that a hop replaces Host and does not say by what. */
+        FORWARDED_HOST("with X-Forwarded-Host"),
+        /** What two proxies make of it that each add it. */
+        FORWARDED_HOST_TWICE("with X-Forwarded-Host twice");
 
         private final String text;
 
@@ -55,6 +59,36 @@ public final class OriginProbe implements Probe {
         public boolean stands(Variant variant) {
             Handshake handshake = variants.get(variant);
             return handshake != null && handshake.stands();
+        }
+
+        /** Refused by its own answer or Close, rather than cut or failed for another reason. */
+        public boolean refuses(Variant variant) {
+            Handshake handshake = variants.get(variant);
+            return handshake != null
+                    && (handshake.status() / 100 == 4 || handshake.close().isPresent());
+        }
+
+        /**
+         * Another Origin, another Host or none at all gets further: whatever becomes of the handshake then, its own Origin
+         * is what was refused.
+         */
+        public boolean refusesOwn() {
+            return !own.stands()
+                    && (stands(Variant.NO_ORIGIN)
+                            || stands(Variant.FOREIGN_ORIGIN)
+                            || stands(Variant.ORIGIN_OF_CONNECT)
+                            || stands(Variant.HOST_WITH_PORT)
+                            || stands(Variant.FORWARDED_HOST)
+                            || stands(Variant.ORIGIN_WITHOUT_PORT)
+                            || loginComesFirst());
+        }
+
+        /** Without Origin a login is asked for, and with the own one not even that: Origin is looked at before the login. */
+        private boolean loginComesFirst() {
+            Handshake without = variants.get(Variant.NO_ORIGIN);
+            return own.status() == 403
+                    && without != null
+                    && (without.status() == 401 || without.status() == 302 || without.switched());
         }
 
         @Override
@@ -99,7 +133,8 @@ public final class OriginProbe implements Probe {
             return new Reading.Skipped(
                     NAME, "the handshake was answered " + upgrade.handshake().status());
         }
-        List<Variant> which = new ArrayList<>(List.of(Variant.NO_ORIGIN, Variant.FOREIGN_ORIGIN));
+        List<Variant> which = new ArrayList<>(List.of(
+                Variant.NO_ORIGIN, Variant.FOREIGN_ORIGIN, Variant.FORWARDED_HOST, Variant.FORWARDED_HOST_TWICE));
         which.add(exam.target().defaultPort() ? Variant.HOST_WITH_PORT : Variant.ORIGIN_WITHOUT_PORT);
         if (exam.options().connect().isPresent()) {
             which.add(Variant.ORIGIN_OF_CONNECT);
@@ -123,6 +158,12 @@ public final class OriginProbe implements Probe {
             case FOREIGN_ORIGIN -> own.with(List.of(new Header("Origin", FOREIGN)));
             case HOST_WITH_PORT ->
                 own.with(List.of(new Header("Host", exam.target().authorityWithPort())));
+            case FORWARDED_HOST ->
+                own.with(List.of(new Header("X-Forwarded-Host", exam.target().authority())));
+            case FORWARDED_HOST_TWICE ->
+                own.with(List.of(new Header(
+                        "X-Forwarded-Host",
+                        exam.target().authority() + ", " + exam.target().authority())));
             case ORIGIN_WITHOUT_PORT -> own.with(List.of(new Header("Origin", originWithoutPort(exam.target()))));
             case ORIGIN_OF_CONNECT ->
                 own.with(List.of(new Header(

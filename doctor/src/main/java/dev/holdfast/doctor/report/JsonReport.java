@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.holdfast.doctor.explain.Cure;
 import dev.holdfast.doctor.explain.Finding;
 import dev.holdfast.doctor.probe.Reading;
+import dev.holdfast.doctor.wire.Secrets;
 import dev.holdfast.problem.Problem;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +25,7 @@ public final class JsonReport {
     }
 
     public String render(Report report) {
+        Secrets secrets = report.options().secrets();
         Map<String, Object> root = new LinkedHashMap<>();
         root.put("target", report.target().toString());
         report.options().connect().ifPresent(c -> root.put("connect", c.host() + ":" + c.port()));
@@ -31,8 +33,12 @@ public final class JsonReport {
         root.put("exitCode", report.verdict().exitCode());
         report.cannot().ifPresent(c -> root.put("cannot", c));
         report.application().ifPresent(a -> root.put("application", a.title()));
-        root.put("findings", report.findings().stream().map(JsonReport::finding).toList());
-        root.put("readings", report.readings().stream().map(JsonReport::reading).toList());
+        root.put(
+                "findings",
+                report.findings().stream().map(f -> finding(f, secrets)).toList());
+        root.put(
+                "readings",
+                report.readings().stream().map(r -> reading(r, secrets)).toList());
         root.put(
                 "manifestProblems",
                 report.manifestProblems().stream().map(JsonReport::problem).toList());
@@ -70,7 +76,7 @@ public final class JsonReport {
         return out;
     }
 
-    private static Map<String, Object> reading(Report.Entry entry) {
+    private static Map<String, Object> reading(Report.Entry entry, Secrets secrets) {
         Map<String, Object> out = new LinkedHashMap<>();
         out.put("probe", entry.reading().probe());
         out.put(
@@ -80,19 +86,33 @@ public final class JsonReport {
                     case Reading.Skipped skipped -> "skipped";
                     default -> "read";
                 });
-        out.put("line", entry.reading().line());
+        out.put("line", secrets.hide(entry.reading().line()));
         out.put("tookMillis", entry.took().toMillis());
-        out.put("facts", entry.reading().facts());
+        out.put("facts", hidden(entry.reading().facts(), secrets));
         return out;
     }
 
-    private static Map<String, Object> finding(Finding finding) {
+    /** The same plain values, with each text as it may be shown. */
+    private static Object hidden(Object fact, Secrets secrets) {
+        return switch (fact) {
+            case String text -> secrets.hide(text);
+            case List<?> list -> list.stream().map(one -> hidden(one, secrets)).toList();
+            case Map<?, ?> map -> {
+                Map<Object, Object> out = new LinkedHashMap<>();
+                map.forEach((key, value) -> out.put(key, hidden(value, secrets)));
+                yield out;
+            }
+            default -> fact;
+        };
+    }
+
+    private static Map<String, Object> finding(Finding finding, Secrets secrets) {
         Map<String, Object> out = new LinkedHashMap<>();
         out.put("code", finding.code().name());
         out.put("level", finding.level().name().toLowerCase(Locale.ROOT));
         out.put("title", finding.code().title());
         out.put("probe", finding.code().probe());
-        out.put("seen", finding.seen());
+        out.put("seen", finding.seen().stream().map(secrets::hide).toList());
         out.put("meaning", finding.meaning());
         out.put("atFault", finding.atFault().stream().map(JsonReport::blame).toList());
         out.put("cures", finding.cures().stream().map(JsonReport::cure).toList());

@@ -7,6 +7,7 @@ import dev.holdfast.doctor.explain.Mending;
 import dev.holdfast.doctor.probe.Application;
 import dev.holdfast.doctor.probe.Exam;
 import dev.holdfast.doctor.probe.Reading;
+import dev.holdfast.doctor.wire.Secrets;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.edit.Diff;
 import java.util.ArrayList;
@@ -20,13 +21,24 @@ public final class TextReport {
 
     private final boolean colour;
     private final boolean verbose;
+    private final Secrets secrets;
 
     public TextReport(boolean colour, boolean verbose) {
+        this(colour, verbose, Secrets.NONE);
+    }
+
+    /** {@code secrets} for single lines; a whole report brings its own. */
+    private TextReport(boolean colour, boolean verbose, Secrets secrets) {
         this.colour = colour;
         this.verbose = verbose;
+        this.secrets = secrets;
     }
 
     public String render(Report report) {
+        return new TextReport(colour, verbose, report.options().secrets()).text(report);
+    }
+
+    private String text(Report report) {
         StringBuilder out = new StringBuilder();
         out.append(bold("holdfast doctor")).append("  ").append(report.target());
         report.options()
@@ -72,7 +84,7 @@ public final class TextReport {
             case Reading.Skipped skipped -> dim("–");
             default -> atFault ? yellow("!") : green("✓");
         };
-        String text = "%-19s %s".formatted(reading.probe(), printable(reading.line()));
+        String text = "%-19s %s".formatted(reading.probe(), printable(secrets.hide(reading.line())));
         return "  " + mark + " " + (reading instanceof Reading.Skipped ? dim(text) : text);
     }
 
@@ -88,7 +100,7 @@ public final class TextReport {
                 .append(bold(finding.code().title()))
                 .append("  ");
         out.append(dim("[" + finding.code() + "]")).append('\n');
-        finding.seen().forEach(s -> out.append(wrap("   seen  ", "         ", printable(s))));
+        finding.seen().forEach(s -> out.append(wrap("   seen  ", "         ", printable(secrets.hide(s)))));
         out.append(wrap("         ", "         ", finding.meaning()));
         finding.atFault()
                 .forEach(b -> out.append(

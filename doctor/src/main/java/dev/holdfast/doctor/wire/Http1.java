@@ -31,10 +31,22 @@ public final class Http1 {
         return exchange(request, most, deadline, arrivals -> false);
     }
 
-    /** The same, ending early with {@link Answer.End#LIMIT} when {@code enough} says so. */
+    /** Sends, then reads the head alone; what follows stays on the connection. */
+    public Answer head(Request request, Deadline deadline) throws IOException {
+        return open(request, System.nanoTime(), deadline);
+    }
+
+    /** The same as the first, ending early with {@link Answer.End#LIMIT} when {@code enough} says so. */
     public Answer exchange(Request request, long most, Deadline deadline, Predicate<List<Answer.Arrival>> enough)
             throws IOException {
         long start = System.nanoTime();
+        Answer open = open(request, start, deadline);
+        return open.status() == 101 || open.isUnaskedEventStream(request)
+                ? open
+                : new Body(start, most, deadline, enough).read(open, request.method());
+    }
+
+    private Answer open(Request request, long start, Deadline deadline) throws IOException {
         wire.transcript().request(wire.id(), request.lines("HTTP/1.1"));
         wire.write(request.http1());
         Head head = head(deadline);
@@ -54,9 +66,7 @@ public final class Http1 {
                 firstByte,
                 List.of());
         wire.transcript().answer(wire.id(), open.lines());
-        return head.status == 101 || open.isUnaskedEventStream(request)
-                ? open
-                : new Body(start, most, deadline, enough).read(open, request.method());
+        return open;
     }
 
     private record Head(String version, int status, String reason, List<Header> headers) {}

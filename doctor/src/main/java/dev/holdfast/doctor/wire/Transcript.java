@@ -15,16 +15,16 @@ public final class Transcript {
     private final AtomicInteger connections = new AtomicInteger();
     private final AtomicInteger requests = new AtomicInteger();
 
-    private final List<String> secrets;
+    private final Secrets secrets;
 
     public Transcript(Consumer<String> listener) {
-        this(listener, List.of());
+        this(listener, Secrets.NONE);
     }
 
     /** {@code secrets} are left out wherever they stand, in what is sent and in what comes back. */
-    public Transcript(Consumer<String> listener, List<String> secrets) {
+    public Transcript(Consumer<String> listener, Secrets secrets) {
         this.listener = listener;
-        this.secrets = secrets.stream().filter(s -> s.length() > 3).toList();
+        this.secrets = secrets;
     }
 
     int connection(String what) {
@@ -40,19 +40,15 @@ public final class Transcript {
 
     void request(int connection, List<String> head) {
         requests.incrementAndGet();
-        head.forEach(line -> add(connection, "> " + line));
+        head.forEach(line -> add(connection, "> " + secrets.hide(line)));
     }
 
     void answer(int connection, List<String> head) {
-        head.forEach(line -> add(connection, "< " + line));
+        head.forEach(line -> add(connection, "< " + secrets.hide(line)));
     }
 
     void add(int connection, String line) {
-        String shown = line;
-        for (String secret : secrets) {
-            shown = shown.replace(secret, "[redacted]");
-        }
-        String whole = "[" + connection + "] " + shown;
+        String whole = "[" + connection + "] " + secrets.hide(line);
         synchronized (lines) {
             if (lines.size() < LINES) {
                 lines.add(whole);
