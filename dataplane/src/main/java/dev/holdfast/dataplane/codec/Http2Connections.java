@@ -4,6 +4,9 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;
+import io.netty.handler.codec.http2.DefaultHttp2Connection;
+import io.netty.handler.codec.http2.DefaultHttp2RemoteFlowController;
+import io.netty.handler.codec.http2.Http2CodecUtil;
 import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2ConnectionDecoder;
 import io.netty.handler.codec.http2.Http2ConnectionEncoder;
@@ -13,6 +16,7 @@ import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameListener;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2Stream;
+import io.netty.handler.codec.http2.UniformStreamByteDistributor;
 import java.util.LinkedHashSet;
 import java.util.Set;
 
@@ -164,11 +168,23 @@ public final class Http2Connections {
                 boolean invalidEndsConnection) {
             this.invalidEndsConnection = invalidEndsConnection;
             this.window = limits.initialConnectionWindow();
-            server(server);
+            connection(shared(server));
             frameListener(listener);
             initialSettings(settings);
             validateHeaders(true);
             gracefulShutdownTimeoutMillis(0);
+        }
+
+        /**
+         * A connection's window is shared out in whole frames, evenly: Netty's own way, by the priorities that RFC 9113
+         * §5.3 has done away with, cuts it into frames of 1 KiB where many streams send.
+         */
+        private static Http2Connection shared(boolean server) {
+            Http2Connection connection = new DefaultHttp2Connection(server);
+            UniformStreamByteDistributor evenly = new UniformStreamByteDistributor(connection);
+            evenly.minAllocationChunk(Http2CodecUtil.MAX_FRAME_SIZE_LOWER_BOUND);
+            connection.remote().flowController(new DefaultHttp2RemoteFlowController(connection, evenly));
+            return connection;
         }
 
         @Override
