@@ -95,8 +95,8 @@ final class ConnectionSettingsTest {
     }
 
     private String handshake(String... versions) throws Exception {
-        try (SSLSocket socket =
-                (SSLSocket) trusting().getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), gateway.port())) {
+        try (SSLSocket socket = (SSLSocket)
+                trusting().getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), gateway.port())) {
             socket.setSoTimeout(20_000);
             socket.setEnabledProtocols(versions);
             socket.startHandshake();
@@ -179,8 +179,8 @@ final class ConnectionSettingsTest {
         try (Socket socket = gateway.client(KEPT)) {
             TestGateway.until(socket, "/a");
             int ours = gateway.backends.getFirst().getPort();
-            await().untilAsserted(
-                    () -> assertThat(keepaliveSeconds(ours, gateway.backendPort())).isBetween(1.0, 77.0));
+            await().untilAsserted(() ->
+                    assertThat(keepaliveSeconds(ours, gateway.backendPort())).isBetween(1.0, 77.0));
         }
     }
 
@@ -232,7 +232,9 @@ final class ConnectionSettingsTest {
             gateway.connectTimeout = SHORT;
             gateway.requestTimeout = SHORT.multipliedBy(5);
             gateway.start();
-            assertThat(gateway.all(CLOSE)).startsWith("HTTP/1.1 504 ").contains("x-holdfast-reason: connect_timeout\r\n");
+            assertThat(gateway.all(CLOSE))
+                    .startsWith("HTTP/1.1 504 ")
+                    .contains("x-holdfast-reason: connect_timeout\r\n");
         }
     }
 
@@ -300,7 +302,8 @@ final class ConnectionSettingsTest {
         gateway.http = http(D.idleTimeout(), D.tlsHandshakeTimeout(), Duration.ZERO, 0, Optional.empty(), SAID);
         gateway.start();
         try (Http2Client client = new Http2Client(gateway.port())) {
-            // RFC 9113 §6.5.2: 3 is MAX_CONCURRENT_STREAMS, 4 INITIAL_WINDOW_SIZE; RFC 8441 §3: 8 ENABLE_CONNECT_PROTOCOL.
+            // RFC 9113 §6.5.2: 3 is MAX_CONCURRENT_STREAMS, 4 INITIAL_WINDOW_SIZE; RFC 8441 §3: 8
+            // ENABLE_CONNECT_PROTOCOL.
             assertThat(client.next(Http2Client.SETTINGS).settings())
                     .containsEntry(3, 7L)
                     .containsEntry(4, 70_000L)
@@ -333,13 +336,14 @@ final class ConnectionSettingsTest {
             try (Socket socket = told.client(CLOSE)) {
                 await().until(() -> frames.size() >= 2);
                 assertThat(told.heads.getFirst()).startsWith("PRI * HTTP/2.0");
-                Map<Integer, Long> settings = new Http2Client.Frame(
-                                frames.getFirst()[0], 0, 0, payload(frames.getFirst()), null)
-                        .settings();
+                Map<Integer, Long> settings =
+                        new Http2Client.Frame(frames.getFirst()[0], 0, 0, payload(frames.getFirst()), null).settings();
                 assertThat(settings).containsEntry(4, 70_000L);
                 assertThat(frames)
                         .anySatisfy(frame -> assertThat(ByteBuffer.wrap(payload(frame)))
-                                .isEqualTo(ByteBuffer.allocate(4).putInt(200_000 - 65_535).flip()));
+                                .isEqualTo(ByteBuffer.allocate(4)
+                                        .putInt(200_000 - 65_535)
+                                        .flip()));
                 assertThat(socket.isConnected()).isTrue();
             }
         }

@@ -40,7 +40,12 @@ final class Http2Client implements AutoCloseable {
     private int next = 1;
 
     /** One frame; of HEADERS also what they say. */
-    record Frame(int type, int flags, int stream, byte[] payload, @Nullable Http2Headers headers) {
+    record Frame(
+            int type,
+            int flags,
+            int stream,
+            byte[] payload,
+            @Nullable Http2Headers headers) {
         boolean ends() {
             return (flags & END_STREAM) != 0;
         }

@@ -174,10 +174,7 @@ final class Http2LimitsTest {
             client.ping();
             client.send(Http2Client.HEADERS, Http2Client.END_STREAM, 1, Arrays.copyOf(block, 10));
             client.send(
-                    Http2Client.CONTINUATION,
-                    Http2Client.END_HEADERS,
-                    1,
-                    Arrays.copyOfRange(block, 10, block.length));
+                    Http2Client.CONTINUATION, Http2Client.END_HEADERS, 1, Arrays.copyOfRange(block, 10, block.length));
             assertThat(client.next(Http2Client.DATA, 1).text()).isEqualTo("/pieces");
             // The time of a block that was whole in time does not count against what comes later.
             for (long until = System.nanoTime() + 2 * limit.toNanos(); System.nanoTime() < until; ) {

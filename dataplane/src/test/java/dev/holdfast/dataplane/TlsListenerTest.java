@@ -92,7 +92,9 @@ final class TlsListenerTest {
                     SSLSocket other = connect("three.test")) {
                 assertThat(shown(first)).isEqualTo(one.getCertificate());
                 assertThat(shown(second)).isEqualTo(two.getCertificate());
-                assertThat(shown(other)).as("the first serves who asks for neither").isEqualTo(one.getCertificate());
+                assertThat(shown(other))
+                        .as("the first serves who asks for neither")
+                        .isEqualTo(one.getCertificate());
                 assertThat(ask(second, "two.test")).startsWith("HTTP/1.1 200 ");
             }
         }
@@ -119,8 +121,9 @@ final class TlsListenerTest {
     void aHostOfAnotherListenerIsMisdirected() throws Exception {
         gateway.tls = Optional.of(tls(AUTHORITY.certificate("one.test", "two.test")));
         Plan plan = gateway.plan();
-        List<Listener> both =
-                List.of(named(plan.listeners().getFirst(), "one"), named(plan.listeners().getFirst(), "two"));
+        List<Listener> both = List.of(
+                named(plan.listeners().getFirst(), "one"),
+                named(plan.listeners().getFirst(), "two"));
         assertThat(gateway.plane
                         .apply(new Plan(both, plan.clusters(), List.of()))
                         .accepted())
@@ -135,7 +138,8 @@ final class TlsListenerTest {
         try (SSLSocket one = connect("one.test", "h2");
                 Http2Client client = new Http2Client(one)) {
             int stream = client.begin(
-                    true, Http2Client.block(":method", "GET", ":scheme", "https", ":authority", "two.test", ":path", "/"));
+                    true,
+                    Http2Client.block(":method", "GET", ":scheme", "https", ":authority", "two.test", ":path", "/"));
             assertThat(client.next(Http2Client.HEADERS, stream).status()).isEqualTo("421");
         }
     }

@@ -71,7 +71,9 @@ final class WebSocketWaysTest {
             try (Ws ws = Ws.open(gateway)) {
                 assertThat(gateway.heads).hasSize(2);
                 assertThat(gateway.heads.get(0)).startsWith("PRI * HTTP/2.0");
-                assertThat(gateway.heads.get(1)).startsWith("GET /ws HTTP/1.1").containsIgnoringCase("upgrade: websocket");
+                assertThat(gateway.heads.get(1))
+                        .startsWith("GET /ws HTTP/1.1")
+                        .containsIgnoringCase("upgrade: websocket");
                 ws.send("by HTTP/1.1");
                 assertThat(ws.in.readNBytes(2 + 4 + 11)).hasSize(17);
                 assertThat(gateway.plane.list())
