@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.testkit.leak.LeakGuard;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;

@@ -14,6 +14,7 @@ import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.SignedJWT;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.testkit.leak.LeakGuard;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import java.io.IOException;
 import java.io.InputStream;

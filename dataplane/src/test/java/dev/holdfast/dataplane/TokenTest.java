@@ -26,6 +26,7 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.SecurityFilter.Source;
+import dev.holdfast.testkit.leak.LeakGuard;
 import java.io.IOException;
 import java.net.Socket;
 import java.security.KeyPair;

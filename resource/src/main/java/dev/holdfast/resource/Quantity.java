@@ -33,7 +33,8 @@ public final class Quantity {
         BigDecimal number = scaled(new BigDecimal(form.group(1)), form.group(2), form.group(3));
         return number.signum() < 0
                 ? OptionalLong.empty()
-                : OptionalLong.of(number.min(MOST).setScale(0, RoundingMode.CEILING).longValueExact());
+                : OptionalLong.of(
+                        number.min(MOST).setScale(0, RoundingMode.CEILING).longValueExact());
     }
 
     private static BigDecimal scaled(BigDecimal number, @Nullable String exponent, @Nullable String suffix) {

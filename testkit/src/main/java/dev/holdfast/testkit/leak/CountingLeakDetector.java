@@ -1,4 +1,4 @@
-package dev.holdfast.dataplane;
+package dev.holdfast.testkit.leak;
 
 import io.netty.util.ResourceLeakDetector;
 import java.util.List;
@@ -6,7 +6,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 /** Netty's leak detector (io.netty.customResourceLeakDetector), whose reports a test can ask for. */
 public final class CountingLeakDetector<T> extends ResourceLeakDetector<T> {
-    static final List<String> REPORTS = new CopyOnWriteArrayList<>();
+    /** Of leaks so far, each with where its buffer was last touched. */
+    public static final List<String> REPORTS = new CopyOnWriteArrayList<>();
 
     @SuppressWarnings("deprecation")
     public CountingLeakDetector(Class<?> type, int samplingInterval) {
