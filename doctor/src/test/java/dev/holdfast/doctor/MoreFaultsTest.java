@@ -215,7 +215,7 @@ class MoreFaultsTest {
         try (RawPeer peer = new RawPeer(call -> {
             boolean stream = call.isUpgrade() && !call.isForeign();
             if (!call.isUpgrade() && open.get() > 8 && pages.incrementAndGet() % 15 == 7) {
-                Thread.sleep(1000);
+                Thread.sleep(2500);
             }
             open.addAndGet(stream ? 1 : 0);
             try {
@@ -224,8 +224,25 @@ class MoreFaultsTest {
                 open.addAndGet(stream ? -1 : 0);
             }
         })) {
-            Options options = options(peer.port()).streams(10).timeout(Duration.ofSeconds(3));
+            Options options = options(peer.port()).streams(10).timeout(Duration.ofSeconds(6));
             assertThat(codes(examine(WS, options))).containsExactly(Code.PAGES_SUFFER);
+        }
+    }
+
+    /** Every fifteenth, but not among the first: with streams and without. */
+    @Test
+    void aFewPagesThatAreSlowByThemselvesDoNotSuffer() throws Exception {
+        AtomicInteger pages = new AtomicInteger();
+        try (RawPeer peer = new RawPeer(call -> {
+            if (!call.isUpgrade() && pages.incrementAndGet() > 24 && pages.get() % 15 == 7) {
+                Thread.sleep(1000);
+            }
+            RawPeer.healthy(call);
+        })) {
+            Options options = options(peer.port()).streams(10).timeout(Duration.ofSeconds(3));
+            Report report = examine(WS, options);
+            assertThat(codes(report)).isEmpty();
+            assertThat(reading(report, "load").line()).startsWith("10 of 10");
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 
 /**
  * Pages before, and pages beside, a bounded number of open WebSockets: does the one slow down the other, and how many are
@@ -47,9 +48,16 @@ public final class LoadProbe implements Probe {
 
         /** By more than the moment explains. */
         public boolean worseThan(Pages alone) {
-            return failed > alone.failed
-                    || p50().toMillis() > 3 * alone.p50().toMillis() + 150
-                    || p99().toMillis() > 3 * alone.p99().toMillis() + 600;
+            return worseOnTheWhole(alone) || p99().toMillis() > 3 * alone.p99().toMillis() + 600;
+        }
+
+        private boolean worseOnTheWhole(Pages alone) {
+            return failed > alone.failed || p50().toMillis() > 3 * alone.p50().toMillis() + 150;
+        }
+
+        private Pages and(Pages more) {
+            return new Pages(
+                    Stream.concat(times.stream(), more.times.stream()).toList(), Math.max(failed, more.failed));
         }
 
         /** Of so few, the slowest. */
@@ -163,20 +171,26 @@ public final class LoadProbe implements Probe {
         return second.times.isEmpty() || second.worseThan(alone) ? first : second;
     }
 
+    /** Once more without streams where single pages were slow beside them: on some machines and ways single ones always are. */
+    private static Pages control(Exam exam, Pages alone, Pages beside, Fetch fetch) {
+        return beside.worseOnTheWhole(alone) || !beside.worseThan(alone) ? alone : alone.and(pages(exam, fetch));
+    }
+
     private static Load besideHttp2(Exam exam, Http2 connection, Pages alone, Fetch fetch) throws IOException {
         int most = (int) Math.min(
                 exam.options().streams(), connection.settings().getOrDefault(Http2.MAX_CONCURRENT_STREAMS, 100L) - 1);
         Streams<Http2.Stream> streams = new Streams<>();
+        Pages beside;
         try {
             while (streams.open.size() < most && streams.refusal.isEmpty()) {
                 streams.take(open(exam, connection), () -> open(exam, connection));
             }
-            Pages beside = beside(exam, alone, fetch);
-            return streams.load(most, alone, beside, "HTTP/2");
+            beside = beside(exam, alone, fetch);
         } finally {
             streams.open.forEach(stream -> new WebSocket(stream).bye());
             streams.open.forEach(Http2.Stream::close);
         }
+        return streams.load(most, control(exam, alone, beside, fetch), beside, "HTTP/2");
     }
 
     private static Opened<Http2.Stream> open(Exam exam, Http2 connection) throws IOException {
@@ -220,6 +234,7 @@ public final class LoadProbe implements Probe {
 
     private static Load besideHttp1(Exam exam, Pages alone, Fetch fetch, String protocol) throws IOException {
         Streams<Wire> streams = new Streams<>();
+        Pages beside;
         int asked = exam.options().streams();
         try {
             while (streams.open.size() < asked && streams.refusal.isEmpty()) {
@@ -231,12 +246,12 @@ public final class LoadProbe implements Probe {
                     streams.take(one, () -> open(exam));
                 }
             }
-            Pages beside = beside(exam, alone, fetch);
-            return streams.load(asked, alone, beside, protocol);
+            beside = beside(exam, alone, fetch);
         } finally {
             streams.open.forEach(wire -> new WebSocket(wire).bye());
             streams.open.forEach(Wire::close);
         }
+        return streams.load(asked, control(exam, alone, beside, fetch), beside, protocol);
     }
 
     private record Opened<S>(Optional<S> stream, Optional<String> refusal, boolean mayAskAgain) {}
