@@ -1,10 +1,11 @@
 """Whatever is wrong is named with its place, and what serves goes on serving."""
+import json
 import socket
 
 import pytest
 
 from lib import manifests
-from lib.gateway import Gateway, ROOT, run, wait
+from lib.gateway import Gateway, ROOT, free_port, run, wait
 
 
 def start(*args):
@@ -55,10 +56,13 @@ def test_a_broken_set_is_refused_at_start(tmp_path, text, place, words):
 
 
 def test_an_unknown_kind_is_listed_and_not_fatal(tmp_path):
-    (tmp_path / "m.yaml").write_text("apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n---\n" + GATEWAY + "    - {name: a, port: 0, protocol: HTTP}\n")
-    code, out, err = start("-f", tmp_path)
-    assert "Widget" in err
-    no_stack_trace(err)
+    widget = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n---\n"
+    (tmp_path / "m.yaml").write_text(widget + GATEWAY + f"    - {{name: a, port: {free_port()}, protocol: HTTP}}\n")
+    with Gateway("-f", tmp_path) as gateway:
+        gateway.ready()
+        assert [p["code"] for p in gateway.json("/api/problems") if "Widget" in json.dumps(p)] == ["UNKNOWN_KIND"]
+        assert "Widget" in gateway.text()
+        no_stack_trace(gateway.text())
 
 
 def test_a_port_in_use_is_named_by_its_listener_and_nothing_is_half_started(tmp_path):
@@ -120,7 +124,6 @@ def test_a_half_written_file_is_waited_out(seed):
 
 def test_a_service_without_endpoints_answers_503_with_the_reason(tmp_path):
     import http.client
-    from lib.gateway import free_port
     port = free_port()
     (tmp_path / "m.yaml").write_text(GATEWAY + f"    - {{name: a, port: {port}, protocol: HTTP}}\n---\n" + """apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -150,10 +153,13 @@ endpoints: []
         assert "NO_ENDPOINTS" in gateway.text()
 
 
-@pytest.mark.parametrize("args", [
-    [], ["-f"], ["--port-offset", "many", "-f", "x"], ["--resolve", "nonsense", "-f", "x"], ["--colour", "-f", "x"], ["-f", "x", "--admin", "0.0.0.0:19000"],
+@pytest.mark.parametrize("option,args", [
+    ("-f", []), ("-f", ["-f"]), ("--port-offset", ["--port-offset", "many"]), ("--resolve", ["--resolve", "nonsense"]),
+    ("--colour", ["--colour"]), ("--admin", ["--admin", "nonsense"]),
 ])
-def test_wrong_usage_exits_2_with_one_clear_line(args):
-    code, out, err = run("run", *args)
-    assert code == 2 and err.strip()
+def test_wrong_usage_exits_2_and_names_the_option(option, args):
+    """Beside a folder that is well, so that nothing else can be what is wrong."""
+    folder = [] if option == "-f" else ["-f", ROOT / "examples" / "websocket"]
+    code, out, err = run("run", *args, *folder)
+    assert code == 2 and option in err, err
     no_stack_trace(err)

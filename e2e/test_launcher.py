@@ -1,5 +1,6 @@
 """./holdfast itself: builds once, starts from its AOT cache, finds a JDK, says when there is none."""
 import os
+import re
 import subprocess
 
 from lib.gateway import HOLDFAST, ROOT
@@ -19,6 +20,9 @@ def test_an_older_java_on_the_path_does_not_matter(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "JAVA_HOME"} | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run([HOLDFAST, "--version"], capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and done.stdout.startswith("holdfast "), done.stderr
+    maven = subprocess.run([ROOT / "mvnw", "-v"], capture_output=True, text=True, env=environment, cwd=ROOT)
+    version = re.search(r"Java version: (\d+)", maven.stdout)
+    assert maven.returncode == 0 and version and int(version[1]) >= 25, maven.stdout + maven.stderr
 
 
 def test_without_a_jdk_it_says_which_to_install(tmp_path):

@@ -180,7 +180,7 @@ class Gateway:
             except OSError:
                 pass  # one with TLS has no answer to this; it has allocated
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind=None, *_):
         if self.process.poll() is None:
             if kind is None and self.plane == "embedded":
                 self.look_for_leaks()

@@ -15,10 +15,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The command as a person calls it, in a process of its own. */
 final class CheckTest {
@@ -43,6 +45,26 @@ final class CheckTest {
         assertThat(mended).contains("- http/1.1  # First for WebSocket support").contains("namespace: home-automation");
         assertThat(mended.lines().toList()).containsAll(Files.readAllLines(SEED));
         assertThat(check(file.toString()).exit).isZero();
+    }
+
+    /** All that is missing is the Secret, which is the user's own or comes of {@code --dev-tls}. */
+    @ParameterizedTest
+    @ValueSource(strings = {"backend", "streams", "websocket"})
+    void theExamplesAreWell(String example) throws Exception {
+        Ran ran = check(Path.of("..", "examples", example).toString());
+        assertThat(ran.out.lines().filter(line -> line.contains(": error [") || line.contains(": warning [")))
+                .singleElement()
+                .asString()
+                .contains("[CERTIFICATE_REF]", "Secret home-automation/home-assistant-tls does not exist");
+    }
+
+    /** The routes of the demo are laid over examples/websocket; what is printed without a target is wrong on purpose. */
+    @Test
+    void everyExampleIsAsked() throws IOException {
+        try (Stream<Path> folders = Files.list(Path.of("..", "examples"))) {
+            assertThat(folders.map(f -> f.getFileName().toString()))
+                    .containsExactlyInAnyOrder("as-printed", "backend", "demo", "streams", "websocket");
+        }
     }
 
     @Test

@@ -1,0 +1,31 @@
+"""The examples that no other test starts, with only their backend's address changed."""
+import http.client
+
+from lib import manifests
+from lib.gateway import Gateway, offset_for
+from lib.manifests import HOST
+
+
+def page(port, host):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/", headers={"host": host})
+    return connection.getresponse()
+
+
+def test_the_backend_outside_a_cluster_by_its_name(tmp_path, backend):
+    folder = manifests.copy_example("backend", tmp_path)
+    manifests.replace(folder / "route.yaml", "hostname: home-assistant.lan\n        port: 8123", f"hostname: localhost\n        port: {backend.port}")
+    offset = offset_for(443, 80)
+    with Gateway("-f", folder, "--port-offset", offset, "--dev-tls") as gateway:
+        gateway.ready()
+        assert page(80 + offset, HOST).status == 200
+        assert [p for p in gateway.json("/api/problems") if p["severity"] == "ERROR"] == []
+
+
+def test_the_stream_policies(tmp_path, backend):
+    folder = manifests.copy_example("streams", tmp_path)
+    offset = offset_for(443, 80)
+    with Gateway("-f", folder, "--port-offset", offset, "--dev-tls", "--resolve", f"home-automation/home-assistant=127.0.0.1:{backend.port}") as gateway:
+        gateway.ready()
+        assert page(80 + offset, HOST).status == 200
+        assert [p for p in gateway.json("/api/problems") if p["severity"] == "ERROR"] == []
