@@ -238,9 +238,8 @@ def envoy_binary():
 
 
 def envoy(folder, backend, tls=None, alpn=("h2", "http/1.1"), upgrade=True, timeout="15s", allow_connect=False, client_protocol=False, codec="AUTO",
-          domain="*", also=None, upstream_tls=None):
-    """Envoy as Envoy Gateway configures it, in so far as it matters here. `backend` None is a cluster without endpoints, `also` a second one;
-    `upstream_tls` the authority of a backend whose protocol its ALPN decides."""
+          domain="*", also=None):
+    """Envoy as Envoy Gateway configures it, in so far as it matters here. `backend` None is a cluster without endpoints, `also` a second one."""
     port = free_port()
     upgrades = "upgrade_configs: [{upgrade_type: websocket}]" if upgrade else ""
     transport = f"""
@@ -255,16 +254,6 @@ def envoy(folder, backend, tls=None, alpn=("h2", "http/1.1"), upgrade=True, time
               private_key: {{filename: "{tls[1]}"}}
 """ if tls else ""
     protocol = "use_downstream_protocol_config: {http_protocol_options: {}, http2_protocol_options: {}}" if client_protocol else "explicit_http_config: {http_protocol_options: {}}"
-    if upstream_tls:
-        protocol = "auto_config: {http_protocol_options: {}, http2_protocol_options: {allow_connect: true}}"
-    upstream = f"""
-    transport_socket:
-      name: tls
-      typed_config:
-        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-        sni: {HOST}
-        common_tls_context: {{validation_context: {{trusted_ca: {{filename: "{upstream_tls}"}}}}}}
-""" if upstream_tls else ""
     endpoints = ", ".join("{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}}" % p for p in (backend, also) if p)
     config = pathlib.Path(folder) / "envoy.yaml"
     config.write_text(f"""
@@ -305,5 +294,5 @@ static_resources:
     load_assignment:
       cluster_name: out
       endpoints: [{{lb_endpoints: [{endpoints}]}}]
-{upstream}""")
+""")
     return Peer([envoy_binary(), "-c", config, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning"], port, folder)

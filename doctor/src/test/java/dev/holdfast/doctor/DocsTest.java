@@ -34,7 +34,9 @@ class DocsTest {
             List<String> probes = Peers.examine("ws://" + Peers.HOST + "/ws", peer.port()).readings().stream()
                     .map(entry -> entry.reading().probe())
                     .toList();
-            assertThat(probes).contains("reach", "alt-svc", "upgrade-over-http2", "idle").hasSizeGreaterThan(12);
+            assertThat(probes)
+                    .contains("reach", "alt-svc", "upgrade-over-http2", "idle")
+                    .hasSizeGreaterThan(12);
             for (String probe : probes) {
                 assertThat(DOCS.resolve(probe + ".md")).exists();
                 assertThat(Files.readString(DOCS.resolve("README.md"))).contains("(" + probe + ".md)");
