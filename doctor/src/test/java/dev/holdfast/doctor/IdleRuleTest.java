@@ -45,7 +45,10 @@ class IdleRuleTest {
                         new Watch(Duration.ofSeconds(seconds), Optional.of("the peer closed the connection"), 0),
                         new Watch(Duration.ofSeconds(seconds * 3L), Optional.empty(), 9),
                         Duration.ofSeconds(10))));
-        List<Finding> found = Diagnosis.of(TARGET, Options.DEFAULT, readings, Manifests.none(TARGET));
+        // What an application is always told of itself is not the timer's.
+        List<Finding> found = Diagnosis.of(TARGET, Options.DEFAULT, readings, Manifests.none(TARGET)).stream()
+                .filter(finding -> finding.code() != Code.GRAFANA_CONNECTION_LIMIT)
+                .toList();
         assertThat(found).hasSize(1);
         return found.getFirst();
     }
