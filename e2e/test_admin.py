@@ -1,5 +1,6 @@
-"""The admin address: what it shows, and whom it refuses."""
+"""The admin address and the access log: what they show, and whom the address refuses."""
 import asyncio
+import http.client
 import json
 import subprocess
 
@@ -60,3 +61,42 @@ def test_streams_are_listed_and_closed_by_the_command_line(seed, go):
     log = seed.gateway.access_log()
     assert len([x for x in log if x["event"] == "stream_open"]) == 2
     assert {x["reason"] for x in log if x["event"] == "stream_close"} >= {"closed_by_operator"}
+
+
+def test_watch_shows_the_streams_anew_each_second(seed, go):
+    async def talk():
+        ws = await WebSocket.connect(seed.http, seed.host)
+        code, out, err = await asyncio.to_thread(run, "streams", "watch", "--count", "2", "--admin", f"127.0.0.1:{seed.gateway.admin_port}")
+        assert code == 0 and out.count("home-automation/home-assistant-internal") == 2, out + err
+        await ws.echo("still here")
+    go(talk())
+
+
+def asked(seed, path, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", seed.http, timeout=20)
+    connection.request("GET", path, headers={"Host": seed.host, **{name.replace("_", "-"): value for name, value in headers.items()}})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+def test_the_access_log_has_a_line_a_request_and_two_a_stream(seed_with, go, tmp_path):
+    file = tmp_path / "access.log"
+    seed = seed_with("--access-log", file)
+    assert asked(seed, "/page?token=hidden") == 200
+    assert asked(seed, "/api/websocket", Connection="Upgrade", Upgrade="websocket", Sec_WebSocket_Version="7", Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==") == 426
+
+    async def talk():
+        ws = await WebSocket.connect(seed.http, seed.host)
+        await ws.echo("hello")
+        await ws.aclose()
+    go(talk())
+    lines = lambda: [json.loads(line) for line in file.read_text().splitlines()]
+    wait(lambda: len(lines()) == 4, 10, file.read_text)
+    page, refused, opened, closed = lines()
+    assert [x["event"] for x in (page, refused, opened, closed)] == ["request", "request", "stream_open", "stream_close"]
+    assert (page["status"], page["path"], page["route"].split("/")[:2]) == (200, "/page", ["home-automation", "home-assistant-internal"])
+    assert (refused["status"], refused["reason"]) == (426, "upgrade_version")
+    assert opened["stream"] == closed["stream"] and closed["kind"] == "websocket" and closed["messages_from_client"] == 1
+    assert "hidden" not in file.read_text() and seed.gateway.access_log() == []

@@ -12,6 +12,17 @@ STREAMS = 200
 CHANGES = 50
 
 
+def listening(*ports):
+    """The sockets that listen at the ports, by their inodes (proc(5)): a listener built anew has others."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as lines:
+            for cells in (line.split() for line in lines):
+                if cells[3] == "0A" and int(cells[1].rsplit(":", 1)[1], 16) in ports:
+                    found.add(cells[9])
+    return found
+
+
 def changes(seed, folder, spare, scratch):
     """Each yields after it has written one change."""
     def rewrite(name, text):
@@ -53,13 +64,16 @@ def test_200_streams_live_through_50_changes(seed_with, backend, go, tmp_path):
     seed = seed_with(resolve=False)
 
     async def talk():
-        sockets = []
+        sockets, connections = [], []
+        sockets_listening = listening(seed.http, seed.https)
+        assert sockets_listening
         for i in range(STREAMS // 2):
             sockets.append(await WebSocket.connect(seed.http, seed.host))
         for i in range(STREAMS // 4):
             sockets.append(await WebSocket.connect(seed.https, seed.host, tls=True))
         for _ in range(2):
             h2 = await Http2.connect(seed.https, seed.host)
+            connections.append(h2)
             for i in range(STREAMS // 8):
                 sockets.append(await h2.websocket())
         assert {s.status for s in sockets} <= {101, 200}
@@ -67,6 +81,8 @@ def test_200_streams_live_through_50_changes(seed_with, backend, go, tmp_path):
         for n in changes(seed, seed.folder, spare, tmp_path):
             await asyncio.to_thread(seed.gateway.wait_reload, n + 1)
             await asyncio.gather(*(s.echo(f"after {n}") for s in sockets))
+        assert [c.goaway for c in connections] == [None, None]
+        assert listening(seed.http, seed.https) == sockets_listening
         return sockets
 
     async def all_of_it():
