@@ -1,17 +1,18 @@
+import java.io.BufferedOutputStream;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.ClassHierarchyResolver;
-import java.lang.classfile.ClassModel;
 import java.lang.classfile.ClassTransform;
 import java.lang.classfile.CodeTransform;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Enumeration;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -98,20 +99,16 @@ public final class OneJar {
                 ClassFile.ConstantPoolSharingOption.NEW_POOL);
         ClassTransform modern = ClassTransform.transformingMethodBodies(CodeTransform.ACCEPT_ALL)
                 .andThen(ClassTransform.endHandler(made -> made.withVersion(ClassFile.JAVA_8_VERSION, 0)));
-        Map<String, byte[]> changed = new HashMap<>();
-        contents.forEach((name, bytes) -> {
+        contents.replaceAll((name, bytes) -> {
             // JVMS §4.1: the class file's major version is its seventh and eighth octet.
-            if (name.endsWith(".class") && bytes.length > 8 && bytes[6] == 0 && bytes[7] < OLDEST_WITH_STACK_MAPS) {
-                ClassModel old = form.parse(bytes);
-                changed.put(name, form.transformClass(old, modern));
-            }
+            boolean old = name.endsWith(".class") && bytes.length > 8 && bytes[6] == 0 && bytes[7] < OLDEST_WITH_STACK_MAPS;
+            return old ? form.transformClass(form.parse(bytes), modern) : bytes;
         });
-        contents.putAll(changed);
     }
 
     private InputStream open(String descriptor) {
         byte[] bytes = contents.get(descriptor.substring(1, descriptor.length() - 1) + ".class");
-        return bytes == null ? null : new java.io.ByteArrayInputStream(bytes);
+        return bytes == null ? null : new ByteArrayInputStream(bytes);
     }
 
     /** Written beside and renamed: half a jar would be taken for the whole one. */
@@ -120,7 +117,7 @@ public final class OneJar {
                 contents.put(name, String.join("\n", lines).concat("\n").getBytes(StandardCharsets.UTF_8)));
         Path beside = out.resolveSibling(out.getFileName() + ".new");
         try (OutputStream file = Files.newOutputStream(beside);
-                ZipOutputStream zip = new ZipOutputStream(new java.io.BufferedOutputStream(file, 1 << 20))) {
+                ZipOutputStream zip = new ZipOutputStream(new BufferedOutputStream(file, 1 << 20))) {
             zip.setMethod(ZipOutputStream.STORED);
             CRC32 sum = new CRC32();
             contents.forEach((name, bytes) -> {
@@ -138,6 +135,6 @@ public final class OneJar {
                 }
             });
         }
-        Files.move(beside, out, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        Files.move(beside, out, StandardCopyOption.REPLACE_EXISTING);
     }
 }

@@ -1,10 +1,9 @@
 """The admin address and the access log: what they show, and whom the address refuses."""
 import asyncio
-import http.client
 import json
 import subprocess
 
-from lib.clients import Http2, WebSocket
+from lib.clients import Http2, WebSocket, page
 from lib.gateway import run, wait
 
 
@@ -72,20 +71,12 @@ def test_watch_shows_the_streams_anew_each_second(seed, go):
     go(talk())
 
 
-def asked(seed, path, **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", seed.http, timeout=20)
-    connection.request("GET", path, headers={"Host": seed.host, **{name.replace("_", "-"): value for name, value in headers.items()}})
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
-
-
 def test_the_access_log_has_a_line_a_request_and_two_a_stream(seed_with, go, tmp_path):
     file = tmp_path / "access.log"
     seed = seed_with("--access-log", file)
-    assert asked(seed, "/page?token=hidden") == 200
-    assert asked(seed, "/api/websocket", Connection="Upgrade", Upgrade="websocket", Sec_WebSocket_Version="7", Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==") == 426
+    old = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "7", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    assert page(seed.http, seed.host, "/page?token=hidden")[0] == 200
+    assert page(seed.http, seed.host, "/api/websocket", old)[0] == 426
 
     async def talk():
         ws = await WebSocket.connect(seed.http, seed.host)
@@ -94,9 +85,9 @@ def test_the_access_log_has_a_line_a_request_and_two_a_stream(seed_with, go, tmp
     go(talk())
     lines = lambda: [json.loads(line) for line in file.read_text().splitlines()]
     wait(lambda: len(lines()) == 4, 10, file.read_text)
-    page, refused, opened, closed = lines()
-    assert [x["event"] for x in (page, refused, opened, closed)] == ["request", "request", "stream_open", "stream_close"]
-    assert (page["status"], page["path"], page["route"].split("/")[:2]) == (200, "/page", ["home-automation", "home-assistant-internal"])
+    asked, refused, opened, closed = lines()
+    assert [x["event"] for x in (asked, refused, opened, closed)] == ["request", "request", "stream_open", "stream_close"]
+    assert (asked["status"], asked["path"], asked["route"].split("/")[:2]) == (200, "/page", ["home-automation", "home-assistant-internal"])
     assert (refused["status"], refused["reason"]) == (426, "upgrade_version")
     assert opened["stream"] == closed["stream"] and closed["kind"] == "websocket" and closed["messages_from_client"] == 1
     assert "hidden" not in file.read_text() and seed.gateway.access_log() == []

@@ -1,15 +1,8 @@
 """The examples that no other test starts, with only their backend's address changed."""
-import http.client
-
 from lib import manifests
+from lib.clients import page
 from lib.gateway import Gateway, offset_for
 from lib.manifests import HOST
-
-
-def page(port, host):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", "/", headers={"host": host})
-    return connection.getresponse()
 
 
 def test_the_backend_outside_a_cluster_by_its_name(tmp_path, backend):
@@ -18,7 +11,7 @@ def test_the_backend_outside_a_cluster_by_its_name(tmp_path, backend):
     offset = offset_for(443, 80)
     with Gateway("-f", folder, "--port-offset", offset, "--dev-tls") as gateway:
         gateway.ready()
-        assert page(80 + offset, HOST).status == 200
+        assert page(80 + offset, HOST)[0] == 200
         assert [p for p in gateway.json("/api/problems") if p["severity"] == "ERROR"] == []
 
 
@@ -27,5 +20,5 @@ def test_the_stream_policies(tmp_path, backend):
     offset = offset_for(443, 80)
     with Gateway("-f", folder, "--port-offset", offset, "--dev-tls", "--resolve", f"home-automation/home-assistant=127.0.0.1:{backend.port}") as gateway:
         gateway.ready()
-        assert page(80 + offset, HOST).status == 200
+        assert page(80 + offset, HOST)[0] == 200
         assert [p for p in gateway.json("/api/problems") if p["severity"] == "ERROR"] == []

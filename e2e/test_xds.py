@@ -3,15 +3,13 @@ import asyncio
 import json
 import pathlib
 import subprocess
-import urllib.error
-import urllib.request
 
 import pytest
 
 from conftest import STRICT
 from lib import manifests
 from lib.backend import Backend
-from lib.clients import Http2, WebSocket
+from lib.clients import Http2, WebSocket, page
 from lib.gateway import free_port, wait
 from lib.xds import ControlPlane, Envoy, envoy_binary
 
@@ -61,14 +59,6 @@ def world(tmp_path, backend):
     made = World(tmp_path, backend)
     yield made
     made.stop()
-
-
-def page(port, host=HOST, path="/"):
-    try:
-        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"host": host}), timeout=10) as answer:
-            return answer.status, dict(answer.headers), answer.read()
-    except urllib.error.HTTPError as e:
-        return e.code, dict(e.headers), e.read()
 
 
 def test_every_resource_passes_envoys_own_validation(world, tmp_path):

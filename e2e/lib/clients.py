@@ -1,6 +1,7 @@
 """Clients as they are in the wild: WebSocket over HTTP/1.1, and over HTTP/2 by RFC 8441 with the h2 library."""
 import asyncio
 import base64
+import http.client
 import os
 import ssl
 
@@ -10,6 +11,7 @@ import h2.events
 import h2.settings
 
 from . import frames
+from .manifests import HOST
 
 
 def trusting(alpn):
@@ -89,6 +91,17 @@ class WebSocket:
 
     async def aclose(self):
         self.writer.close()
+
+
+def page(port, host=HOST, path="/", headers=()):
+    """(status, headers, body) over plain HTTP/1.1; a redirect is not followed."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path, headers={"Host": host, **dict(headers)})
+        answer = connection.getresponse()
+        return answer.status, dict(answer.headers), answer.read()
+    finally:
+        connection.close()
 
 
 class Http2:

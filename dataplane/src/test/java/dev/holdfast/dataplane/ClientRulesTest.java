@@ -337,7 +337,7 @@ class ClientRulesTest {
     @Test
     void aConnectionTooManyIsHeldBeforeItIsClosed() throws Exception {
         ClientRules rules = of(connection(ProxyProtocol.NONE, 1, Duration.ofMillis(700)));
-        gateway.http = limitedTo(1);
+        gateway.http = Connections.with(c -> c.most = 1);
         rules(rules);
         try (Socket first = gateway.client("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")) {
             TestGateway.until(first, "/a");
@@ -349,22 +349,6 @@ class ClientRulesTest {
             }
             assertThat(Duration.ofNanos(System.nanoTime() - before)).isGreaterThanOrEqualTo(Duration.ofMillis(690));
         }
-    }
-
-    private static dev.holdfast.plan.HttpSettings limitedTo(long most) {
-        dev.holdfast.plan.HttpSettings d = dev.holdfast.plan.HttpSettings.DEFAULT;
-        return new dev.holdfast.plan.HttpSettings(
-                d.idleTimeout(),
-                d.streamIdleTimeout(),
-                d.requestHeadersTimeout(),
-                d.requestReceivedTimeout(),
-                d.tlsHandshakeTimeout(),
-                d.maxConnectionDuration(),
-                d.maxStreamDuration(),
-                most,
-                d.maxRequestsPerConnection(),
-                d.tcpKeepalive(),
-                d.http2());
     }
 
     // ---- client certificates

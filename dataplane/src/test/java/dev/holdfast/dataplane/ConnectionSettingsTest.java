@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Http2Settings;
-import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.TcpKeepalive;
 import dev.holdfast.plan.Tls;
@@ -39,7 +38,6 @@ import org.junit.jupiter.api.Test;
 final class ConnectionSettingsTest {
     private static final String KEPT = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
     private static final String CLOSE = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    private static final HttpSettings D = HttpSettings.DEFAULT;
     private static final Duration SHORT = Duration.ofMillis(200);
 
     private TestGateway gateway;
@@ -52,27 +50,6 @@ final class ConnectionSettingsTest {
     @AfterEach
     void stop() throws IOException {
         gateway.close();
-    }
-
-    private static HttpSettings http(
-            Duration idle,
-            Duration handshake,
-            Duration life,
-            int requests,
-            Optional<TcpKeepalive> keepalive,
-            Http2Settings http2) {
-        return new HttpSettings(
-                idle,
-                D.streamIdleTimeout(),
-                D.requestHeadersTimeout(),
-                D.requestReceivedTimeout(),
-                handshake,
-                life,
-                D.maxStreamDuration(),
-                D.maxConnections(),
-                requests,
-                keepalive,
-                http2);
     }
 
     // ---- TLS
@@ -120,7 +97,7 @@ final class ConnectionSettingsTest {
 
     @Test
     void aHandshakeThatIsNotFinishedEndsTheConnection() throws Exception {
-        gateway.http = http(D.idleTimeout(), SHORT, Duration.ZERO, 0, Optional.empty(), D.http2());
+        gateway.http = Connections.with(c -> c.tlsHandshake = SHORT);
         tls("TLSv1.2", "TLSv1.3");
         SSLEngine engine = trusting().createSSLEngine("a.test", 443);
         engine.setUseClientMode(true);
@@ -163,7 +140,7 @@ final class ConnectionSettingsTest {
             TestGateway.until(socket, "/a");
             assertThat(keepaliveSeconds(gateway.port(), socket.getLocalPort())).isEqualTo(-1);
         }
-        gateway.http = http(D.idleTimeout(), D.tlsHandshakeTimeout(), Duration.ZERO, 0, Optional.of(every), D.http2());
+        gateway.http = Connections.with(c -> c.keepalive = Optional.of(every));
         gateway.start();
         try (Socket socket = gateway.client(KEPT)) {
             TestGateway.until(socket, "/a");
@@ -188,7 +165,7 @@ final class ConnectionSettingsTest {
 
     @Test
     void anIdleClientIsClosed() throws IOException {
-        gateway.http = http(SHORT, D.tlsHandshakeTimeout(), Duration.ZERO, 0, Optional.empty(), D.http2());
+        gateway.http = Connections.with(c -> c.idle = SHORT);
         gateway.start();
         try (Socket socket = gateway.client(KEPT)) {
             TestGateway.until(socket, "/a");
@@ -243,7 +220,7 @@ final class ConnectionSettingsTest {
     /** By HTTP/1.1 with one more answer, which says so; by HTTP/2 with GOAWAY. */
     @Test
     void anOldClientIsTakenLeaveOf() throws IOException {
-        gateway.http = http(D.idleTimeout(), D.tlsHandshakeTimeout(), SHORT, 0, Optional.empty(), D.http2());
+        gateway.http = Connections.with(c -> c.life = SHORT);
         gateway.start();
         try (Socket socket = gateway.client(KEPT)) {
             while (!TestGateway.until(socket, "/a").toLowerCase(Locale.ROOT).contains("connection: close\r\n")) {
@@ -271,7 +248,7 @@ final class ConnectionSettingsTest {
 
     @Test
     void aClientsLastRequestIsAnsweredWithClose() throws IOException {
-        gateway.http = http(D.idleTimeout(), D.tlsHandshakeTimeout(), Duration.ZERO, 2, Optional.empty(), D.http2());
+        gateway.http = Connections.with(c -> c.requests = 2);
         gateway.start();
         try (Socket socket = gateway.client(KEPT)) {
             assertThat(TestGateway.until(socket, "/a")).doesNotContainIgnoringCase("connection: close");
@@ -299,7 +276,7 @@ final class ConnectionSettingsTest {
 
     @Test
     void aClientIsToldTheLimitsOfItsConnection() throws IOException {
-        gateway.http = http(D.idleTimeout(), D.tlsHandshakeTimeout(), Duration.ZERO, 0, Optional.empty(), SAID);
+        gateway.http = Connections.with(c -> c.http2 = SAID);
         gateway.start();
         try (Http2Client client = new Http2Client(gateway.port())) {
             // RFC 9113 §6.5.2: 3 is MAX_CONCURRENT_STREAMS, 4 INITIAL_WINDOW_SIZE; RFC 8441 §3: 8

@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Http2Settings;
-import dev.holdfast.plan.HttpSettings;
 import io.netty.handler.codec.http2.Http2Error;
 import java.io.IOException;
 import java.net.Socket;
@@ -91,19 +90,7 @@ final class Http2LimitsTest {
 
     @Test
     void aClientIsToldToGoAfterSoManyRequests() throws IOException {
-        HttpSettings d = HttpSettings.DEFAULT;
-        gateway.http = new HttpSettings(
-                d.idleTimeout(),
-                d.streamIdleTimeout(),
-                d.requestHeadersTimeout(),
-                d.requestReceivedTimeout(),
-                d.tlsHandshakeTimeout(),
-                d.maxConnectionDuration(),
-                d.maxStreamDuration(),
-                d.maxConnections(),
-                2,
-                d.tcpKeepalive(),
-                d.http2());
+        gateway.http = Connections.with(c -> c.requests = 2);
         gateway.start();
         try (Http2Client client = new Http2Client(gateway.port())) {
             int one = client.begin(true, Http2Client.get("/one"));
@@ -117,22 +104,6 @@ final class Http2LimitsTest {
         }
     }
 
-    private static HttpSettings headersWithin(Duration limit) {
-        HttpSettings d = HttpSettings.DEFAULT;
-        return new HttpSettings(
-                d.idleTimeout(),
-                d.streamIdleTimeout(),
-                limit,
-                d.requestReceivedTimeout(),
-                d.tlsHandshakeTimeout(),
-                d.maxConnectionDuration(),
-                d.maxStreamDuration(),
-                d.maxConnections(),
-                d.maxRequestsPerConnection(),
-                d.tcpKeepalive(),
-                d.http2());
-    }
-
     private void calmed(Http2Client client) throws IOException {
         assertThat(client.next(Http2Client.GOAWAY).number(4)).isEqualTo((int) Http2Error.ENHANCE_YOUR_CALM.code());
         assertThat(client.ended()).isTrue();
@@ -141,7 +112,7 @@ final class Http2LimitsTest {
 
     @Test
     void headersThatAreNotEndedEndTheConnection() throws IOException {
-        gateway.http = headersWithin(Duration.ofMillis(100));
+        gateway.http = Connections.with(c -> c.headers = Duration.ofMillis(100));
         gateway.start();
         try (Http2Client client = new Http2Client(gateway.port())) {
             client.ping();
@@ -152,7 +123,7 @@ final class Http2LimitsTest {
 
     @Test
     void aHeadersFrameThatNeverComesWholeEndsTheConnection() throws IOException {
-        gateway.http = headersWithin(Duration.ofMillis(100));
+        gateway.http = Connections.with(c -> c.headers = Duration.ofMillis(100));
         gateway.start();
         try (Socket socket = new Socket("127.0.0.1", gateway.port());
                 Http2Client client = new Http2Client(socket)) {
@@ -167,7 +138,7 @@ final class Http2LimitsTest {
     @Test
     void headersInPiecesAreAsGoodAsInOne() throws IOException {
         Duration limit = Duration.ofMillis(200);
-        gateway.http = headersWithin(limit);
+        gateway.http = Connections.with(c -> c.headers = limit);
         gateway.start();
         try (Http2Client client = new Http2Client(gateway.port())) {
             byte[] block = Http2Client.get("/pieces");

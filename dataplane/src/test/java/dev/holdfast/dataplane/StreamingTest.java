@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.holdfast.plan.Cluster;
-import dev.holdfast.plan.HttpSettings;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -163,20 +162,8 @@ class StreamingTest {
             try (Socket socket = gateway.client("GET / HTTP/1.1\r\nHost: a\r\n\r\n")) {
                 assertThat(TestGateway.until(socket, "backend_timeout\n")).startsWith("HTTP/1.1 504 ");
             }
-            HttpSettings d = HttpSettings.DEFAULT;
             gateway.backendTimeout = Duration.ZERO;
-            gateway.http = new HttpSettings(
-                    d.idleTimeout(),
-                    d.streamIdleTimeout(),
-                    d.requestHeadersTimeout(),
-                    Duration.ofMillis(200),
-                    d.tlsHandshakeTimeout(),
-                    d.maxConnectionDuration(),
-                    d.maxStreamDuration(),
-                    0,
-                    0,
-                    Optional.empty(),
-                    d.http2());
+            gateway.http = Connections.with(c -> c.received = Duration.ofMillis(200));
             gateway.start();
             assertThat(gateway.all("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"))
                     .startsWith("HTTP/1.1 408 ")
@@ -187,19 +174,7 @@ class StreamingTest {
     @Test
     void headersThatNeverEndEndTheConnection() throws IOException {
         try (TestGateway gateway = new TestGateway(TestGateway.tells())) {
-            HttpSettings d = HttpSettings.DEFAULT;
-            gateway.http = new HttpSettings(
-                    d.idleTimeout(),
-                    d.streamIdleTimeout(),
-                    Duration.ofMillis(300),
-                    Duration.ZERO,
-                    d.tlsHandshakeTimeout(),
-                    d.maxConnectionDuration(),
-                    d.maxStreamDuration(),
-                    0,
-                    0,
-                    Optional.empty(),
-                    d.http2());
+            gateway.http = Connections.with(c -> c.headers = Duration.ofMillis(300));
             gateway.start();
             assertThat(gateway.all("GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")).doesNotContain("200");
             assertThat(gateway.all("")).isEmpty();

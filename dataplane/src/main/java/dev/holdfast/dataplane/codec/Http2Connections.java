@@ -58,7 +58,6 @@ public final class Http2Connections {
         private final boolean invalidEndsConnection;
         private final Set<Integer> resets = new LinkedHashSet<>();
         private final Http2Connection.PropertyKey begun = connection().newKey();
-        private boolean flushing;
 
         Handler(
                 Http2ConnectionDecoder decoder,
@@ -76,20 +75,6 @@ public final class Http2Connections {
                 ChannelHandlerContext ctx, int streamId, long errorCode, ChannelPromise promise) {
             remember(streamId);
             return super.resetStream(ctx, streamId, errorCode, promise);
-        }
-
-        /**
-         * Flushes once at the end of the loop's turn, however many streams ask for it in that turn: their frames share TLS
-         * records and system calls.
-         */
-        public void flushSoon(ChannelHandlerContext ctx) {
-            if (!flushing) {
-                flushing = true;
-                ctx.executor().execute(() -> {
-                    flushing = false;
-                    flush(ctx);
-                });
-            }
         }
 
         /** The stream's request has come and was sound. */

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.http1;
 
+import dev.holdfast.dataplane.codec.Http1Decoding;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.message.Downstream;
@@ -27,7 +28,6 @@ import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpContent;
-import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
@@ -543,10 +543,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     /** Refuses what could be read in two ways: both lengths, or an encoding it does not know (RFC 9112 §6.1, §6.3). */
     private static final class StrictDecoder extends HttpRequestDecoder {
         StrictDecoder(int maxHeaderBytes) {
-            super(new HttpDecoderConfig()
-                    .setMaxHeaderSize(maxHeaderBytes)
-                    .setMaxInitialLineLength(16_384)
-                    .setMaxChunkSize(65_536));
+            super(Http1Decoding.config(maxHeaderBytes));
         }
 
         @Override

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.http2;
 
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
+import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.message.Downstream;
@@ -38,6 +39,7 @@ public final class Http2Downstream {
     private @Nullable ChannelHandlerContext ctx;
     private @Nullable IdleWatch watch;
     private final @Nullable Pings pings;
+    private final TurnFlush flushing;
     private boolean retiring;
     private long requests;
 
@@ -53,6 +55,7 @@ public final class Http2Downstream {
                 rules.headers().maxBytes(),
                 rules.http2().invalidEndsConnection());
         this.pings = Pings.of(rules.http2(), handler);
+        this.flushing = new TurnFlush(() -> handler.flush(ctx()));
         this.key = handler.connection().newKey();
         handler.connection().addListener(new Http2ConnectionAdapter() {
             @Override
@@ -103,14 +106,18 @@ public final class Http2Downstream {
 
     /** A header block that is not whole keeps every other frame of its connection from coming (RFC 9113 §4.3). */
     private void tooSlow() {
+        goAway(Http2Error.ENHANCE_YOUR_CALM);
+        ctx().close();
+    }
+
+    private void goAway(Http2Error why) {
         handler.goAway(
                 ctx(),
                 handler.connection().remote().lastStreamCreated(),
-                Http2Error.ENHANCE_YOUR_CALM.code(),
+                why.code(),
                 Unpooled.EMPTY_BUFFER,
                 ctx().newPromise());
         handler.flush(ctx());
-        ctx().close();
     }
 
     private ChannelHandlerContext ctx() {
@@ -141,13 +148,7 @@ public final class Http2Downstream {
     public void retire() {
         if (!retiring && ctx().channel().isActive()) {
             retiring = true;
-            handler.goAway(
-                    ctx(),
-                    handler.connection().remote().lastStreamCreated(),
-                    Http2Error.NO_ERROR.code(),
-                    Unpooled.EMPTY_BUFFER,
-                    ctx().newPromise());
-            handler.flush(ctx());
+            goAway(Http2Error.NO_ERROR);
             watchIdle();
         }
     }
@@ -344,7 +345,7 @@ public final class Http2Downstream {
 
         @Override
         public void flush() {
-            handler.flushSoon(ctx());
+            flushing.ask(loop());
         }
 
         @Override

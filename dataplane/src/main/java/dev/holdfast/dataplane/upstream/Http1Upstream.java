@@ -1,5 +1,7 @@
 package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.dataplane.codec.Http1Decoding;
+import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
@@ -19,7 +21,6 @@ import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpContent;
-import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpMethod;
@@ -39,15 +40,13 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     /** Set once a connection has become a stream and so no longer counts for the circuit breaker. */
     static final AttributeKey<Boolean> LEFT_POOL = AttributeKey.valueOf("holdfast.left-pool");
 
-    /** As much as one read of a socket brings: a body is passed on in the pieces in which it came. */
-    private static final int LARGEST_READ = 65_536;
-
     private final Pools.Pool pool;
     private final Cluster.Endpoint address;
     private final Channel channel;
     private final long openedNanos = System.nanoTime();
     private @Nullable Events events;
     private final IdleWatch watch;
+    private final TurnFlush flushing;
     private boolean reused;
     private boolean keepAlive;
     private boolean requestEnded;
@@ -61,19 +60,11 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         this.address = address;
         this.channel = channel;
         this.watch = new IdleWatch(channel, channel::close);
+        this.flushing = new TurnFlush(channel::flush);
     }
 
     void install() {
-        channel.pipeline()
-                .addLast(
-                        "codec",
-                        new HttpClientCodec(
-                                new HttpDecoderConfig()
-                                        .setMaxHeaderSize(131_072)
-                                        .setMaxInitialLineLength(16_384)
-                                        .setMaxChunkSize(LARGEST_READ),
-                                false,
-                                false));
+        channel.pipeline().addLast("codec", new HttpClientCodec(Http1Decoding.config(131_072), false, false));
         channel.pipeline().addLast("upstream", this);
     }
 
@@ -183,16 +174,10 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     public void flush() {
         if (requestEnded || tunnel) {
             channel.flush();
-        } else if (!flushing) {
-            flushing = true;
-            channel.eventLoop().execute(() -> {
-                flushing = false;
-                channel.flush();
-            });
+        } else {
+            flushing.ask(channel.eventLoop());
         }
     }
-
-    private boolean flushing;
 
     @Override
     public boolean writable() {

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
+import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
@@ -52,6 +53,7 @@ final class Http2UpstreamConnection {
     private final long mostRequests;
     private long maxStreams;
     private final IdleWatch watch;
+    private final TurnFlush flushing;
     private long served;
     private boolean pinged;
 
@@ -66,6 +68,7 @@ final class Http2UpstreamConnection {
         this.maxStreams = pool.cluster.config().http2().maxConcurrentStreams();
         this.handler =
                 Http2Connections.make(false, new Frames(), pool.cluster.config().http2());
+        this.flushing = new TurnFlush(() -> handler.flush(ctx()));
         this.watch = new IdleWatch(channel, () -> {
             if (this.handler.connection().numActiveStreams() == 0) {
                 channel.close();
@@ -442,7 +445,7 @@ final class Http2UpstreamConnection {
 
         @Override
         public void flush() {
-            handler.flushSoon(ctx());
+            flushing.ask(channel.eventLoop());
         }
 
         @Override

@@ -209,6 +209,10 @@ public final class LoadProbe implements Probe {
         }
     }
 
+    private interface Opening<S> {
+        Opened<S> open() throws IOException;
+    }
+
     /** What was let in, and why what was not was not. */
     private static final class Streams<S> {
         private final List<S> open = new ArrayList<>();
@@ -216,9 +220,9 @@ public final class LoadProbe implements Probe {
         private Optional<String> byChance = Optional.empty();
 
         /** Who is refused asks once more: where that helps it was chance and no limit. */
-        void take(Opened<S> one, Callable<Opened<S>> again) throws IOException {
+        void take(Opened<S> one, Opening<S> again) throws IOException {
             boolean once = one.mayAskAgain && refusal.isEmpty();
-            Opened<S> last = once ? Exam.together(List.of(again)).getFirst() : one;
+            Opened<S> last = once ? again.open() : one;
             last.stream.ifPresent(open::add);
             if (last.stream.isEmpty()) {
                 refusal = refusal.or(() -> last.refusal);

@@ -3,11 +3,7 @@ package dev.holdfast.resource.read;
 import dev.cel.common.CelAbstractSyntaxTree;
 import dev.cel.common.CelOptions;
 import dev.cel.common.CelSource;
-import dev.cel.common.CelValidationException;
 import dev.cel.extensions.CelExtensions;
-import dev.cel.parser.CelParser;
-import dev.cel.parser.CelParserFactory;
-import dev.cel.parser.CelStandardMacro;
 import dev.cel.runtime.CelEvaluationException;
 import dev.cel.runtime.CelFunctionBinding;
 import dev.cel.runtime.CelRuntime;
@@ -30,7 +26,7 @@ final class CelRule {
     private final String expression;
     private final String message;
     private final String quiet;
-    /** For {@link RuleTree}; empty where the expression is to be parsed. */
+    /** For {@link RuleTree}. */
     private final String tree;
 
     private final Map<Object, Boolean> verdicts = new ConcurrentHashMap<>();
@@ -46,18 +42,6 @@ final class CelRule {
                 .addLibraries(CelExtensions.strings())
                 .addFunctionBindings(CelFunctionBinding.from("isIP", String.class, IpText::isIp))
                 .build();
-    }
-
-    /** For an expression of which the tables hold no tree. */
-    private static final class Parsing {
-        static final CelParser PARSER = CelParserFactory.standardCelParserBuilder()
-                .setOptions(Language.OPTIONS)
-                .setStandardMacros(CelStandardMacro.STANDARD_MACROS)
-                .build();
-    }
-
-    CelRule(String expression, String message, String quiet) {
-        this(expression, message, quiet, "");
     }
 
     /** @param quiet a field without which the rule holds whatever else is there; empty where there is none such */
@@ -117,13 +101,9 @@ final class CelRule {
         CelRuntime.Program ready = program;
         if (ready == null) {
             try {
-                ready = Language.RUNTIME.createProgram(
-                        tree.isEmpty()
-                                ? Parsing.PARSER.parse(expression).getAst()
-                                : CelAbstractSyntaxTree.newParsedAst(
-                                        RuleTree.read(tree),
-                                        CelSource.newBuilder(expression).build()));
-            } catch (CelValidationException | CelEvaluationException e) {
+                ready = Language.RUNTIME.createProgram(CelAbstractSyntaxTree.newParsedAst(
+                        RuleTree.read(tree), CelSource.newBuilder(expression).build()));
+            } catch (CelEvaluationException e) {
                 throw new IllegalStateException("rule cannot be read: " + expression, e);
             }
             program = ready;

@@ -21,7 +21,6 @@ public final class Schema {
     private static final String TABLES = "/dev/holdfast/resource/schema/";
 
     private final Map<String, Shape> kinds = new ConcurrentHashMap<>();
-    private final Map<String, String> apiVersions = new ConcurrentHashMap<>();
     private final Map<String, Set<String>> deprecated = new HashMap<>();
     private final Map<String, List<Ruled>> rules = new HashMap<>();
     private final Blocks fields = Blocks.of(TABLES + "fields.tsv");
@@ -63,6 +62,9 @@ public final class Schema {
     }
 
     private Shape read(String kind) {
+        if (!knows(kind)) {
+            throw new IllegalArgumentException("no table has the kind " + kind);
+        }
         Shape whole = new Shape();
         fields.rows(kind, cells -> {
             Shape shape = whole.make(cells[1]);
@@ -71,7 +73,7 @@ public final class Schema {
             shape.constraints = cells[4];
             shape.required = cells[5].equals("required");
             if (!cells[6].isEmpty()) {
-                apiVersions.put(kind, cells[6]);
+                whole.apiVersion = cells[6];
             }
         });
         fallbacks.rows(kind, cells -> whole.make(cells[1]).fallback = cells[2]);
@@ -121,11 +123,7 @@ public final class Schema {
     }
 
     public String apiVersion(String kind) {
-        if (!knows(kind)) {
-            return "";
-        }
-        of(kind);
-        return apiVersions.getOrDefault(kind, "");
+        return knows(kind) ? of(kind).apiVersion : "";
     }
 
     /** Fields of {@code kind} that still work and are to go, lists as {@code []}. */

@@ -22,6 +22,9 @@ final class Shape {
     List<String> allowed = List.of();
     String constraints = "";
     String fallback = "";
+    /** Of a kind: the group and version that it is read in. */
+    String apiVersion = "";
+
     boolean required;
     final Map<String, Shape> fields = new LinkedHashMap<>();
     /** Rules over this place and what lies below it. */

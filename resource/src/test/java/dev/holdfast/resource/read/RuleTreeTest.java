@@ -3,6 +3,7 @@ package dev.holdfast.resource.read;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.cel.common.CelOptions;
+import dev.cel.common.CelValidationException;
 import dev.cel.common.ast.CelConstant;
 import dev.cel.common.ast.CelExpr;
 import dev.cel.parser.CelParser;
@@ -19,7 +20,7 @@ final class RuleTreeTest {
     private static final Path TABLE = Path.of("src/main/resources/dev/holdfast/resource/schema/rules.tsv");
     private static final int TREE = 4;
 
-    private final CelParser parser = CelParserFactory.standardCelParserBuilder()
+    private static final CelParser PARSER = CelParserFactory.standardCelParserBuilder()
             .setOptions(CelOptions.current()
                     .enableHeterogeneousNumericComparisons(true)
                     .build())
@@ -33,7 +34,7 @@ final class RuleTreeTest {
         for (String line : lines) {
             String[] cells = line.split("\t", -1);
             cells = java.util.Arrays.copyOf(cells, TREE + 1);
-            cells[TREE] = written(parser.parse(cells[0]).getAst().getExpr());
+            cells[TREE] = tree(cells[0]);
             wanted.add(String.join("\t", cells));
             assertThat(written(RuleTree.read(cells[TREE]))).isEqualTo(cells[TREE]);
         }
@@ -42,6 +43,10 @@ final class RuleTreeTest {
         } else {
             assertThat(lines).isEqualTo(wanted);
         }
+    }
+
+    static String tree(String expression) throws CelValidationException {
+        return written(PARSER.parse(expression).getAst().getExpr());
     }
 
     private static String written(CelExpr node) {
