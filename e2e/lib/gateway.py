@@ -183,17 +183,22 @@ class Gateway:
             except OSError:
                 pass  # one with TLS has no answer to this; it has allocated
 
+    def _stop(self):
+        self.signal(signal.SIGTERM)
+        time.sleep(0.05)
+        self.signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
     def __exit__(self, kind=None, *_):
         if self.process.poll() is None:
-            if kind is None and self.plane == "embedded":
-                self.look_for_leaks()
-            self.signal(signal.SIGTERM)
-            time.sleep(0.05)
-            self.signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
+                if kind is None and self.plane == "embedded":
+                    self.look_for_leaks()
+            finally:
+                self._stop()
         for t in self._threads:
             t.join(5)
         assert "LEAK" not in self.text(), self.text()
