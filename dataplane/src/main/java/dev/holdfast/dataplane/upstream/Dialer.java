@@ -224,7 +224,8 @@ public final class Dialer {
                 return;
             }
             SocketAddress address = addresses.get(at++);
-            ChannelFuture connecting = connect(bootstrap().handler(new Handshake(tls, done)), address);
+            ChannelFuture connecting =
+                    bootstrap().handler(new Handshake(tls, done)).connect(address);
             connecting.addListener(result -> {
                 if (result.isSuccess()) {
                     done.connected(connecting.channel());
@@ -238,16 +239,6 @@ public final class Dialer {
                     done.failed(why(result.cause(), address), false);
                 }
             });
-        }
-
-        /**
-         * Registers and connects in one go. {@link Bootstrap#connect(SocketAddress)} leaves a gap between the two in which
-         * the loop may ask epoll, which tells of a socket not yet connected that it has hung up; Netty then reads from it
-         * and the connection is lost.
-         */
-        private ChannelFuture connect(Bootstrap bootstrap, SocketAddress address) {
-            ChannelFuture registered = bootstrap.register();
-            return registered.cause() == null ? registered.channel().connect(address) : registered;
         }
 
         private Bootstrap bootstrap() {

@@ -34,7 +34,7 @@ public final class Transport {
 
     private Transport() {}
 
-    public static IoHandlerFactory handler() {
+    static IoHandlerFactory handler() {
         return EPOLL ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
     }
 
