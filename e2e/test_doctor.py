@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+import yaml
 
 from lib import manifests, peers
 from lib.backend import Backend
@@ -256,6 +257,12 @@ def test_envoy_whose_request_timeout_cuts_a_page(doctor, peer, application):
     assert doctor(f"http://{peers.HOST}/slow", envoy.port)["codes"] == ["REQUEST_TIMEOUT"]
 
 
+def test_envoy_before_a_backend_that_offers_http2(doctor, peer, application, authority):
+    nginx = peer(peers.nginx, peers.NGINX_UPGRADE, application.port, tls=authority.issue())
+    envoy = peer(peers.envoy, nginx.port, upstream_tls=authority.pem)
+    assert doctor(WS, envoy.port)["codes"] == ["UPGRADE_BACKEND_HTTP2"]
+
+
 def test_envoy_without_a_route_for_the_host(doctor, peer, application):
     envoy = peer(peers.envoy, application.port, domain="another.test")
     assert "NO_ROUTE" in doctor(WS, envoy.port)["codes"]
@@ -316,7 +323,8 @@ def test_nginx_before_an_application_that_does_not_trust_it(doctor, peer):
         nginx = peer(peers.nginx, peers.NGINX_UPGRADE + "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;", made.port)
         report = doctor(WS, nginx.port)
         assert report["codes"] == ["HOME_ASSISTANT_TRUSTED_PROXIES"] and "trusted_proxies" in json.dumps(report["findings"])
-        assert doctor(WS, made.port)["codes"] == []
+        report = doctor(WS, made.port)
+        assert report["codes"] == [] and "HOME_ASSISTANT_TRUSTED_PROXIES" in [f["code"] for f in report["findings"]]
     finally:
         made.stop()
 
@@ -360,6 +368,13 @@ def test_nginx_that_compresses_events(doctor, peer, application):
     nginx = peer(peers.nginx, "proxy_buffering off; gzip on; gzip_types text/event-stream; gzip_min_length 0;", application.port)
     report = doctor(f"http://{peers.HOST}/ten-events", nginx.port)
     assert "EVENTS_COMPRESSED" in report["codes"] and report["codes"] in (["EVENTS_COMPRESSED"], ["EVENTS_BUFFERED", "EVENTS_COMPRESSED"])
+
+
+def test_nginx_with_a_certificate_of_an_unknown_authority(peer, application, authority):
+    nginx = peer(peers.nginx, peers.NGINX_UPGRADE, application.port, tls=authority.issue(), http2=False)
+    status, out, err = run("doctor", WSS, "--connect", f"127.0.0.1:{nginx.port}", "--streams", "2", "-o", "json")
+    codes = [f["code"] for f in json.loads(out)["findings"] if f["level"] != "note"]
+    assert status == 1 and codes == ["CERTIFICATE_CHAIN_INCOMPLETE"]
 
 
 def test_nginx_with_a_certificate_that_has_expired(doctor, peer, application, authority):
@@ -415,9 +430,9 @@ def ours(example, application, authority):
         f"stringData:\n  tls.crt: |\n{text(crt)}  tls.key: |\n{text(key)}")
     running = []
 
-    def start(port=application.port):
+    def start(port=application.port, plane="embedded"):
         offset = offset_for(443, 80)
-        gateway = Gateway("-f", example, "--port-offset", offset, "--resolve", f"home-automation/home-assistant=127.0.0.1:{port}")
+        gateway = Gateway("-f", example, "--port-offset", offset, "--resolve", f"home-automation/home-assistant=127.0.0.1:{port}", plane=plane)
         running.append(gateway)
         gateway.ready()
         return 443 + offset
@@ -679,3 +694,72 @@ data:
     report = doctor(OURS, ours(backend.port), "-f", ours.folder)
     assert report["codes"] == []
     assert_named(report, None, ("TLS_BACKEND_HTTP2", "route.yaml", "matches"))
+
+
+# What it prints mends it: put in place as it says, the same examination finds nothing.
+
+def put(folder, text):
+    """A manifest: beside what the policy of that name says already, or as a file of its own."""
+    new = yaml.safe_load(text)
+    for file in sorted(folder.glob("*.yaml")):
+        all_of_it = list(yaml.safe_load_all(file.read_text()))
+        for old in all_of_it:
+            if (old["kind"], old["metadata"]["name"]) == (new["kind"], new["metadata"]["name"]):
+                lay(old["spec"], {k: v for k, v in new["spec"].items() if k != "targetRefs"})
+                manifests.write(file, yaml.safe_dump_all(all_of_it))
+                return
+    manifests.write(folder / "mending.yaml", yaml.safe_dump(new))
+
+
+def lay(under, over):
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(under.get(key), dict):
+            lay(under[key], value)
+        else:
+            under[key] = value
+
+
+@pytest.fixture
+def everybody():
+    """A backend that lets in every Origin, so that the gateway decides."""
+    made = Backend()
+    yield made
+    made.stop()
+
+
+MENDED = ["the breaker is shared as Envoy shares it", "no websocket in the list", "an idle time", "a request timeout of the policy", "an origin that is not listed"]
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_what_is_printed_for_our_gateway_mends_it(doctor, ours, everybody, name):
+    change, url, more, codes, _, _ = FAULTS[name]
+    (ours.folder / "1-client-traffic-policy.yaml").unlink()
+    change(ours.folder)
+    port = everybody.port if "origin" in name else ours.backend
+    report = doctor(url, ours(port), "-f", ours.folder, *more)
+    assert report["codes"] == codes
+    for finding in report["findings"]:
+        texts = [m["text"] for c in finding["cures"] for m in c["mendings"] if "Holdfast" in m["for"]]
+        if finding["level"] != "note":
+            put(ours.folder, texts[0])
+    assert doctor(url, ours(port), "-f", ours.folder, *more)["codes"] == []
+
+
+def test_what_is_printed_for_the_order_of_alpn_mends_it(doctor, ours):
+    report = doctor(OURS, ours(), "-f", ours.folder)
+    assert report["codes"] == ["H2_WITHHELD"]
+    put(ours.folder, next(m["text"] for c in report["findings"][0]["cures"] for m in c["mendings"] if "Holdfast" in m["for"]))
+    assert doctor(OURS, ours(), "-f", ours.folder)["codes"] == []
+
+
+# The same manifests carried out by Envoy.
+
+def test_envoy_by_manifests_names_the_line_and_what_mends_it(doctor, ours):
+    (ours.folder / "1-client-traffic-policy.yaml").unlink()
+    manifests.replace(ours.folder / POLICY, "type: websocket", "type: spdy/3.1")
+    manifests.replace(ours.folder / POLICY, "  useClientProtocol: true\n", "")
+    report = doctor(OURS, ours(plane="envoy"), "-f", ours.folder)
+    assert report["codes"] == ["UPGRADE_NOT_ALLOWED"]
+    assert_named(report, (POLICY, "spec.httpUpgrade", "spdy/3.1"), None)
+    put(ours.folder, next(m["text"] for c in report["findings"][0]["cures"] for m in c["mendings"] if "Envoy Gateway" in m["for"]))
+    assert doctor(OURS, ours(plane="envoy"), "-f", ours.folder)["codes"] == ["H2_WITHOUT_WEBSOCKET"]

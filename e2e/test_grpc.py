@@ -1,10 +1,9 @@
 """gRPC from the real library: unary, a stream both ways, trailers and status, with prior knowledge on both sides."""
-from concurrent import futures
-
 import grpc
 import pytest
 
 from lib import manifests
+from lib.echo import IDENTITY, grpc_server
 from lib.gateway import BOTH_PLANES, Gateway, free_port, wait
 
 pytestmark = BOTH_PLANES
@@ -26,34 +25,9 @@ spec:
       backendRefs: [{{name: echo, port: 80}}]
 """
 
-IDENTITY = lambda b: b
-
-
-def handlers():
-    def say(request, context):
-        context.set_trailing_metadata((("x-trailer", "kept"),))
-        return b"said " + request
-
-    def chat(requests, context):
-        for request in requests:
-            yield b"heard " + request
-
-    def refuse(request, context):
-        context.abort(grpc.StatusCode.PERMISSION_DENIED, "not you")
-
-    return grpc.method_handlers_generic_handler("acme.Echo", {
-        "Say": grpc.unary_unary_rpc_method_handler(say, IDENTITY, IDENTITY),
-        "Chat": grpc.stream_stream_rpc_method_handler(chat, IDENTITY, IDENTITY),
-        "Refuse": grpc.unary_unary_rpc_method_handler(refuse, IDENTITY, IDENTITY),
-    })
-
-
 @pytest.fixture
 def gateway(tmp_path, plane):
-    server = grpc.server(futures.ThreadPoolExecutor(8))
-    server.add_generic_rpc_handlers((handlers(),))
-    backend = server.add_insecure_port("127.0.0.1:0")
-    server.start()
+    server, backend = grpc_server()
     port = free_port()
     (tmp_path / "m.yaml").write_text(MANIFESTS.format(port=port))
     with Gateway("-f", tmp_path, "--resolve", f"default/echo=127.0.0.1:{backend}", plane=plane) as running:

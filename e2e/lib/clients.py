@@ -5,6 +5,7 @@ import http.client
 import os
 import ssl
 
+import grpc
 import h2.config
 import h2.connection
 import h2.events
@@ -91,6 +92,80 @@ class WebSocket:
 
     async def aclose(self):
         self.writer.close()
+
+
+class Events:
+    """Server-sent events over HTTP/1.1. `closed` as for a WebSocket."""
+
+    def __init__(self):
+        self.closed = None
+
+    @classmethod
+    async def connect(cls, port, host, path="/events"):
+        self = cls()
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        self.writer.write(f"GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: text/event-stream\r\n\r\n".encode())
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        self.status = int(head.split(" ")[1])
+        self.last = -1
+        self.heard = asyncio.Event()
+        self.task = asyncio.create_task(self._read())
+        return self
+
+    async def _read(self):
+        """Each event is one more than the one before: none is lost."""
+        try:
+            while True:
+                line = await self.reader.readuntil(b"\n")
+                if line.startswith(b"data: "):
+                    assert int(line[6:]) == self.last + 1, (line, self.last)
+                    self.last += 1
+                    self.heard.set()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.closed = "cut"
+        except AssertionError as e:
+            self.closed = str(e)
+        self.heard.set()
+
+    async def echo(self, text, seconds=15):
+        """There is nothing to be said; one more event has to come."""
+        self.heard.clear()
+        await asyncio.wait_for(self.heard.wait(), seconds)
+        if self.closed is not None:
+            raise Closed(self.closed)
+
+
+class Call:
+    """A gRPC call with messages both ways, on a connection of its own."""
+
+    def __init__(self):
+        self.closed = None
+
+    @classmethod
+    async def connect(cls, port, authority):
+        self = cls()
+        self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.default_authority", authority), ("grpc.use_local_subchannel_pool", 1)])
+        same = lambda b: b
+        self.call = self.channel.stream_stream("/acme.Echo/Chat", request_serializer=same, response_deserializer=same)()
+        self.status = 200
+        await self.echo("first")
+        return self
+
+    async def echo(self, text, seconds=15):
+        try:
+            await self.call.write(text.encode())
+            answer = await asyncio.wait_for(self.call.read(), seconds)
+        except (grpc.RpcError, asyncio.InvalidStateError) as e:
+            self.closed = str(e)
+            raise Closed(self.closed) from None
+        if answer is grpc.aio.EOF:
+            self.closed = "cut"
+            raise Closed(self.closed)
+        assert answer == b"heard " + text.encode(), answer
+
+    async def aclose(self):
+        self.call.cancel()
+        await self.channel.close()
 
 
 def page(port, host=HOST, path="/", headers=()):

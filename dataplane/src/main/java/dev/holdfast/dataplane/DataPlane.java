@@ -16,10 +16,10 @@ import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.stream.LiveStreams;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Dialer;
-import dev.holdfast.dataplane.upstream.EventLoops;
 import dev.holdfast.dataplane.upstream.Names;
 import dev.holdfast.dataplane.upstream.Pools;
 import dev.holdfast.dataplane.upstream.Selection;
+import dev.holdfast.dataplane.upstream.Transport;
 import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
@@ -33,6 +33,7 @@ import dev.holdfast.problem.Severity;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -50,7 +51,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     private final Metrics metrics;
     private final AccessLog log;
     private final LiveStreams streams;
-    private final EventLoops loops;
+    private final MultiThreadIoEventLoopGroup loops;
     private final Names names = new Names();
     private final HealthChecks checks;
     private final Map<EventLoop, Pools> pools = new ConcurrentHashMap<>();
@@ -69,12 +70,12 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         this.log = log;
         this.streams = new LiveStreams(metrics);
         this.checks = new HealthChecks(this::pools);
-        this.loops = new EventLoops(eventLoops);
+        this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
         this.sockets = new Sockets(this, loops, contexts);
     }
 
     /** For a test that holds a loop, so that much happens in one of its turns. */
-    EventLoops loops() {
+    MultiThreadIoEventLoopGroup loops() {
         return loops;
     }
 

@@ -44,27 +44,17 @@ class LoopTurnTest {
             for (Ws ws : leaving) {
                 closes.add(ws.read());
             }
-            CountDownLatch held = new CountDownLatch(1);
-            CountDownLatch holding = new CountDownLatch(1);
-            gateway.plane.loops().next().execute(() -> {
-                holding.countDown();
-                try {
-                    held.await();
-                } catch (InterruptedException over) {
-                    Thread.currentThread().interrupt();
+            try (AutoCloseable held = gateway.hold()) {
+                // epoll tells of what happens in the order in which it happens.
+                for (int i = 0; i < PAIRS; i++) {
+                    leaving.get(i).send(Ws.CLOSE, closes.get(i).payload());
                 }
-            });
-            holding.await();
-            // epoll tells of what happens in the order in which it happens.
-            for (int i = 0; i < PAIRS; i++) {
-                leaving.get(i).send(Ws.CLOSE, closes.get(i).payload());
+                for (Socket socket : coming) {
+                    socket.getOutputStream().write(TestGateway.HANDSHAKE.getBytes(StandardCharsets.ISO_8859_1));
+                }
+                answers.countDown();
+                await().until(() -> gateway.ended.get() >= PAIRS);
             }
-            for (Socket socket : coming) {
-                socket.getOutputStream().write(TestGateway.HANDSHAKE.getBytes(StandardCharsets.ISO_8859_1));
-            }
-            answers.countDown();
-            await().until(() -> gateway.ended.get() >= PAIRS);
-            held.countDown();
             for (Socket socket : coming) {
                 assertThat(TestGateway.until(socket, "\r\n\r\n")).startsWith("HTTP/1.1 101 ");
                 socket.close();

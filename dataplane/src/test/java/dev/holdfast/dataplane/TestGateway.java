@@ -38,6 +38,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** One listener, one route, one cluster at a backend that a test scripts; what matters to a test it sets before start. */
@@ -297,6 +298,22 @@ final class TestGateway implements AutoCloseable {
                 .tag("outcome", outcome)
                 .counter();
         return counter == null ? 0 : (int) counter.count();
+    }
+
+    /** Holds the gateway's one loop until it is let go, so that all that happens meanwhile is handled in one turn. */
+    AutoCloseable hold() throws InterruptedException {
+        CountDownLatch held = new CountDownLatch(1);
+        CountDownLatch holding = new CountDownLatch(1);
+        plane.loops().next().execute(() -> {
+            holding.countDown();
+            try {
+                held.await();
+            } catch (InterruptedException over) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        holding.await();
+        return held::countDown;
     }
 
     static String until(Socket socket, String end) throws IOException {

@@ -65,6 +65,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private @Nullable IdleWatch watch;
     private final Encoder encoder = new Encoder();
     private boolean keepAlive = true;
+    private boolean inputOver;
     private boolean ending;
     private boolean requestDone = true;
     private boolean responseDone = true;
@@ -204,6 +205,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         keepAlive = HttpUtil.isKeepAlive(request)
                 && !gateway.shuttingDown()
                 && !ending
+                && (!inputOver || !waiting.isEmpty())
                 && (settings.maxRequestsPerConnection() == 0 || requests < settings.maxRequestsPerConnection());
         encoder.method(request.method().name());
         java.util.List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
@@ -318,14 +320,26 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
         if (event instanceof ChannelInputShutdownEvent || event instanceof SslCloseCompletionEvent) {
             Exchange current = exchange;
-            if (current == null || closing || event instanceof SslCloseCompletionEvent || current.endsWithInput()) {
+            inputOver = true;
+            if (current == null
+                    || closing
+                    || !requestDone
+                    || event instanceof SslCloseCompletionEvent
+                    || current.endsWithInput()) {
                 context.close();
             } else if (tunnel) {
-                current.requestData(Unpooled.EMPTY_BUFFER, true);
-                current.requestFlush();
-            } else {
+                endTunnelInput();
+            } else if (waiting.isEmpty()) {
                 keepAlive = false;
             }
+        }
+    }
+
+    private void endTunnelInput() {
+        Exchange current = exchange;
+        if (current != null) {
+            current.requestData(Unpooled.EMPTY_BUFFER, true);
+            current.requestFlush();
         }
     }
 
@@ -368,6 +382,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             ctx().writeAndFlush(response);
             ctx().pipeline().remove("h1-encoder");
             tunnel = true;
+            if (inputOver) {
+                loop().execute(this::endTunnelInput);
+            }
             return;
         }
         if (head.status() < 200) {
@@ -469,8 +486,12 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         if (waiting.isEmpty()) {
             ctx().channel().config().setAutoRead(true);
         }
-        if (exchange == null) {
+        if (exchange == null && keepAlive && !inputOver) {
             watchIdle();
+        } else if (exchange == null) {
+            // The client has ended, or this connection's listener has, between the response's last octets and now.
+            closing = true;
+            ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
         }
     }
 

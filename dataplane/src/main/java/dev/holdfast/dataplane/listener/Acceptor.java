@@ -68,7 +68,6 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
             channel.close();
             return;
         }
-        Transport.alwaysWatched(channel);
         retire.put(channel, new Ending(channel::close, channel::close));
         channel.closeFuture().addListener(f -> retire.remove(channel));
         if (settings.proxyProtocol() == ConnectionSettings.ProxyProtocol.NONE) {

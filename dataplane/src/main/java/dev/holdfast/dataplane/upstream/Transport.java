@@ -2,7 +2,6 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.plan.TcpKeepalive;
 import io.netty.bootstrap.AbstractBootstrap;
-import io.netty.channel.Channel;
 import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.FixedRecvByteBufAllocator;
@@ -12,7 +11,6 @@ import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
-import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
@@ -22,20 +20,16 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioDatagramChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.util.Optional;
 
 /** The machine's best transport: epoll on Linux, NIO elsewhere. */
 public final class Transport {
     private static final boolean EPOLL = Epoll.isAvailable();
-    private static final int EPOLLERR = 0x8;
 
     private Transport() {}
 
-    static IoHandlerFactory handler() {
-        return EPOLL ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
+    public static IoHandlerFactory handler() {
+        return EPOLL ? CarefulEpoll.factory() : NioIoHandler.newFactory();
     }
 
     public static Class<? extends ServerSocketChannel> server() {
@@ -47,11 +41,11 @@ public final class Transport {
     }
 
     static ChannelFactory<SocketChannel> socket() {
-        return () -> EPOLL ? alwaysWatched(new EpollSocketChannel()) : new NioSocketChannel();
+        return () -> EPOLL ? new EpollSocketChannel() : new NioSocketChannel();
     }
 
     static ChannelFactory<EpollDomainSocketChannel> unix() {
-        return () -> alwaysWatched(new EpollDomainSocketChannel());
+        return EpollDomainSocketChannel::new;
     }
 
     public static boolean hasUnix() {
@@ -97,38 +91,6 @@ public final class Transport {
                                 seconds(k.interval().toSeconds()));
             }
         });
-    }
-
-    /**
-     * Netty 4.2.13 to 4.2.20 takes a channel out of epoll once there is nothing to wait for, which is so when its peer
-     * has ended and reading is off, and fails to put it back when reading is on again: what the peer sent before its end
-     * is lost and the connection closed. A channel that waits for errors too, of which epoll tells anyway (epoll_ctl(2)),
-     * always has something to wait for.
-     */
-    public static <C extends Channel> C alwaysWatched(C channel) {
-        if (!EPOLL) {
-            return channel;
-        }
-        try {
-            Watching.SET_FLAG.invoke(channel, EPOLLERR);
-        } catch (Throwable e) {
-            throw new IllegalStateException("Netty's epoll transport has changed", e);
-        }
-        return channel;
-    }
-
-    private static final class Watching {
-        static final MethodHandle SET_FLAG;
-
-        static {
-            try {
-                Class<?> type = Class.forName("io.netty.channel.epoll.AbstractEpollChannel");
-                SET_FLAG = MethodHandles.privateLookupIn(type, MethodHandles.lookup())
-                        .findVirtual(type, "setFlag", MethodType.methodType(void.class, int.class));
-            } catch (ReflectiveOperationException e) {
-                throw new IllegalStateException("Netty's epoll transport has changed", e);
-            }
-        }
     }
 
     private static int seconds(long value) {
