@@ -34,10 +34,14 @@ class Backend:
         started.wait()
 
     def stop(self):
-        def end():
+        async def end():
             self._server.close()
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._loop.stop()
-        self._loop.call_soon_threadsafe(end)
+        asyncio.run_coroutine_threadsafe(end(), self._loop)
         self._thread.join(5)
 
     async def _serve(self, reader, writer):
