@@ -116,6 +116,23 @@ class Run:
                 finally:
                     peer.stop()
 
+    def each_of(self, measures, first=lambda peer: None):
+        """Every measurement in one process of each peer, one after another: it is as warm as a gateway that has been up for a while."""
+        wanted = {name: measure for name, measure in measures.items() if self.wanted(name)}
+        for _ in range(self.a.rounds if wanted else 0):
+            for kind in self.peers:
+                peer = kind(self.folder, self.pages, self.sockets).start()
+                try:
+                    first(peer)
+                    for name, measure in wanted.items():
+                        try:
+                            self.note(name, peer.name, **measure(peer))
+                        except Exception as e:  # one peer's failure is told and does not end the run
+                            self.failed += 1
+                            print(f"{name:26} {peer.name:9} FAILED {str(e)[-400:]}", flush=True)
+                finally:
+                    peer.stop()
+
     def throughput(self):
         s, a = self.a.seconds, self.a
 
@@ -137,16 +154,14 @@ class Run:
             "b5 h2 tls 64k": lambda p, warm: h2load(p.tls, "/64k", n // 6, seconds=a.warm if warm else None),
             "b6 h2 post 1k": lambda p, warm: h2load(p.tls, "/post", n // 2, post, a.warm if warm else None),
         }
-        for name, load in loads.items():
-            if self.wanted(name):
-                self.each(name, lambda p, load=load: loaded(load, p))
+        self.each_of({name: lambda p, load=load: loaded(load, p) for name, load in loads.items()}, lambda p: loads["b1 h1 1k"](p, True))
 
     def relay(self):
         def measure(size, tls):
             def run(peer):
                 load = Sockets(self.folder, peer.tls if tls else peer.plain, 64, 0, size, tls, 4)
                 try:
-                    time.sleep(3)
+                    time.sleep(self.a.warm)
                     load.take()
                     cpu = peer.process.cpu()
                     time.sleep(self.a.seconds)
@@ -156,9 +171,8 @@ class Run:
                 finally:
                     load.close()
             return run
-        for name, size, tls in (("c1 ws 64B", 64, False), ("c2 wss 64B", 64, True), ("c3 wss 1k", 1024, True), ("c4 wss 64k", 65000, True)):
-            if self.wanted(name):
-                self.each(name, measure(size, tls))
+        sizes = (("c1 ws 64B", 64, False), ("c2 wss 64B", 64, True), ("c3 wss 1k", 1024, True), ("c4 wss 64k", 65000, True))
+        self.each_of({name: measure(size, tls) for name, size, tls in sizes})
 
     def beside(self):
         """Pages at a steady rate with 0, some and many open wss, each of which speaks every 4 s; then memory per stream."""
@@ -254,8 +268,8 @@ def medians(results):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--seconds", type=int, default=8)
-    p.add_argument("--warm", type=int, default=8, help="seconds before each measurement, the same for everybody; a JVM compiles in them")
+    p.add_argument("--seconds", type=int, default=6)
+    p.add_argument("--warm", type=int, default=10, help="seconds before each measurement, the same for everybody; a JVM compiles in them")
     p.add_argument("--requests", type=int, default=120_000)
     p.add_argument("--streams", type=int, default=4000)
     p.add_argument("--reloads", type=int, default=100)
