@@ -48,8 +48,8 @@ def main():
 
 Made by `bench/run`: each peer in turn before the same backend on the same machine ({os.cpu_count()} cores, Linux {platform.release().split('-')[0]}), which also
 carries backend and load; median of {s['rounds']} rounds, interleaved. In a round one process of each peer goes through all rows of a table,
-with {s['warm']} s of the same load before each is measured for {s['seconds']} s (twice that before the first): a gateway is up for weeks, a JVM compiles in its
-first half minute and is three to five times as dear in its first seconds. Peers: HAProxy (nbthread 2), nginx (2 workers), Envoy 1.40
+with {s['warm']} s of the same load before each is measured for {s['seconds']} s (twice that before the first): a gateway is up for weeks, and a JVM still
+compiles in its first quarter of a minute: a request costs five to seven times as much in its first three seconds, twice as much after ten. Peers: HAProxy (nbthread 2), nginx (2 workers), Envoy 1.40
 (concurrency 2), Caddy 2.11 (GOMAXPROCS 2), Holdfast (2 event loops); access logs off, keep-alive upstreams, one P-256 certificate; their whole
 settings are in [bench/peers.py](../bench/peers.py). Processor time is the proxy's own, so that it does not depend on what load and backend take.
 Figures are for comparing columns of one row, not for comparing with another machine.
