@@ -116,9 +116,17 @@ final class ClusterTraffics {
     /** As hexadecimal text. */
     private static String payload(Field payload) {
         byte[] octets = payload.get("type").text("Text").equals("Binary")
-                ? Base64.getMimeDecoder().decode(payload.get("binary").text(""))
+                ? binary(payload.get("binary").text(""))
                 : payload.get("text").text("").getBytes(StandardCharsets.UTF_8);
         return HexFormat.of().formatHex(octets);
+    }
+
+    private static byte[] binary(String base64) {
+        try {
+            return Base64.getMimeDecoder().decode(base64);
+        } catch (IllegalArgumentException notBase64) {
+            return new byte[0]; // which the reading of the field has said
+        }
     }
 
     private static Optional<ClusterTraffic.PassiveCheck> passive(Field passive) {

@@ -1,0 +1,224 @@
+package dev.holdfast.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.plan.Plan;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.Node;
+import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.read.ManifestReader;
+import dev.holdfast.resource.read.ReadResult;
+import dev.holdfast.translate.Translator;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Never silence: every field that the corpus sets means something. With another value that is valid too, or without it,
+ * there is another plan, or another warning. And no value, valid or not, is more than the translator can bear.
+ */
+final class SilenceTest {
+    private static final Set<String> FACTS =
+            Set.of("Service", "EndpointSlice", "Secret", "ConfigMap", "Namespace", "ReferenceGrant");
+    private static final Pattern DURATION = Pattern.compile("(\\d+)(h|m|s|ms)");
+    private static final int OTHERS = 6;
+
+    /** What stands under each name anywhere in the corpus. */
+    private final Map<String, Set<Node.Scalar>> values = new TreeMap<>();
+    /** Field to the values tried, and to those that changed anything. */
+    private final Map<String, int[]> fields = new TreeMap<>();
+
+    @Test
+    void everyFieldOfTheCorpusMeansSomething() throws IOException {
+        List<List<Node.Mapping>> cases = new ArrayList<>();
+        for (Path folder : CorpusTest.cases().toList()) {
+            cases.add(CorpusTest.read(folder).resources().resources().stream()
+                    .map(Resource::root)
+                    .toList());
+        }
+        cases.forEach(all -> all.forEach(tree -> collect("", tree)));
+        cases.forEach(this::change);
+        Set<String> silent = new TreeSet<>();
+        fields.forEach((field, seen) -> {
+            if (seen[0] > 0 && seen[1] == 0) {
+                silent.add(field);
+            }
+        });
+        assertThat(fields).hasSizeGreaterThan(500);
+        assertThat(silent)
+                .as("fields that no other value of changes anything; silent.txt says which may be, and why")
+                .isEqualTo(expected());
+    }
+
+    private static Set<String> expected() throws IOException {
+        try (InputStream in = Objects.requireNonNull(SilenceTest.class.getResourceAsStream("silent.txt"))) {
+            Set<String> out = new TreeSet<>();
+            for (String line : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
+                if (!line.isBlank() && !line.startsWith("#")) {
+                    out.add(line.split("\t")[0]);
+                }
+            }
+            return out;
+        }
+    }
+
+    private void collect(String name, Node node) {
+        switch (node) {
+            case Node.Mapping map -> map.entries().forEach(this::collect);
+            case Node.Sequence list -> list.items().forEach(item -> collect(name + "[]", item));
+            case Node.Scalar scalar -> {
+                Set<Node.Scalar> known = values.computeIfAbsent(name, n -> new LinkedHashSet<>());
+                if (known.stream().noneMatch(s -> s.text().equals(scalar.text()))) {
+                    known.add(scalar);
+                }
+            }
+        }
+    }
+
+    private void change(List<Node.Mapping> all) {
+        Plan before = plan(all);
+        Set<String> errors = errors(all, before);
+        for (int i = 0; i < all.size(); i++) {
+            Node.Mapping tree = all.get(i);
+            String kind = ((Node.Scalar) tree.entries().get("kind")).text();
+            Node spec = tree.entries().get("spec");
+            if (FACTS.contains(kind) || spec == null) {
+                continue;
+            }
+            int at = i;
+            walk(kind, "spec", spec, other -> with(tree, "spec", other), changed -> {
+                List<Node.Mapping> next = new ArrayList<>(all);
+                next.set(at, changed);
+                Plan after = plan(next);
+                if (!errors.containsAll(errors(next, after))) {
+                    return null;
+                }
+                return !after.equals(before);
+            });
+        }
+    }
+
+    private interface Try {
+        /** Whether it changed anything; null where it is not valid. */
+        @Nullable
+        Boolean of(Node.Mapping tree);
+    }
+
+    private void walk(String path, String name, Node node, Function<Node, Node.Mapping> put, Try attempt) {
+        switch (node) {
+            case Node.Mapping map ->
+                map.entries().forEach((key, value) -> {
+                    String field = path + "." + key;
+                    Map<String, Node> rest = new LinkedHashMap<>(map.entries());
+                    rest.remove(key);
+                    if (value instanceof Node.Scalar
+                            || (value instanceof Node.Sequence s
+                                    && s.items().stream().allMatch(x -> x instanceof Node.Scalar))) {
+                        tell(field, attempt.of(put.apply(new Node.Mapping(map.position(), rest))));
+                    }
+                    walk(field, key, value, other -> put.apply(with(map, key, other)), attempt);
+                });
+            case Node.Sequence list -> {
+                for (int i = 0; i < list.items().size(); i++) {
+                    int at = i;
+                    walk(
+                            path + "[]",
+                            name + "[]",
+                            list.items().get(i),
+                            other -> {
+                                List<Node> items = new ArrayList<>(list.items());
+                                items.set(at, other);
+                                return put.apply(new Node.Sequence(list.position(), items));
+                            },
+                            attempt);
+                }
+            }
+            case Node.Scalar scalar -> {
+                for (Node.Scalar other : others(name, scalar)) {
+                    int[] seen = fields.get(path);
+                    if (seen != null && seen[1] > 0) {
+                        return;
+                    }
+                    tell(path, attempt.of(put.apply(other)));
+                }
+            }
+        }
+    }
+
+    private List<Node.Scalar> others(String name, Node.Scalar scalar) {
+        List<Node.Scalar> out = new ArrayList<>();
+        Matcher duration = DURATION.matcher(scalar.text());
+        switch (scalar.type()) {
+            case BOOLEAN -> out.add(text(scalar, Boolean.toString(!Boolean.parseBoolean(scalar.text()))));
+            case INTEGER -> {
+                out.add(text(scalar, Long.toString(Long.parseLong(scalar.text()) + 1)));
+                out.add(text(scalar, Long.toString(Long.parseLong(scalar.text()) - 1)));
+            }
+            default -> {
+                if (duration.matches()) {
+                    out.add(text(scalar, (Long.parseLong(duration.group(1)) + 1) + duration.group(2)));
+                } else {
+                    out.add(text(scalar, scalar.text() + "x"));
+                }
+            }
+        }
+        values.getOrDefault(name, Set.of()).stream()
+                .filter(v -> !v.text().equals(scalar.text()))
+                .limit(OTHERS)
+                .map(v -> new Node.Scalar(scalar.position(), v.text(), v.type()))
+                .forEach(out::add);
+        return out;
+    }
+
+    private void tell(String field, @Nullable Boolean changed) {
+        int[] seen = fields.computeIfAbsent(field, f -> new int[2]);
+        if (changed != null) {
+            seen[0]++;
+            seen[1] += changed ? 1 : 0;
+        }
+    }
+
+    private static Node.Scalar text(Node.Scalar of, String text) {
+        return new Node.Scalar(of.position(), text, of.type());
+    }
+
+    private static Node.Mapping with(Node.Mapping map, String name, Node value) {
+        Map<String, Node> entries = new LinkedHashMap<>(map.entries());
+        entries.put(name, value);
+        return new Node.Mapping(map.position(), entries);
+    }
+
+    private static Plan plan(List<Node.Mapping> all) {
+        return Translator.translate(ManifestReader.readTrees(all).resources(), CorpusTest.OPTIONS);
+    }
+
+    private static Set<String> errors(List<Node.Mapping> all, Plan plan) {
+        ReadResult read = ManifestReader.readTrees(all);
+        Set<String> out = new HashSet<>();
+        for (List<Problem> problems : List.of(read.problems(), plan.problems())) {
+            for (Problem p : problems) {
+                if (p.severity() == Severity.ERROR) {
+                    out.add(p.code() + " " + p.fieldPath());
+                }
+            }
+        }
+        return out;
+    }
+}
