@@ -67,6 +67,7 @@ final class NettyPeer implements AutoCloseable {
     private boolean anyOrigin;
     private boolean silent;
     private Optional<byte[]> http2Bytes = Optional.empty();
+    private byte[] http2Answer = {};
     private int port;
     private final List<String> heads = new CopyOnWriteArrayList<>();
 
@@ -110,6 +111,12 @@ final class NettyPeer implements AutoCloseable {
     /** Where h2 is spoken: these bytes after the client's first, and nothing else. */
     NettyPeer http2Says(byte[] bytes) {
         http2Bytes = Optional.of(bytes);
+        return this;
+    }
+
+    /** And these once it has been asked for a page. */
+    NettyPeer http2Answers(byte[] bytes) {
+        http2Answer = bytes;
         return this;
     }
 
@@ -173,9 +180,9 @@ final class NettyPeer implements AutoCloseable {
         @Override
         protected void configurePipeline(ChannelHandlerContext ctx, String protocol) {
             if (silent) {
-                ctx.pipeline().addLast(new Says(new byte[0]));
+                ctx.pipeline().addLast(new Says(new byte[0], new byte[0]));
             } else if (protocol.equals("h2") && http2Bytes.isPresent()) {
-                ctx.pipeline().addLast(new Says(http2Bytes.get()));
+                ctx.pipeline().addLast(new Says(http2Bytes.get(), http2Answer));
             } else if (protocol.equals("h2")) {
                 Http2Settings settings = Http2Settings.defaultSettings().maxConcurrentStreams(100);
                 if (connect != Connect.NOT_ANNOUNCED) {
@@ -211,11 +218,18 @@ final class NettyPeer implements AutoCloseable {
     }
 
     private static final class Says extends SimpleChannelInboundHandler<ByteBuf> {
-        private final byte[] bytes;
-        private boolean said;
+        private static final int PREFACE = 24;
+        private static final int HEADERS = 1;
 
-        Says(byte[] bytes) {
+        private final byte[] bytes;
+        private final byte[] answer;
+        private final ByteBuf heard = Unpooled.buffer();
+        private boolean said;
+        private boolean answered;
+
+        Says(byte[] bytes, byte[] answer) {
             this.bytes = bytes;
+            this.answer = answer;
         }
 
         @Override
@@ -224,6 +238,21 @@ final class NettyPeer implements AutoCloseable {
                 said = true;
                 ctx.writeAndFlush(Unpooled.wrappedBuffer(bytes));
             }
+            heard.writeBytes(request);
+            if (!answered && asked()) {
+                answered = true;
+                ctx.writeAndFlush(Unpooled.wrappedBuffer(answer));
+            }
+        }
+
+        /** Whether the head of a HEADERS frame has come (RFC 9113 §4.1). */
+        private boolean asked() {
+            for (int at = PREFACE; at + 9 <= heard.writerIndex(); at += 9 + heard.getUnsignedMedium(at)) {
+                if (heard.getByte(at + 3) == HEADERS) {
+                    return true;
+                }
+            }
+            return false;
         }
 
         @Override

@@ -58,9 +58,11 @@ class OddPeersTest {
 
     @Test
     void aBodyOfHttp2WithoutEndIsNotReadToItsEnd() throws Exception {
-        byte[] endless = join(SETTINGS, frame(1, 4, 1, OK), frames(1000, frame(0, 0, 1, new byte[1000])));
-        try (NettyPeer peer =
-                new NettyPeer(AUTHORITY.certificate(HOST)).http2Says(endless).start()) {
+        byte[] endless = join(frame(1, 4, 1, OK), frames(1000, frame(0, 0, 1, new byte[1000])));
+        try (NettyPeer peer = new NettyPeer(AUTHORITY.certificate(HOST))
+                .http2Says(SETTINGS)
+                .http2Answers(endless)
+                .start()) {
             Report report = examine("wss://" + HOST + "/ws", peer.port());
             assertThat(reading(report, "page-http2").line()).contains("HTTP/2 200", "then no end of it");
         }

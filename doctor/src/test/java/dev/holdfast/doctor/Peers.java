@@ -26,7 +26,7 @@ final class Peers {
         return Options.DEFAULT
                 .connect(new Options.HostPort("127.0.0.1", port))
                 .trusted(AUTHORITY.trusted())
-                .timeout(Duration.ofMillis(2500))
+                .timeout(Duration.ofMillis(1500))
                 .streams(5);
     }
 
@@ -42,7 +42,7 @@ final class Peers {
         assertThat(text).doesNotContain("Exception", "\tat ", "this probe itself failed");
         assertThat(json).contains("\"verdict\"");
         for (Report.Entry entry : report.readings()) {
-            assertThat(entry.took()).as(entry.reading().probe()).isLessThan(Duration.ofSeconds(20));
+            assertThat(entry.took()).as(entry.reading().probe()).isLessThan(Duration.ofSeconds(10));
             assertThat(entry.reading().line()).doesNotContain("\n");
         }
         report.findings().stream()
