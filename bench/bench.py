@@ -104,22 +104,10 @@ class Run:
         slot.append(values)
         print(f"{scenario:26} {peer:9} " + "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items()), flush=True)
 
-    def each(self, scenario, measure, rounds=None):
-        for _ in range(rounds or self.a.rounds):
-            for kind in self.peers:
-                peer = kind(self.folder, self.pages, self.sockets).start()
-                try:
-                    self.note(scenario, peer.name, **measure(peer))
-                except Exception as e:  # one peer's failure is told and does not end the run
-                    self.failed += 1
-                    print(f"{scenario:26} {peer.name:9} FAILED {str(e)[-400:]}", flush=True)
-                finally:
-                    peer.stop()
-
-    def each_of(self, measures, first=lambda peer: None):
+    def each(self, measures, rounds=None, first=lambda peer: None):
         """Every measurement in one process of each peer, one after another: it is as warm as a gateway that has been up for a while."""
         wanted = {name: measure for name, measure in measures.items() if self.wanted(name)}
-        for _ in range(self.a.rounds if wanted else 0):
+        for _ in range((rounds or self.a.rounds) if wanted else 0):
             for kind in self.peers:
                 peer = kind(self.folder, self.pages, self.sockets).start()
                 try:
@@ -154,7 +142,7 @@ class Run:
             "b5 h2 tls 64k": lambda p, warm: h2load(p.tls, "/64k", n // 6, seconds=a.warm if warm else None),
             "b6 h2 post 1k": lambda p, warm: h2load(p.tls, "/post", n // 2, post, a.warm if warm else None),
         }
-        self.each_of({name: lambda p, load=load: loaded(load, p) for name, load in loads.items()}, lambda p: loads["b1 h1 1k"](p, True))
+        self.each({name: lambda p, load=load: loaded(load, p) for name, load in loads.items()}, first=lambda p: loads["b1 h1 1k"](p, True))
 
     def relay(self):
         def measure(size, tls):
@@ -172,7 +160,7 @@ class Run:
                     load.close()
             return run
         sizes = (("c1 ws 64B", 64, False), ("c2 wss 64B", 64, True), ("c3 wss 1k", 1024, True), ("c4 wss 64k", 65000, True))
-        self.each_of({name: measure(size, tls) for name, size, tls in sizes})
+        self.each({name: measure(size, tls) for name, size, tls in sizes})
 
     def beside(self):
         """Pages at a steady rate with 0, some and many open wss, each of which speaks every 4 s; then memory per stream."""
@@ -198,8 +186,7 @@ class Run:
             out["mib_idle_before"] = before / 2**20
             out["mib_after_close"] = peer.process.rss() / 2**20
             return out
-        if self.wanted("a pages beside streams"):
-            self.each("a pages beside streams", measure, 1)
+        self.each({"a pages beside streams": measure}, 1)
 
     def reloads(self):
         def measure(peer):
@@ -221,8 +208,7 @@ class Run:
                         "mib_first_half": statistics.mean(sizes[:half] or [0.0]), "mib_second_half": statistics.mean(sizes[half:] or [0.0])}
             finally:
                 load.close()
-        if self.wanted("e reloads"):
-            self.each("e reloads", measure, 1)
+        self.each({"e reloads": measure}, 1)
 
     def starts(self):
         if not self.wanted("f start"):

@@ -12,6 +12,7 @@ import h2.events
 import h2.settings
 
 from . import frames
+from .echo import IDENTITY
 from .manifests import HOST
 
 
@@ -145,8 +146,7 @@ class Call:
     async def connect(cls, port, authority):
         self = cls()
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.default_authority", authority), ("grpc.use_local_subchannel_pool", 1)])
-        same = lambda b: b
-        self.call = self.channel.stream_stream("/acme.Echo/Chat", request_serializer=same, response_deserializer=same)()
+        self.call = self.channel.stream_stream("/acme.Echo/Chat", IDENTITY, IDENTITY)()
         self.status = 200
         await self.echo("first")
         return self

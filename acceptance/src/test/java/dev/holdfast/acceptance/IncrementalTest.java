@@ -11,8 +11,6 @@ import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.TranslateOptions;
 import dev.holdfast.translate.Translator;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -40,22 +38,6 @@ final class IncrementalTest {
             TranslateOptions.NONE,
             new TranslateOptions(8000, Map.of("default/web", "127.0.0.1:9000")));
 
-    private static final Map<String, List<Node.Mapping>> CORPUS = new TreeMap<>();
-
-    static {
-        try {
-            for (Path folder : CorpusTest.cases().toList()) {
-                CORPUS.put(
-                        folder.toString(),
-                        CorpusTest.read(folder).resources().resources().stream()
-                                .map(Resource::root)
-                                .toList());
-            }
-        } catch (IOException e) {
-            throw new IllegalStateException("the corpus cannot be read", e);
-        }
-    }
-
     /** The manifests there are, and what may still come. */
     private static final class World {
         private final Random random;
@@ -67,7 +49,7 @@ final class IncrementalTest {
 
         World(Random random) {
             this.random = random;
-            List<List<Node.Mapping>> cases = new ArrayList<>(CORPUS.values());
+            List<List<Node.Mapping>> cases = new ArrayList<>(CorpusTrees.ALL.values());
             Collections.shuffle(cases, random);
             cases.subList(0, CASES_AT_ONCE).forEach(pool::addAll);
             there.addAll(pool);
@@ -113,8 +95,10 @@ final class IncrementalTest {
             if (tree.entries().get("metadata") instanceof Node.Mapping metadata
                     && other.entries().get("metadata") instanceof Node.Mapping from
                     && from.entries().containsKey(field)) {
-                Node.Mapping renamed = with(
-                        tree, "metadata", with(metadata, field, from.entries().get(field)));
+                Node.Mapping renamed = CorpusTrees.with(
+                        tree,
+                        "metadata",
+                        CorpusTrees.with(metadata, field, from.entries().get(field)));
                 told.add(name(tree) + " copied as " + name(renamed));
                 there.add(random.nextInt(there.size() + 1), renamed);
             }
@@ -124,7 +108,7 @@ final class IncrementalTest {
             Node.Mapping tree = there.get(index);
             Node spec = tree.entries().get("spec");
             if (spec != null) {
-                there.set(index, with(tree, "spec", changed(name(tree) + " spec", "spec", spec)));
+                there.set(index, CorpusTrees.with(tree, "spec", changed(name(tree) + " spec", "spec", spec)));
             }
         }
 
@@ -135,11 +119,9 @@ final class IncrementalTest {
                 String below = names.get(random.nextInt(names.size()));
                 if (random.nextInt(6) == 0) {
                     told.add(path + "." + below + " removed");
-                    Map<String, Node> rest = new LinkedHashMap<>(map.entries());
-                    rest.remove(below);
-                    return new Node.Mapping(map.position(), rest);
+                    return CorpusTrees.without(map, below);
                 }
-                return with(
+                return CorpusTrees.with(
                         map,
                         below,
                         changed(path + "." + below, below, map.entries().get(below)));
@@ -154,12 +136,6 @@ final class IncrementalTest {
             Node other = others.get(random.nextInt(others.size()));
             told.add(path + " is now " + other);
             return other;
-        }
-
-        private static Node.Mapping with(Node.Mapping map, String name, Node value) {
-            Map<String, Node> entries = new LinkedHashMap<>(map.entries());
-            entries.put(name, value);
-            return new Node.Mapping(map.position(), entries);
         }
 
         private static Node copy(Node node) {
@@ -222,13 +198,13 @@ final class IncrementalTest {
     }
 
     static Stream<String> cases() {
-        return CORPUS.keySet().stream();
+        return CorpusTrees.ALL.keySet().stream();
     }
 
     @ParameterizedTest
     @MethodSource("cases")
     void aResourceThatGoesAndComesBackLeavesNothingBehind(String folder) {
-        List<Node.Mapping> all = CORPUS.get(folder);
+        List<Node.Mapping> all = CorpusTrees.ALL.get(folder);
         Translator kept = new Translator();
         for (int i = 0; i < all.size(); i++) {
             List<Node.Mapping> rest = new ArrayList<>(all);
@@ -292,7 +268,7 @@ final class IncrementalTest {
 
     @Test
     void everyKindTakesPart() {
-        assertThat(CORPUS.values().stream()
+        assertThat(CorpusTrees.ALL.values().stream()
                         .flatMap(List::stream)
                         .map(tree -> ((Node.Scalar) tree.entries().get("kind")).text())
                         .collect(Collectors.toSet()))

@@ -3,20 +3,15 @@ package dev.holdfast.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.plan.Plan;
-import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Node;
-import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +22,8 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -47,14 +44,8 @@ final class SilenceTest {
 
     @Test
     void everyFieldOfTheCorpusMeansSomething() throws IOException {
-        List<List<Node.Mapping>> cases = new ArrayList<>();
-        for (Path folder : CorpusTest.cases().toList()) {
-            cases.add(CorpusTest.read(folder).resources().resources().stream()
-                    .map(Resource::root)
-                    .toList());
-        }
-        cases.forEach(all -> all.forEach(tree -> collect("", tree)));
-        cases.forEach(this::change);
+        CorpusTrees.ALL.values().forEach(all -> all.forEach(tree -> collect("", tree)));
+        CorpusTrees.ALL.values().forEach(this::change);
         Set<String> silent = new TreeSet<>();
         fields.forEach((field, seen) -> {
             if (seen[0] > 0 && seen[1] == 0) {
@@ -93,8 +84,7 @@ final class SilenceTest {
     }
 
     private void change(List<Node.Mapping> all) {
-        Plan before = plan(all);
-        Set<String> errors = errors(all, before);
+        Outcome before = Outcome.of(all);
         for (int i = 0; i < all.size(); i++) {
             Node.Mapping tree = all.get(i);
             String kind = ((Node.Scalar) tree.entries().get("kind")).text();
@@ -103,14 +93,11 @@ final class SilenceTest {
                 continue;
             }
             int at = i;
-            walk(kind, "spec", spec, other -> with(tree, "spec", other), changed -> {
+            walk(kind, "spec", spec, other -> CorpusTrees.with(tree, "spec", other), changed -> {
                 List<Node.Mapping> next = new ArrayList<>(all);
                 next.set(at, changed);
-                Plan after = plan(next);
-                if (!errors.containsAll(errors(next, after))) {
-                    return null;
-                }
-                return !after.equals(before);
+                Outcome after = Outcome.of(next);
+                return before.errors.containsAll(after.errors) ? !after.plan.equals(before.plan) : null;
             });
         }
     }
@@ -126,14 +113,12 @@ final class SilenceTest {
             case Node.Mapping map ->
                 map.entries().forEach((key, value) -> {
                     String field = path + "." + key;
-                    Map<String, Node> rest = new LinkedHashMap<>(map.entries());
-                    rest.remove(key);
                     if (value instanceof Node.Scalar
                             || (value instanceof Node.Sequence s
                                     && s.items().stream().allMatch(x -> x instanceof Node.Scalar))) {
-                        tell(field, attempt.of(put.apply(new Node.Mapping(map.position(), rest))));
+                        tell(field, attempt.of(put.apply(CorpusTrees.without(map, key))));
                     }
-                    walk(field, key, value, other -> put.apply(with(map, key, other)), attempt);
+                    walk(field, key, value, other -> put.apply(CorpusTrees.with(map, key, other)), attempt);
                 });
             case Node.Sequence list -> {
                 for (int i = 0; i < list.items().size(); i++) {
@@ -199,26 +184,17 @@ final class SilenceTest {
         return new Node.Scalar(of.position(), text, of.type());
     }
 
-    private static Node.Mapping with(Node.Mapping map, String name, Node value) {
-        Map<String, Node> entries = new LinkedHashMap<>(map.entries());
-        entries.put(name, value);
-        return new Node.Mapping(map.position(), entries);
-    }
-
-    private static Plan plan(List<Node.Mapping> all) {
-        return Translator.translate(ManifestReader.readTrees(all).resources(), CorpusTest.OPTIONS);
-    }
-
-    private static Set<String> errors(List<Node.Mapping> all, Plan plan) {
-        ReadResult read = ManifestReader.readTrees(all);
-        Set<String> out = new HashSet<>();
-        for (List<Problem> problems : List.of(read.problems(), plan.problems())) {
-            for (Problem p : problems) {
-                if (p.severity() == Severity.ERROR) {
-                    out.add(p.code() + " " + p.fieldPath());
-                }
-            }
+    /** @param errors what makes the manifests no good, read or translated: code and field */
+    private record Outcome(Plan plan, Set<String> errors) {
+        static Outcome of(List<Node.Mapping> all) {
+            ReadResult read = ManifestReader.readTrees(all);
+            Plan plan = Translator.translate(read.resources(), CorpusTest.OPTIONS);
+            return new Outcome(
+                    plan,
+                    Stream.concat(read.problems().stream(), plan.problems().stream())
+                            .filter(p -> p.severity() == Severity.ERROR)
+                            .map(p -> p.code() + " " + p.fieldPath())
+                            .collect(Collectors.toSet()));
         }
-        return out;
     }
 }
