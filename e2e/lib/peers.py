@@ -238,8 +238,9 @@ def envoy_binary():
 
 
 def envoy(folder, backend, tls=None, alpn=("h2", "http/1.1"), upgrade=True, timeout="15s", allow_connect=False, client_protocol=False, codec="AUTO",
-          domain="*", also=None):
-    """Envoy as Envoy Gateway configures it, in so far as it matters here. `backend` None is a cluster without endpoints, `also` a second one."""
+          domain="*", also=None, upstream_tls=False):
+    """Envoy as Envoy Gateway configures it, in so far as it matters here. `backend` None is a cluster without endpoints, `also` a second one;
+    `upstream_tls`: TLS to the backend, which picks HTTP/1.1 or HTTP/2 by ALPN."""
     port = free_port()
     upgrades = "upgrade_configs: [{upgrade_type: websocket}]" if upgrade else ""
     transport = f"""
@@ -253,7 +254,14 @@ def envoy(folder, backend, tls=None, alpn=("h2", "http/1.1"), upgrade=True, time
             - certificate_chain: {{filename: "{tls[0]}"}}
               private_key: {{filename: "{tls[1]}"}}
 """ if tls else ""
-    protocol = "use_downstream_protocol_config: {http_protocol_options: {}, http2_protocol_options: {}}" if client_protocol else "explicit_http_config: {http_protocol_options: {}}"
+    protocol = "explicit_http_config: {http_protocol_options: {}}"
+    if client_protocol or upstream_tls:
+        protocol = ("use_downstream_protocol_config" if client_protocol else "auto_config") + ": {http_protocol_options: {}, http2_protocol_options: {}}"
+    upstream = """
+    transport_socket:
+      name: tls
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: doctor.test}
+""" if upstream_tls else ""
     endpoints = ", ".join("{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}}" % p for p in (backend, also) if p)
     config = pathlib.Path(folder) / "envoy.yaml"
     config.write_text(f"""
@@ -287,6 +295,7 @@ static_resources:
   clusters:
   - name: out
     type: STATIC
+{upstream}
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions

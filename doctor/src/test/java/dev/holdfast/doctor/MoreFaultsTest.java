@@ -73,6 +73,8 @@ class MoreFaultsTest {
                                         502,
                                         "upstream connect error or disconnect/reset before headers. reset reason: protocol error")))
                 .containsExactly(Code.UPGRADE_BACKEND_HTTP2);
+        String nginx = "<html>\r\n<head><title>400 Bad Request</title></head>\r\n<body>\r\n<hr><center>nginx</center>";
+        assertThat(diagnosed(WS, handshakes(400, nginx))).containsExactly(Code.UPGRADE_BACKEND_HTTP2);
     }
 
     @Test

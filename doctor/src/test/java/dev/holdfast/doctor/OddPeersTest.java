@@ -16,7 +16,6 @@ import io.netty.pkitesting.X509Bundle;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.cert.X509Certificate;
-import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -52,7 +51,6 @@ class OddPeersTest {
             Report report = examine("wss://" + HOST + "/ws", peer.port());
             assertThat(codes(report)).as(what).contains(Code.H2_PAGE_FAILS);
             assertThat(reading(report, "upgrade").line()).contains("101");
-            assertThat(report.took()).isLessThan(Duration.ofSeconds(60));
         }
     }
 
@@ -74,7 +72,7 @@ class OddPeersTest {
                 new NettyPeer(AUTHORITY.certificate(HOST)).silent().start()) {
             Report report = examine("wss://" + HOST + "/ws", peer.port());
             assertThat(codes(report)).containsExactly(Code.NO_ANSWER);
-            assertThat(report.took()).isLessThan(Duration.ofSeconds(30));
+            assertThat(report.connections()).isLessThanOrEqualTo(20);
         }
     }
 

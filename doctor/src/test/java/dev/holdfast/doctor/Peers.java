@@ -34,7 +34,7 @@ final class Peers {
         return examine(url, options(port));
     }
 
-    /** Every report must render, keep its time and never show an exception. */
+    /** Every report must render and never show an exception. */
     static Report examine(String url, Options options) {
         Report report = Doctor.probe(Target.parse(url), options, Progress.NONE);
         String text = new TextReport(false, true).render(report);
@@ -42,7 +42,6 @@ final class Peers {
         assertThat(text).doesNotContain("Exception", "\tat ", "this probe itself failed");
         assertThat(json).contains("\"verdict\"");
         for (Report.Entry entry : report.readings()) {
-            assertThat(entry.took()).as(entry.reading().probe()).isLessThan(Duration.ofSeconds(10));
             assertThat(entry.reading().line()).doesNotContain("\n");
         }
         report.findings().stream()

@@ -232,6 +232,9 @@ final class UpgradeRule implements Rule {
         if (samePage || answer.status() == 426 || answer.contains("UPGRADE hdr")) {
             return Optional.of(ignored(seen));
         }
+        if (isRefusalOfNginx(answer)) {
+            return Optional.of(backendHttp2(seen, evidence(seen)));
+        }
         return Optional.of(Finding.of(
                 Code.UPGRADE_FORBIDDEN,
                 "The application saw the handshake and did not like it: another answer than to a plain GET. Often a Host it"
@@ -241,6 +244,14 @@ final class UpgradeRule implements Rule {
                         "Read the answer's text above; send what it asks for with --header, and let the gateway keep Host as"
                                 + " it came.",
                         "none"))));
+    }
+
+    /**
+     * nginx's own page. To a handshake of HTTP/1.1 nginx answers so never: it passes it on or takes it for a GET; to an extended
+     * CONNECT it does (its log: unknown pseudo-header {@code :protocol}).
+     */
+    private static boolean isRefusalOfNginx(Answer answer) {
+        return answer.status() == 400 && answer.contains("<title>400 Bad Request</title>") && answer.contains("nginx");
     }
 
     private static Finding ignored(Case seen) {
@@ -311,27 +322,7 @@ final class UpgradeRule implements Rule {
             return Optional.of(PageRule.noEndpoints(seen, evidence));
         }
         if (answer.contains("protocol error")) {
-            return Optional.of(Finding.of(
-                            Code.UPGRADE_BACKEND_HTTP2,
-                            "Pages come through and the handshake does not: the gateway speaks HTTP/2 to the backend (which"
-                                    + " offers h2 by ALPN) and sends the WebSocket as an extended CONNECT that the backend"
-                                    + " never announced.",
-                            evidence,
-                            List.of(
-                                    Cure.of(
-                                            "Say that the backend is a WebSocket's: HTTP/1.1 is then spoken to it.",
-                                            "with Envoy Gateway the pages of the same port go by HTTP/1.1 too",
-                                            Mending.envoyGateway("""
-                                                    # in the Service
-                                                    ports:
-                                                      - port: 443
-                                                        appProtocol: kubernetes.io/wss
-                                                    """)),
-                                    Cure.of(
-                                            "On Holdfast: nothing. The protocol is chosen for each request, WebSockets by"
-                                                    + " HTTP/1.1, pages by HTTP/2.",
-                                            "none")))
-                    .blame(Manifests.blame(seen.manifests().rule("backendRefs"), "this backend")));
+            return Optional.of(backendHttp2(seen, evidence));
         }
         return Optional.of(Finding.of(
                         Code.UPGRADE_BACKEND_FAILS,
@@ -344,5 +335,29 @@ final class UpgradeRule implements Rule {
                                         + " backendRef.",
                                 "none")))
                 .blame(Manifests.blame(seen.manifests().rule("backendRefs"), "this backend")));
+    }
+
+    private static Finding backendHttp2(Case seen, List<String> evidence) {
+        return Finding.of(
+                        Code.UPGRADE_BACKEND_HTTP2,
+                        "Pages come through and the handshake does not: the gateway speaks HTTP/2 to the backend (which"
+                                + " offers h2 by ALPN) and sends the WebSocket as an extended CONNECT that the backend"
+                                + " never announced.",
+                        evidence,
+                        List.of(
+                                Cure.of(
+                                        "Say that the backend is a WebSocket's: HTTP/1.1 is then spoken to it.",
+                                        "with Envoy Gateway the pages of the same port go by HTTP/1.1 too",
+                                        Mending.envoyGateway("""
+                                                # in the Service
+                                                ports:
+                                                  - port: 443
+                                                    appProtocol: kubernetes.io/wss
+                                                """)),
+                                Cure.of(
+                                        "On Holdfast: nothing. The protocol is chosen for each request, WebSockets by"
+                                                + " HTTP/1.1, pages by HTTP/2.",
+                                        "none")))
+                .blame(Manifests.blame(seen.manifests().rule("backendRefs"), "this backend"));
     }
 }
