@@ -39,6 +39,11 @@ final class FakeEnvoy implements StreamObserver<DeltaDiscoveryResponse>, AutoClo
     private final StreamObserver<DeltaDiscoveryRequest> requests;
     private final Map<ResourceType, Set<String>> asked = new ConcurrentHashMap<>();
 
+    /** As Envoy: clusters are accepted once the endpoints of all that are new or changed have come after them. */
+    private final Set<String> warming = new HashSet<>();
+
+    private DeltaDiscoveryRequest.@Nullable Builder clusters;
+
     FakeEnvoy(ManagedChannel channel, String id) {
         this.requests = AggregatedDiscoveryServiceGrpc.newStub(channel).deltaAggregatedResources(this);
         for (ResourceType type : ResourceType.values()) {
@@ -79,11 +84,24 @@ final class FakeEnvoy implements StreamObserver<DeltaDiscoveryResponse>, AutoClo
         Map<String, String> of = held.getOrDefault(type, Map.of());
         response.getResourcesList().forEach(r -> of.put(r.getName(), r.getVersion()));
         response.getRemovedResourcesList().forEach(of::remove);
-        send(answer);
-        ask(response, type);
+        Set<String> named = ask(response, type);
+        if (type == ResourceType.CLUSTER) {
+            warming.addAll(named);
+            clusters = answer;
+        } else {
+            send(answer);
+        }
+        if (type == ResourceType.ENDPOINT) {
+            response.getResourcesList().forEach(r -> warming.remove(r.getName()));
+        }
+        if (clusters != null && warming.isEmpty()) {
+            send(clusters);
+            clusters = null;
+        }
     }
 
-    private void ask(DeltaDiscoveryResponse response, ResourceType type) {
+    /** What the resources name of another kind, asked for where that has not happened yet. */
+    private Set<String> ask(DeltaDiscoveryResponse response, ResourceType type) {
         Set<String> wanted = new LinkedHashSet<>();
         ResourceType next = type == ResourceType.CLUSTER ? ResourceType.ENDPOINT : ResourceType.ROUTE;
         try {
@@ -107,11 +125,13 @@ final class FakeEnvoy implements StreamObserver<DeltaDiscoveryResponse>, AutoClo
         } catch (com.google.protobuf.InvalidProtocolBufferException e) {
             throw new IllegalStateException(e);
         }
+        Set<String> named = Set.copyOf(wanted);
         Set<String> known = asked.getOrDefault(next, new HashSet<>());
         wanted.removeIf(n -> !known.add(n));
         if (!wanted.isEmpty()) {
             send(DeltaDiscoveryRequest.newBuilder().setTypeUrl(next.typeUrl()).addAllResourceNamesSubscribe(wanted));
         }
+        return named;
     }
 
     @Override

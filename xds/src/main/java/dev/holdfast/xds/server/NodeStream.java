@@ -4,6 +4,7 @@ import dev.holdfast.xds.resource.ResourceType;
 import dev.holdfast.xds.resource.XdsResources;
 import dev.holdfast.xds.snapshot.Snapshot;
 import dev.holdfast.xds.snapshot.Versioned;
+import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.envoyproxy.envoy.type.v3.SemanticVersion;
 import java.util.ArrayList;
@@ -158,6 +159,20 @@ final class NodeStream {
         return out;
     }
 
+    /**
+     * A cluster that changes is built anew, without endpoints. Envoy does not ask for them again: it waits 15 s for them
+     * (initial_fetch_timeout), uses the cluster that was until then, and accepts the change only after that. So they follow
+     * at once.
+     */
+    private void forgetEndpoints(Collection<Versioned> clusters) {
+        Subscription endpoints = subscription(ResourceType.ENDPOINT);
+        for (Versioned cluster : clusters) {
+            if (cluster.message() instanceof Cluster c && c.hasEdsClusterConfig()) {
+                endpoints.forgot(c.getEdsClusterConfig().getServiceName());
+            }
+        }
+    }
+
     /** It has asked for a table again, so it has none of its hosts. */
     void forgetHosts(String table) {
         Subscription hosts = subscription(ResourceType.VIRTUAL_HOST);
@@ -303,6 +318,9 @@ final class NodeStream {
         to.asksAnew = false;
         fleet.sent(type, wire.protocol());
         wire.send(type, to, change, wanted);
+        if (type == ResourceType.CLUSTER) {
+            forgetEndpoints(change.resources().values());
+        }
     }
 
     /** Whether routes may name the clusters of the plan: all accepted, and their endpoints asked for and accepted. */

@@ -23,6 +23,9 @@ final class Subscription {
     /** Name to version of what it holds. */
     final Map<String, String> known = new HashMap<>();
 
+    /** What it throws away when it takes in a change of something else, and does not ask for again. */
+    private final Set<String> forgotten = new LinkedHashSet<>();
+
     /** False until its first response has gone out, which must come even where it is empty. */
     boolean answered;
 
@@ -68,11 +71,18 @@ final class Subscription {
 
     /** What must be sent for it to hold {@code wanted} as far as it asks; {@code step} may spare looking at all of it. */
     Change toward(Map<String, Versioned> wanted, Optional<Snapshot.Step> step, long plan, String nonce) {
-        if (synced == wanted) {
-            return new Change(nonce, plan, Map.of(), List.of(), Map.of(), wanted);
-        }
         Map<String, Versioned> send = new LinkedHashMap<>();
         List<String> removed = new ArrayList<>();
+        for (String name : forgotten) {
+            Versioned resource = wanted.get(name);
+            if (resource != null && (wildcard || names.contains(name))) {
+                offer(name, resource, send);
+            }
+        }
+        forgotten.clear();
+        if (synced == wanted) {
+            return change(wanted, plan, nonce, send, removed);
+        }
         if (synced != null && step.isPresent() && step.get().before() == synced) {
             step.get().changed().forEach((name, resource) -> {
                 if (wildcard || names.contains(name)) {
@@ -114,6 +124,14 @@ final class Subscription {
     private void offer(String name, Versioned resource, Map<String, Versioned> send) {
         if (!resource.version().equals(known.get(name))) {
             send.put(name, resource);
+        }
+    }
+
+    /** It has let go of this one: it goes out again, changed or not. */
+    void forgot(String name) {
+        if (known.remove(name) != null) {
+            forgotten.add(name);
+            dirty = true;
         }
     }
 
