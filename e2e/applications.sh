@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the applications of test_applications.py into e2e/.cache: applications.sh home-assistant|n8n
-# From PyPI and npm, each in a version that its interpreter here can run.
+# Installs the applications of test_applications.py into e2e/.cache: applications.sh home-assistant code-server
+# From PyPI and npm, each in a version that its interpreter here can run. What fails is said at the end; the others are there.
 set -euo pipefail
 cd "$(dirname "$0")"
 cache="$PWD/.cache"
@@ -36,9 +36,34 @@ PY
   touch "$cache/home-assistant/done"
 }
 
+code_server() {
+  [ ! -f "$cache/code-server/done" ] || return 0
+  if [ ! -e /usr/include/krb5.h ] && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libkrb5-dev
+  fi
+  rm -rf "$cache/code-server"
+  mkdir "$cache/code-server"
+  cd "$cache/code-server"
+  echo '{"private": true}' >package.json
+  # It runs on this Node.js alone, which npm has too.
+  npm install --no-audit --no-fund node@24.21.0
+  # --unsafe-perm: its native parts are built by scripts, which npm would run as nobody.
+  PATH="$PWD/node_modules/.bin:$PATH" npm install --no-audit --no-fund --unsafe-perm code-server@4.139.1
+  PATH="$PWD/node_modules/.bin:$PATH" node_modules/.bin/code-server --version
+  touch done
+}
+
+failed=
 for application in "$@"; do
   case "$application" in
-    home-assistant) home_assistant ;;
+    home-assistant) command=home_assistant ;;
+    code-server) command=code_server ;;
     *) echo "no such application: $application" >&2; exit 2 ;;
   esac
+  # In a shell of its own, where a command that fails ends it.
+  set +e
+  (set -e; $command)
+  [ $? = 0 ] || failed="$failed $application"
+  set -e
 done
+[ -z "$failed" ] || { echo "not installed:$failed"; exit 1; }

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib import frames, manifests, peers
-from lib.applications import CACHE, HomeAssistant
+from lib.applications import CACHE, CodeServer, HomeAssistant
 from lib.clients import WebSocket
 from lib.gateway import BOTH_PLANES, run, wait
 
@@ -22,15 +22,14 @@ def need(name):
     pytest.skip(f"SKIPPED: {name} is not installed")
 
 
-@pytest.fixture
-def home_assistant(tmp_path):
-    need("home-assistant")
-    folder = tmp_path / "home-assistant"
+def starting(name, kind, tmp_path):
+    need(name)
+    folder = tmp_path / name
     folder.mkdir()
     started = []
 
-    def start(*trusted):
-        started.append(HomeAssistant(folder, trusted))
+    def start(*more):
+        started.append(kind(folder, *more))
         return started[-1]
 
     yield start
@@ -39,9 +38,22 @@ def home_assistant(tmp_path):
 
 
 @pytest.fixture
-def backend(home_assistant, request):
-    """What the seed's example leads to; its parameter is whom it trusts."""
-    return home_assistant(*getattr(request, "param", ()))
+def home_assistant(tmp_path):
+    yield from starting("home-assistant", HomeAssistant, tmp_path)
+
+
+@pytest.fixture
+def code_server(tmp_path):
+    yield from starting("code-server", CodeServer, tmp_path)
+
+
+@pytest.fixture
+def backend(request):
+    """What the seed's example leads to: code-server, or Home Assistant that trusts whom the parameter says."""
+    what = getattr(request, "param", ())
+    if what is CodeServer:
+        return request.getfixturevalue("code_server")()
+    return request.getfixturevalue("home_assistant")(*what)
 
 
 TRUSTING = pytest.mark.parametrize("backend", [("127.0.0.1", "::1")], indirect=True, ids=["trusting"])
@@ -52,6 +64,16 @@ def examine(url, port, *more):
     assert "Exception" not in out + err, out + err
     report = json.loads(out)
     return report, [f["code"] for f in report["findings"] if f["level"] != "note"]
+
+
+def change(seed, n):
+    """The `n`th of ten: an unrelated route, or the policy of this one."""
+    if n % 2:
+        manifests.write(seed.folder / "other.yaml", manifests.route(f"other{n}", 9))
+    else:
+        old = "connectionIdleTimeout: " + ("3600s" if n == 2 else f"{3600 + n - 2}s")
+        manifests.replace(seed.folder / "3-home-assistant.yaml", old, f"connectionIdleTimeout: {3600 + n}s")
+    seed.gateway.wait_reload(1 + n, 30)
 
 
 @BOTH_PLANES
@@ -79,8 +101,7 @@ def test_home_assistant_behind_a_plain_envoy(home_assistant, tmp_path):
 @TRUSTING
 def test_home_assistant_that_trusts_it_is_sound_and_held_through_ten_changes(seed_with, browser, go, backend):
     (seed_with.folder / "1-client-traffic-policy.yaml").unlink()
-    policy = seed_with.folder / "3-home-assistant.yaml"
-    manifests.replace(policy, "  useClientProtocol: true\n", "")
+    manifests.replace(seed_with.folder / "3-home-assistant.yaml", "  useClientProtocol: true\n", "")
     seed = seed_with()
     report, codes = examine(WSS, seed.https, "-f", seed_with.folder)
     assert (report["application"], codes) == ("Home Assistant", [])
@@ -114,14 +135,8 @@ def test_home_assistant_that_trusts_it_is_sound_and_held_through_ten_changes(see
         assert (await said())["type"] == "auth_required"
         say(type="auth", access_token=tokens["access_token"])
         assert (await said())["type"] == "auth_ok"
-        idle = "3600s"
         for n in range(1, 11):
-            if n % 2:
-                manifests.write(seed.folder / "other.yaml", manifests.route(f"other{n}", backend.port))
-            else:
-                manifests.replace(policy, "connectionIdleTimeout: " + idle, f"connectionIdleTimeout: {3600 + n}s")
-                idle = f"{3600 + n}s"
-            await asyncio.to_thread(seed.gateway.wait_reload, 1 + n, 30)
+            change(seed, n)
             say(id=n, type="ping")
             assert await said() == {"id": n, "type": "pong"}
         assert ws.closed is None
@@ -135,3 +150,49 @@ def test_home_assistant_that_trusts_it_is_sound_and_held_through_ten_changes(see
     answered = page.evaluate("() => document.querySelector('home-assistant').hass.callWS({type: 'auth/current_user'}).then(u => u.name)")
     assert answered == "e2e"
     page.screenshot(path=str(CACHE / f"home-assistant-{seed.plane}.png"))
+
+
+CODE_SERVER = pytest.mark.parametrize("backend", [CodeServer], indirect=True, ids=["code-server"])
+
+
+@BOTH_PLANES
+@CODE_SERVER
+def test_code_server_is_sound_and_held_through_ten_changes(seed_with, browser, backend):
+    (seed_with.folder / "1-client-traffic-policy.yaml").unlink()
+    manifests.replace(seed_with.folder / "3-home-assistant.yaml", "  useClientProtocol: true\n", "")
+    seed = seed_with()
+    report, codes = examine(f"https://{seed.host}/", seed.https, "-f", seed.folder)
+    assert (report["application"], codes) == ("code-server", [])
+
+    page = browser.new_page()
+    sockets = []
+    page.on("websocket", lambda s: sockets.append(s))
+    page.goto(f"https://{seed.host}:{seed.https}/")
+    page.locator(".monaco-workbench .statusbar").wait_for(timeout=120_000)
+    assert page.evaluate("() => performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+    # Its own connection to the machine and the one of its extensions.
+    wait(lambda: seed.gateway.streams_open() >= 2, 60)
+    opened = len(sockets)
+    for n in range(1, 11):
+        change(seed, n)
+        page.wait_for_timeout(200)
+    assert len(sockets) == opened and not any(s.is_closed() for s in sockets[-2:])
+    page.screenshot(path=str(CACHE / f"code-server-{seed.plane}.png"))
+
+
+def test_code_server_behind_a_proxy_that_rewrites_host(code_server, tmp_path):
+    made = code_server()
+    nginx = peers.nginx(tmp_path, peers.NGINX_UPGRADE.replace("$http_host", "backend.internal"), made.port)
+    try:
+        report, codes = examine(f"http://{manifests.HOST}/", nginx.port)
+        assert (report["application"], codes) == ("code-server", ["CODE_SERVER_ORIGIN"])
+        assert "--trusted-origins" in json.dumps(report["findings"][0]["cures"])
+    finally:
+        nginx.stop()
+    made.stop()
+    trusting = code_server("--trusted-origins", manifests.HOST)
+    nginx = peers.nginx(tmp_path, peers.NGINX_UPGRADE.replace("$http_host", "backend.internal"), trusting.port)
+    try:
+        assert examine(f"http://{manifests.HOST}/", nginx.port)[1] == []
+    finally:
+        nginx.stop()

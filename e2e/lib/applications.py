@@ -1,5 +1,6 @@
 """Real applications, as their users run them: each on a port of its own with a folder of its own, and ended by its process id."""
 import json
+import os
 import pathlib
 import subprocess
 import time
@@ -64,7 +65,7 @@ class Application:
 class HomeAssistant(Application):
     """Trusts proxies at the addresses of `trusted`; none: it expects no proxy at all."""
 
-    def __init__(self, folder, trusted=()):
+    def __init__(self, folder, *trusted):
         port = free_port()
         proxies = f"  use_x_forwarded_for: true\n  trusted_proxies: {json.dumps(trusted)}\n" if trusted else ""
         (pathlib.Path(folder) / "configuration.yaml").write_text(
@@ -84,3 +85,12 @@ class HomeAssistant(Application):
             status, answer = self.ask("/api/onboarding/" + step, body, bearer)
             assert status == 200, (step, answer)
         return {**tokens, "hassUrl": site, "clientId": client, "expires": int((time.time() + tokens["expires_in"]) * 1000)}
+
+
+class CodeServer(Application):
+    def __init__(self, folder, *more):
+        port = free_port()
+        home = CACHE / "code-server/node_modules/.bin"
+        super().__init__(folder, [home / "code-server", "--auth", "none", "--bind-addr", f"127.0.0.1:{port}", "--disable-telemetry", "--disable-update-check",
+                                  "--disable-workspace-trust", "--config", folder / "config.yaml", "--user-data-dir", folder / "data", "--extensions-dir", folder / "extensions", *more],
+                         port, {**os.environ, "PATH": f"{home}:{os.environ['PATH']}", "HOME": str(folder)})
