@@ -12,6 +12,7 @@ import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.observe.Metrics;
+import dev.holdfast.dataplane.observe.Tracing;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.stream.LiveStreams;
 import dev.holdfast.dataplane.upstream.ClusterState;
@@ -50,6 +51,7 @@ import org.jspecify.annotations.Nullable;
 public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings, Calls {
     private final Metrics metrics;
     private final AccessLog log;
+    private final Tracing tracing;
     private final LiveStreams streams;
     private final MultiThreadIoEventLoopGroup loops;
     private final Names names = new Names();
@@ -66,8 +68,17 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     }
 
     public DataPlane(MeterRegistry registry, AccessLog log, int eventLoops) {
+        this(registry, log, Tracing.OFF, eventLoops);
+    }
+
+    public DataPlane(MeterRegistry registry, AccessLog log, Tracing tracing) {
+        this(registry, log, tracing, Runtime.getRuntime().availableProcessors());
+    }
+
+    DataPlane(MeterRegistry registry, AccessLog log, Tracing tracing, int eventLoops) {
         this.metrics = new Metrics(registry);
         this.log = log;
+        this.tracing = tracing;
         this.streams = new LiveStreams(metrics);
         this.checks = new HealthChecks(this::pools);
         this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
@@ -219,6 +230,11 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     @Override
     public AccessLog log() {
         return log;
+    }
+
+    @Override
+    public Tracing tracing() {
+        return tracing;
     }
 
     @Override

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.dataplane.observe.Tracing;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClusterTraffic;
@@ -100,7 +101,11 @@ final class TestGateway implements AutoCloseable {
     }
 
     TestGateway(Script script, int loops) throws IOException {
-        plane = new DataPlane(registry, AccessLog.off(), loops);
+        this(script, Tracing.OFF, loops);
+    }
+
+    TestGateway(Script script, Tracing tracing, int loops) throws IOException {
+        plane = new DataPlane(registry, AccessLog.off(), tracing, loops);
         server = new ServerSocket(0, 4096, InetAddress.getLoopbackAddress());
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             bindPort = free.getLocalPort();

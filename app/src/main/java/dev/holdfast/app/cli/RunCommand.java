@@ -3,6 +3,7 @@ package dev.holdfast.app.cli;
 import dev.holdfast.app.run.Pipeline;
 import dev.holdfast.app.run.Settings;
 import dev.holdfast.app.run.Signals;
+import dev.holdfast.app.run.Telemetry;
 import dev.holdfast.translate.TranslateOptions;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -113,6 +114,9 @@ final class RunCommand implements Callable<Integer> {
             }
             Signals.awaitEnd(pipeline::abandon);
             pipeline.drain();
+        } catch (Telemetry.Unusable e) {
+            System.err.println("holdfast: " + e.getMessage());
+            return 2;
         }
         return 0;
     }

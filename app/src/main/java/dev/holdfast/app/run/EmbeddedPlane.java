@@ -2,6 +2,7 @@ package dev.holdfast.app.run;
 
 import dev.holdfast.dataplane.DataPlane;
 import dev.holdfast.dataplane.observe.AccessLog;
+import dev.holdfast.dataplane.observe.Tracing;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
@@ -19,9 +20,10 @@ final class EmbeddedPlane implements Plane {
     private final AccessLog log;
     private final DataPlane plane;
 
-    EmbeddedPlane(MeterRegistry metrics, Optional<PrintStream> accessLog) {
-        this.log = accessLog.map(AccessLog::to).orElseGet(AccessLog::off);
-        this.plane = new DataPlane(metrics, log);
+    EmbeddedPlane(MeterRegistry metrics, Optional<PrintStream> accessLog, Optional<Telemetry> telemetry) {
+        this.log = AccessLog.to(accessLog, telemetry.map(Telemetry::accessLog).orElse(List.of()));
+        this.plane =
+                new DataPlane(metrics, log, telemetry.map(Telemetry::tracing).orElse(Tracing.OFF));
     }
 
     @Override

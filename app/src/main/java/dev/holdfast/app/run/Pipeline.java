@@ -18,6 +18,7 @@ import dev.holdfast.resource.file.FileSource;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -43,6 +44,7 @@ public final class Pipeline implements AutoCloseable {
     private final Translator translator = new Translator();
     private final Settings settings;
     private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final Optional<Telemetry> telemetry;
     private final Plane plane;
     private final AdminServer admin;
     private final AdminToken token;
@@ -62,9 +64,11 @@ public final class Pipeline implements AutoCloseable {
 
     public Pipeline(Settings settings) throws IOException {
         this.settings = settings;
+        this.telemetry = Telemetry.asked(System.getenv()) ? Optional.of(Telemetry.begin(metrics)) : Optional.empty();
+        MeterRegistry meters = telemetry.map(Telemetry::meters).orElse(metrics);
         this.plane = settings.envoy().isPresent()
-                ? new EnvoyPlane(settings.envoy().orElseThrow(), metrics, settings.accessLog())
-                : new EmbeddedPlane(metrics, settings.accessLog());
+                ? new EnvoyPlane(settings.envoy().orElseThrow(), meters, settings.accessLog())
+                : new EmbeddedPlane(meters, settings.accessLog(), telemetry);
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
         this.token = settings.adminTokenFile().isPresent()
                 ? AdminToken.in(settings.adminTokenFile().get())
@@ -384,5 +388,6 @@ public final class Pipeline implements AutoCloseable {
         admin.close();
         token.forget();
         plane.close();
+        telemetry.ifPresent(Telemetry::close);
     }
 }

@@ -10,6 +10,7 @@ import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.dataplane.observe.Metrics;
+import dev.holdfast.dataplane.observe.RequestSpan;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.stream.Budgets;
 import dev.holdfast.dataplane.stream.EventStream;
@@ -97,6 +98,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private long bytesToClient;
     private String streamId = "";
     private @Nullable LongStream stream;
+    private @Nullable RequestSpan span;
 
     public Exchange(Gateway gateway, Downstream downstream, RequestHead head) {
         this.gateway = gateway;
@@ -119,6 +121,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         requestEnded = end;
         Snapshot snapshot = gateway.snapshot();
         Downstream.Connection connection = downstream.connection();
+        span = gateway.tracing().begin(original, connection.tls());
         String host = Paths.hostOf(original.authority());
         List<Snapshot.ListenerTable> port = snapshot.port(connection.bindPort());
         Snapshot.ListenerTable table = Snapshot.choose(port, host);
@@ -179,6 +182,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         maxDuration =
                 route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
         rules = route.streams();
+        RequestSpan traced = span;
+        if (traced != null) {
+            traced.routed(listenerName, routeName);
+        }
     }
 
     /** The route that the request matches with its headers as they are now; answers and gives null where none does. */
@@ -303,6 +310,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (!destination.filters().isEmpty()) {
             filters = java.util.stream.Stream.concat(route.filters().stream(), destination.filters().stream())
                     .toList();
+        }
+        RequestSpan traced = span;
+        if (traced != null) {
+            traced.inject(headers);
         }
         forwarded = new RequestHead(original.method(), authority, path, original.upgrade(), original.http2(), headers);
         requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
@@ -868,6 +879,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (gateway.log().on()) {
             gateway.log().line(line("stream_open"));
         }
+        RequestSpan traced = span;
+        if (traced != null) {
+            traced.opened(kind, streamId, status, whose.remoteIp(), endpoint, upstreamProtocol);
+        }
         Identity who = identity;
         if (rules.tokenExpiry().ends() && who != null && who.expires().isPresent()) {
             made.expires(who.expires().get());
@@ -1091,11 +1106,17 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             gateway.streams().budgets().give(slots);
             meters().request(status, why, System.nanoTime() - startedNanos);
         }
+        long fromClient = bytesFromClient + (established == null ? 0 : established.bytesFromClient());
+        long toClient = bytesToClient + (established == null ? 0 : established.bytesToClient());
+        RequestSpan traced = span;
+        if (traced != null) {
+            traced.end(status, why, whose.remoteIp(), endpoint, upstreamProtocol, fromClient, toClient);
+        }
         if (gateway.log().on()) {
             Map<String, Object> line = line(streamId.isEmpty() ? "request" : "stream_close");
             line.put("duration_ms", System.currentTimeMillis() - startedMillis);
-            line.put("bytes_from_client", bytesFromClient + (established == null ? 0 : established.bytesFromClient()));
-            line.put("bytes_to_client", bytesToClient + (established == null ? 0 : established.bytesToClient()));
+            line.put("bytes_from_client", fromClient);
+            line.put("bytes_to_client", toClient);
             if (established != null) {
                 line.put("messages_from_client", established.messagesFromClient());
                 line.put("messages_to_client", established.messagesToClient());

@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.exchange;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.observe.Metrics;
+import dev.holdfast.dataplane.observe.Tracing;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.stream.LiveStreams;
 import dev.holdfast.dataplane.upstream.ClusterState;
@@ -20,6 +21,8 @@ public interface Gateway {
     AccessLog log();
 
     Metrics metrics();
+
+    Tracing tracing();
 
     LiveStreams streams();
 

@@ -5,9 +5,12 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.StringWriter;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** JSON lines, written by a thread of its own so that a slow terminal never holds an event loop; lossy when full. */
@@ -27,8 +30,16 @@ public final class AccessLog implements AutoCloseable {
     }
 
     public static AccessLog to(PrintStream out) {
+        return to(Optional.of(out), List.of());
+    }
+
+    /** As JSON lines to {@code out} if there is one, and as they are to {@code others}; off where there is neither. */
+    public static AccessLog to(Optional<PrintStream> out, List<Consumer<Map<String, Object>>> others) {
+        if (out.isEmpty() && others.isEmpty()) {
+            return off();
+        }
         AccessLog log = new AccessLog(true);
-        log.writer = Thread.ofVirtual().name("access-log").start(() -> log.write(out));
+        log.writer = Thread.ofVirtual().name("access-log").start(() -> log.write(out, others));
         return log;
     }
 
@@ -55,15 +66,20 @@ public final class AccessLog implements AutoCloseable {
         }
     }
 
-    private void write(PrintStream out) {
+    private void write(Optional<PrintStream> out, List<Consumer<Map<String, Object>>> others) {
         try {
             for (Map<String, Object> line = queue.take(); line != END; line = queue.take()) {
-                out.println(json(line));
-                if (queue.isEmpty()) {
-                    out.flush();
+                for (Consumer<Map<String, Object>> other : others) {
+                    other.accept(line);
+                }
+                if (out.isPresent()) {
+                    out.get().println(json(line));
+                    if (queue.isEmpty()) {
+                        out.get().flush();
+                    }
                 }
             }
-            out.flush();
+            out.ifPresent(PrintStream::flush);
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
         } catch (IOException impossible) {

@@ -1,0 +1,137 @@
+package dev.holdfast.dataplane.observe;
+
+import dev.holdfast.dataplane.message.RequestHead;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.opentelemetry.api.common.AttributeKey;
+import io.opentelemetry.api.common.Attributes;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanBuilder;
+import io.opentelemetry.api.trace.SpanKind;
+import io.opentelemetry.api.trace.StatusCode;
+import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.context.Context;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request's span, which ends with its answer, and below it the span of the stream that it became, with the events {@code open},
+ * {@code ping lost}, {@code close}. Names are OpenTelemetry's semantic conventions for HTTP; what is ours begins with
+ * {@code holdfast.}. Queries stay out, as in the access log: they may carry tokens. On the request's loop only.
+ */
+public final class RequestSpan {
+    /** RFC 9110 §9.3 and RFC 5789; others would make names without end. */
+    private static final Set<String> METHODS =
+            Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH");
+
+    private static final AttributeKey<Long> STATUS = AttributeKey.longKey("http.response.status_code");
+    private static final AttributeKey<String> ERROR = AttributeKey.stringKey("error.type");
+    private static final AttributeKey<String> REASON = AttributeKey.stringKey("holdfast.reason");
+    private static final AttributeKey<Long> FROM_CLIENT = AttributeKey.longKey("holdfast.bytes_from_client");
+    private static final AttributeKey<Long> TO_CLIENT = AttributeKey.longKey("holdfast.bytes_to_client");
+
+    private final Tracer tracer;
+    private final Context context;
+    private final Span request;
+    private final BiConsumer<Context, HttpHeaders> injector;
+    private final String method;
+    private String route = "";
+    private @Nullable Span stream;
+
+    RequestSpan(
+            Tracer tracer, RequestHead head, boolean tls, Context parent, BiConsumer<Context, HttpHeaders> injector) {
+        this.tracer = tracer;
+        this.injector = injector;
+        boolean known = METHODS.contains(head.method());
+        this.method = known ? head.method() : "HTTP";
+        int question = head.target().indexOf('?');
+        SpanBuilder builder = tracer.spanBuilder(method)
+                .setParent(parent)
+                .setSpanKind(SpanKind.SERVER)
+                .setAttribute("http.request.method", known ? head.method() : "_OTHER")
+                .setAttribute("url.scheme", tls ? "https" : "http")
+                .setAttribute(
+                        "url.path", question < 0 ? head.target() : head.target().substring(0, question))
+                .setAttribute("server.address", head.authority())
+                .setAttribute("network.protocol.name", "http")
+                .setAttribute("network.protocol.version", head.http2() ? "2" : "1.1");
+        String upgrade = head.upgrade();
+        if (upgrade != null) {
+            builder.setAttribute("holdfast.upgrade", upgrade);
+        }
+        this.request = builder.startSpan();
+        this.context = parent.with(request);
+    }
+
+    public void routed(String listener, String route) {
+        this.route = route;
+        request.updateName(method + " " + route);
+        request.setAttribute("holdfast.listener", listener);
+        request.setAttribute("holdfast.route", route);
+    }
+
+    /** What the backend is told of the trace. */
+    public void inject(HttpHeaders headers) {
+        injector.accept(context, headers);
+    }
+
+    /** The request has become a stream: its own span ends, the stream's begins. */
+    public void opened(String kind, String id, int status, String client, String endpoint, String protocol) {
+        stream = tracer.spanBuilder(kind + " " + route)
+                .setParent(context)
+                .setSpanKind(SpanKind.INTERNAL)
+                .setAttribute("holdfast.stream.id", id)
+                .setAttribute("holdfast.stream.kind", kind)
+                .setAttribute("client.address", client)
+                .setAttribute("holdfast.endpoint", endpoint)
+                .startSpan()
+                .addEvent("open");
+        answered(status, "", client, endpoint, protocol);
+    }
+
+    /** The request's answer is whole, or its stream is over; {@code reason} as in the access log, empty for none. */
+    public void end(
+            int status,
+            String reason,
+            String client,
+            String endpoint,
+            String protocol,
+            long bytesFromClient,
+            long bytesToClient) {
+        Span open = stream;
+        if (open == null) {
+            request.setAttribute(FROM_CLIENT, bytesFromClient);
+            request.setAttribute(TO_CLIENT, bytesToClient);
+            answered(status, reason, client, endpoint, protocol);
+            return;
+        }
+        String why = reason.isEmpty() ? "closed" : reason;
+        if (why.startsWith("ping_timeout")) {
+            open.addEvent("ping lost");
+        }
+        open.addEvent("close", Attributes.of(REASON, why));
+        open.setAttribute(REASON, why);
+        open.setAttribute(FROM_CLIENT, bytesFromClient);
+        open.setAttribute(TO_CLIENT, bytesToClient);
+        open.end();
+    }
+
+    private void answered(int status, String reason, String client, String endpoint, String protocol) {
+        request.setAttribute("client.address", client);
+        if (!endpoint.isEmpty()) {
+            request.setAttribute("holdfast.endpoint", endpoint);
+            request.setAttribute("holdfast.upstream_protocol", protocol);
+        }
+        if (status > 0) {
+            request.setAttribute(STATUS, (long) status);
+        }
+        if (!reason.isEmpty()) {
+            request.setAttribute(REASON, reason);
+        }
+        if (status >= 500) {
+            request.setStatus(StatusCode.ERROR);
+            request.setAttribute(ERROR, reason.isEmpty() ? Integer.toString(status) : reason);
+        }
+        request.end();
+    }
+}
