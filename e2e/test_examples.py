@@ -1,7 +1,7 @@
 """The examples that no other test starts, with only their backend's address changed."""
 from lib import manifests
 from lib.clients import page
-from lib.gateway import Gateway, offset_for
+from lib.gateway import Gateway, ROOT, offset_for, run
 from lib.manifests import HOST
 
 
@@ -22,3 +22,9 @@ def test_the_stream_policies(tmp_path, backend):
         gateway.ready()
         assert page(80 + offset, HOST)[0] == 200
         assert [p for p in gateway.json("/api/problems") if p["severity"] == "ERROR"] == []
+
+
+def test_the_plan_is_read_without_looking_back():
+    _, out, _ = run("translate", "-f", ROOT / "examples/websocket", "--to", "plan", "--port-offset", 8000)
+    assert "from BackendTrafficPolicy home-automation/home-assistant" in out
+    assert "&id" not in out and "*id" not in out, out

@@ -102,6 +102,17 @@ final class BadInputTest {
     }
 
     @Test
+    void tooDeepOrTooManyIsSaidAsSuch() {
+        for (Case input : cases().toList()) {
+            if (input.name.contains("deep") || input.name.contains("grow")) {
+                assertThat(ManifestReader.readText("bad.yaml", input.text).problems())
+                        .as(input.name)
+                        .anySatisfy(p -> assertThat(p.message()).contains("nested deeper than 100"));
+            }
+        }
+    }
+
+    @Test
     void tenThousandDocumentsInOneFileAreRead() {
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < 10_000; i++) {

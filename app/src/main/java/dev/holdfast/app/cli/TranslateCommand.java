@@ -116,6 +116,7 @@ final class TranslateCommand implements Callable<Integer> {
                                 .setIndicatorIndent(2)
                                 .setIndentWithIndicator(true)
                                 .setSchema(new CoreSchema())
+                                .setDereferenceAliases(true)
                                 .build())
                         .dumpToString(tree);
             case json -> new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree) + "\n";

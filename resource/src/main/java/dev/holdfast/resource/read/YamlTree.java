@@ -60,22 +60,30 @@ final class YamlTree {
                             Optional.of(position),
                             "not valid YAML: " + e.getProblem(),
                             "Mend the syntax at this place; indentation and unclosed quotes or brackets are the usual causes."));
-        } catch (TooMuch e) {
-            problems.add(Problem.of(
-                    ProblemCode.SYNTAX,
-                    Severity.ERROR,
-                    Optional.of(new SourcePosition(file, 1, 1)),
-                    "the document is nested deeper than " + MAX_DEPTH + " or grows past " + MAX_NODES + " nodes",
-                    "Flatten it, or replace aliases by what they stand for."));
-        } catch (YamlEngineException | StackOverflowError e) {
-            problems.add(Problem.of(
-                    ProblemCode.SYNTAX,
-                    Severity.ERROR,
-                    Optional.of(new SourcePosition(file, 1, 1)),
-                    "not readable as YAML",
-                    "Check that the file is UTF-8 text and below 64 MiB."));
+        } catch (TooMuch | StackOverflowError e) {
+            problems.add(tooMuch(file));
+        } catch (YamlEngineException e) {
+            // Without a place it is one of the parser's own limits, on aliases or on size.
+            problems.add(
+                    String.valueOf(e.getMessage()).contains("aliases")
+                            ? tooMuch(file)
+                            : Problem.of(
+                                    ProblemCode.SYNTAX,
+                                    Severity.ERROR,
+                                    Optional.of(new SourcePosition(file, 1, 1)),
+                                    "not readable as YAML: " + e.getMessage(),
+                                    "Check that the file is UTF-8 text and below 64 MiB."));
         }
         return documents;
+    }
+
+    private static Problem tooMuch(String file) {
+        return Problem.of(
+                ProblemCode.SYNTAX,
+                Severity.ERROR,
+                Optional.of(new SourcePosition(file, 1, 1)),
+                "the document is nested deeper than " + MAX_DEPTH + " or grows past " + MAX_NODES + " nodes",
+                "Flatten it, or replace aliases by what they stand for.");
     }
 
     private static final class TooMuch extends RuntimeException {
