@@ -14,6 +14,7 @@ import java.util.Set;
  * @param maxRetries retries at a time, all routes together
  * @param connectionsPerEndpoint -1 is unlimited
  * @param bufferLimit octets that may wait to be sent on a connection, 0 for the default
+ * @param preconnect connections opened before a request needs them, empty for none
  */
 public record ClusterTraffic(
         Balance balance,
@@ -27,7 +28,8 @@ public record ClusterTraffic(
         long connectionsPerEndpoint,
         Dns dns,
         long bufferLimit,
-        Optional<PingUpstream> ping) {
+        Optional<PingUpstream> ping,
+        Optional<Preconnect> preconnect) {
     public static final ClusterTraffic NONE = new ClusterTraffic(
             new Balance.RoundRobin(),
             Duration.ZERO,
@@ -44,6 +46,36 @@ public record ClusterTraffic(
 
     public ClusterTraffic {
         overrideHeaders = List.copyOf(overrideHeaders);
+    }
+
+    /** Without connections opened ahead. */
+    public ClusterTraffic(
+            Balance balance,
+            Duration slowStart,
+            List<String> overrideHeaders,
+            Optional<ActiveCheck> active,
+            Optional<PassiveCheck> passive,
+            int panicPercent,
+            long maxRetries,
+            Optional<RetryBudget> retryBudget,
+            long connectionsPerEndpoint,
+            Dns dns,
+            long bufferLimit,
+            Optional<PingUpstream> ping) {
+        this(
+                balance,
+                slowStart,
+                overrideHeaders,
+                active,
+                passive,
+                panicPercent,
+                maxRetries,
+                retryBudget,
+                connectionsPerEndpoint,
+                dns,
+                bufferLimit,
+                ping,
+                Optional.empty());
     }
 
     /** How an endpoint is chosen. */
@@ -156,4 +188,12 @@ public record ClusterTraffic(
 
     /** HTTP/2 PING towards the backend, whose absence ends the connection. */
     public record PingUpstream(Duration interval, Duration timeout) {}
+
+    /**
+     * Room for streams that are still to come, as a share of those under way; 100 is none.
+     *
+     * @param perEndpointPercent at an endpoint that has just been chosen
+     * @param predictivePercent of all endpoints together and one request more, at those that come next
+     */
+    public record Preconnect(int perEndpointPercent, int predictivePercent) {}
 }

@@ -40,7 +40,8 @@ final class ClusterTraffics {
                         : -1,
                 dns(policy.get("dns")),
                 ClientTraffic.quantity(policy.at("connection.bufferLimit"), 0),
-                ping(policy.at("http2.connectionKeepalive")));
+                ping(policy.at("http2.connectionKeepalive")),
+                preconnect(policy.at("connection.preconnect")));
         return made.equals(ClusterTraffic.NONE) ? ClusterTraffic.NONE : made;
     }
 
@@ -178,5 +179,13 @@ final class ClusterTraffics {
                 .text()
                 .map(i -> new ClusterTraffic.PingUpstream(
                         Durations.parse(i), Durations.of(keepalive.get("timeout"), Duration.ofSeconds(15))));
+    }
+
+    private static Optional<ClusterTraffic.Preconnect> preconnect(Field preconnect) {
+        int perEndpoint = (int) preconnect.get("perEndpointPercent").number(100);
+        int predictive = (int) preconnect.get("predictivePercent").number(100);
+        return perEndpoint <= 100 && predictive <= 100
+                ? Optional.empty()
+                : Optional.of(new ClusterTraffic.Preconnect(perEndpoint, predictive));
     }
 }

@@ -145,7 +145,7 @@ final class Coverage {
                         "healthCheck.active: type timeout interval initialJitter unhealthyThreshold healthyThreshold"
                                 + " overrides http tcp grpc",
                         "dns",
-                        "connection.bufferLimit",
+                        "connection: bufferLimit preconnect",
                         "http2.connectionKeepalive: interval timeout",
                         "httpUpgrade[].type",
                         "tcpKeepalive",

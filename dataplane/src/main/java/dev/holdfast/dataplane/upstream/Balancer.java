@@ -132,6 +132,18 @@ public final class Balancer {
         return chosen;
     }
 
+    /** The endpoint that would be chosen as the {@code nth} from now, as well as can be told; null where none is healthy. */
+    @Nullable
+    EndpointState peek(int nth) {
+        List<EndpointState> from = usable(System.nanoTime());
+        if (from.isEmpty()) {
+            return null;
+        }
+        return traffic.balance() instanceof ClusterTraffic.Balance.RoundRobin
+                ? from.get(Math.floorMod(next.get() + nth, from.size()))
+                : any(from);
+    }
+
     private EndpointState choose(List<EndpointState> from, @Nullable Selection selection, long now) {
         if (selection != null) {
             EndpointState preferred = selection.preferred();

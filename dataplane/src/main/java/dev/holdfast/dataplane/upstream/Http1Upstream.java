@@ -203,6 +203,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     @Override
     public void leaveBreaker() {
         if (channel.attr(LEFT_POOL).setIfAbsent(Boolean.TRUE) == null) {
+            pool.left(this);
             pool.cluster.releaseConnection();
             EndpointState counted = pool.cluster.counted(address);
             if (counted != null) {
@@ -327,9 +328,14 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
             channel.close();
             return;
         }
+        channel.config().setAutoRead(true);
+        keep();
+    }
+
+    /** Waits in the pool for its first or next request, unless it is no longer wanted there. */
+    void keep() {
         reused = true;
         idle = true;
-        channel.config().setAutoRead(true);
         watch.idle(pool.cluster.config().idleTimeout().toMillis());
         pool.returned(this);
     }

@@ -177,6 +177,21 @@ final class Http2UpstreamConnection {
         return address;
     }
 
+    /** Waits for its first stream. */
+    void keep() {
+        watch.idle(pool.cluster.config().idleTimeout().toMillis());
+    }
+
+    /** Streams under way, and requests that wait for its first SETTINGS. */
+    int load() {
+        return handler.connection().numActiveStreams() + waiters.size();
+    }
+
+    /** Streams that it can hold at a time, as many as there are where it takes no more. */
+    long capacity() {
+        return hasRoom() ? maxStreams : load();
+    }
+
     boolean hasRoom() {
         return !goingAway
                 && channel.isActive()

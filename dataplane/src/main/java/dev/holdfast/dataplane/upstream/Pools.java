@@ -41,6 +41,7 @@ public final class Pools {
         private final Map<Cluster.Endpoint, Deque<Http1Upstream>> idle = new HashMap<>();
         private final Map<Cluster.Endpoint, List<Http2UpstreamConnection>> shared = new HashMap<>();
         private final Deque<Runnable> pending = new ArrayDeque<>();
+        private final Ahead ahead = new Ahead(this);
         private boolean ticking;
 
         Pool(ClusterState cluster) {
@@ -48,6 +49,7 @@ public final class Pools {
         }
 
         void returned(Http1Upstream connection) {
+            ahead.idle(connection);
             if (!wanted(connection.address()) || neededElsewhere()) {
                 connection.close();
                 next();
@@ -57,7 +59,13 @@ public final class Pools {
             next();
         }
 
+        /** It has become a stream, and is nobody's to count any more. */
+        void left(Http1Upstream connection) {
+            ahead.idle(connection);
+        }
+
         void gone(Http1Upstream connection) {
+            ahead.idle(connection);
             Deque<Http1Upstream> queue = idle.get(connection.address());
             if (queue != null) {
                 queue.remove(connection);
@@ -71,6 +79,16 @@ public final class Pools {
                 list.remove(connection);
             }
             next();
+        }
+
+        /** Connections of HTTP/1.1 that wait for a request. */
+        int idle(Cluster.Endpoint endpoint) {
+            Deque<Http1Upstream> kept = idle.get(endpoint);
+            return kept == null ? 0 : kept.size();
+        }
+
+        List<Http2UpstreamConnection> shared(Cluster.Endpoint endpoint) {
+            return shared.getOrDefault(endpoint, List.of());
         }
 
         private boolean wanted(Cluster.Endpoint endpoint) {
@@ -236,6 +254,37 @@ public final class Pools {
         } else {
             http1(pool, endpoint, head, fresh, events, selection);
         }
+        if (config.traffic().preconnect().isPresent() && (selection == null || selection.only() == null)) {
+            boolean http2 = h2;
+            pool.ahead.after(
+                    config.traffic().preconnect().get(), endpoint, http2, to -> warm(pool, to, http2, fallback));
+        }
+    }
+
+    /** Opens a connection that no request waits for; false where the circuit breaker has no slot to spare. */
+    private boolean warm(Pool pool, Cluster.Endpoint endpoint, boolean http2, boolean fallback) {
+        if (pool.cluster.pending.get() > 0 || !pool.cluster.tryConnection(endpoint)) {
+            return false;
+        }
+        pool.ahead.opening(endpoint, 1);
+        open(pool, endpoint, http2, failure -> pool.ahead.opening(endpoint, -1), channel -> {
+            pool.ahead.opening(endpoint, -1);
+            SslHandler tls = channel.pipeline().get(SslHandler.class);
+            boolean speaks = http2 && (tls == null || "h2".equals(tls.applicationProtocol()));
+            if (speaks) {
+                Http2UpstreamConnection made = new Http2UpstreamConnection(this, pool, endpoint, channel, fallback);
+                pool.shared.computeIfAbsent(endpoint, e -> new ArrayList<>()).add(made);
+                made.install();
+                made.keep();
+            } else if (http2 && !fallback) {
+                channel.close();
+            } else {
+                Http1Upstream made = new Http1Upstream(pool, endpoint, channel);
+                made.install();
+                made.keep();
+            }
+        });
+        return true;
     }
 
     private void http1(
@@ -250,6 +299,7 @@ public final class Pools {
             for (Http1Upstream kept = queue.poll(); kept != null; kept = queue.poll()) {
                 if (kept.usable()) {
                     kept.take(events);
+                    pool.ahead.busy(kept);
                     events.upstreamReady(kept);
                     return;
                 }
@@ -259,10 +309,13 @@ public final class Pools {
             queue(pool, head, fresh, events, selection);
             return;
         }
-        open(pool, endpoint, false, events, channel -> {
+        pool.ahead.asked(endpoint, 1);
+        open(pool, endpoint, false, failed(pool, endpoint, events), channel -> {
+            pool.ahead.asked(endpoint, -1);
             Http1Upstream made = new Http1Upstream(pool, endpoint, channel);
             made.install();
             made.take(events);
+            pool.ahead.busy(made);
             events.upstreamReady(made);
         });
     }
@@ -294,7 +347,9 @@ public final class Pools {
             queue(pool, head, false, events, selection);
             return;
         }
-        open(pool, endpoint, true, events, channel -> {
+        pool.ahead.asked(endpoint, 1);
+        open(pool, endpoint, true, failed(pool, endpoint, events), channel -> {
+            pool.ahead.asked(endpoint, -1);
             SslHandler tls = channel.pipeline().get(SslHandler.class);
             if (tls != null && !"h2".equals(tls.applicationProtocol())) {
                 if (!fallback) {
@@ -305,6 +360,7 @@ public final class Pools {
                 Http1Upstream made = new Http1Upstream(pool, endpoint, channel);
                 made.install();
                 made.take(events);
+                pool.ahead.busy(made);
                 events.upstreamReady(made);
                 return;
             }
@@ -350,8 +406,19 @@ public final class Pools {
         void accept(Channel channel);
     }
 
+    private interface Failed {
+        void accept(ProxyFailure failure);
+    }
+
+    private static Failed failed(Pool pool, Cluster.Endpoint endpoint, Upstream.Events events) {
+        return failure -> {
+            pool.ahead.asked(endpoint, -1);
+            events.upstreamFailed(failure);
+        };
+    }
+
     /** Opens a connection in a slot that has been taken; the slot is given back when it ends or does not come about. */
-    private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Upstream.Events events, Opened opened) {
+    private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Failed refused, Opened opened) {
         EndpointState counted = pool.cluster.counted(endpoint);
         dialer.dial(pool.cluster, endpoint, offerHttp2 ? Dialer.Offer.HTTP2 : Dialer.Offer.HTTP1, new Dialer.Done() {
             @Override
@@ -373,7 +440,7 @@ public final class Pools {
                 if (!connected) {
                     giveBack();
                 }
-                events.upstreamFailed(failure);
+                refused.accept(failure);
             }
 
             private void giveBack() {
