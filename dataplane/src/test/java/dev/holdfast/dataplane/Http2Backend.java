@@ -34,6 +34,9 @@ final class Http2Backend implements AutoCloseable {
     private final MultiThreadIoEventLoopGroup loops = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     private final Channel server;
     final List<String> paths = new CopyOnWriteArrayList<>();
+    /** Of every request's head, as text. */
+    final List<Map<String, String>> heads = new CopyOnWriteArrayList<>();
+
     final AtomicInteger opened = new AtomicInteger();
     final AtomicInteger closed = new AtomicInteger();
     volatile Channel first;
@@ -100,6 +103,11 @@ final class Http2Backend implements AutoCloseable {
             if (message instanceof Http2HeadersFrame head) {
                 CharSequence given = head.headers().path();
                 path = given == null ? path : given.toString();
+                Map<String, String> plain = new java.util.TreeMap<>();
+                head.headers()
+                        .forEach(e ->
+                                plain.put(e.getKey().toString(), e.getValue().toString()));
+                heads.add(plain);
                 end = head.isEndStream();
             } else if (message instanceof Http2DataFrame data) {
                 end = data.isEndStream();

@@ -2,6 +2,8 @@ package dev.holdfast.dataplane;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.SecretText;
@@ -15,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.cert.X509Certificate;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SSLContext;
@@ -177,5 +180,30 @@ final class TlsListenerTest {
                 .allSatisfy(head -> assertThat(head)
                         .containsIgnoringCase("x-forwarded-proto: https\r\n")
                         .containsIgnoringCase("host: one.test:8443\r\n"));
+    }
+
+    @Test
+    void aBackendIsToldTheSchemeOfItsOwnConnectionOrOfTheClients() throws Exception {
+        Http2Backend.Answer page = new Http2Backend.Answer(200, Map.of(), new byte[] {'o', 'k'}, Map.of());
+        try (Http2Backend backend = new Http2Backend((n, path) -> page)) {
+            gateway.endpoint = Optional.of(backend.endpoint());
+            gateway.protocol = Cluster.Protocol.HTTP2;
+            gateway.tls = Optional.of(tls(AUTHORITY.certificate("one.test")));
+            gateway.start();
+            try (SSLSocket socket = connect("one.test")) {
+                assertThat(ask(socket, "one.test")).contains("ok");
+            }
+            ClientRules d = ClientRules.DEFAULT;
+            gateway.client = new ClientRules(
+                    d.connection(), d.address(), d.headers(), d.paths(), d.http1(), d.http2(), "", true);
+            gateway.start();
+            try (SSLSocket socket = connect("one.test")) {
+                assertThat(ask(socket, "one.test")).contains("ok");
+            }
+            assertThat(backend.heads).extracting(h -> h.get(":scheme")).containsExactly("http", "https");
+            assertThat(backend.heads)
+                    .extracting(h -> h.get("x-forwarded-proto"))
+                    .containsExactly("https", "https");
+        }
     }
 }

@@ -8,6 +8,7 @@ import java.util.List;
  * {@link HttpSettings}.
  *
  * @param healthCheckPath answered by the gateway itself, empty for none
+ * @param schemeKept whether a backend asked by HTTP/2 is told the scheme of the client's request, not of its own connection
  */
 public record ClientRules(
         ConnectionSettings connection,
@@ -16,7 +17,8 @@ public record ClientRules(
         Paths paths,
         Http1 http1,
         Http2 http2,
-        String healthCheckPath) {
+        String healthCheckPath,
+        boolean schemeKept) {
     public static final ClientRules DEFAULT = new ClientRules(
             ConnectionSettings.DEFAULT,
             new Address.Direct(),
@@ -25,6 +27,18 @@ public record ClientRules(
             Http1.DEFAULT,
             Http2.DEFAULT,
             "");
+
+    /** With the scheme of the backend's connection. */
+    public ClientRules(
+            ConnectionSettings connection,
+            Address address,
+            Headers headers,
+            Paths paths,
+            Http1 http1,
+            Http2 http2,
+            String healthCheckPath) {
+        this(connection, address, headers, paths, http1, http2, healthCheckPath, false);
+    }
 
     /** Whom a request is from, for the log, the streams and whatever is decided by address. */
     public sealed interface Address {

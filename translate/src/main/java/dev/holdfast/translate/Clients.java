@@ -33,7 +33,8 @@ record Clients(List<Problem> problems) {
                         slashes(spec.at("path.escapedSlashesAction").text("KeepUnchanged"))),
                 http1(spec.get("http1"), hostname),
                 http2(spec.get("http2")),
-                spec.at("healthCheck.path").text(""));
+                spec.at("healthCheck.path").text(""),
+                spec.get("scheme").text("").equals("Preserve"));
     }
 
     private static ClientRules.Address address(Field detection) {

@@ -121,6 +121,7 @@ final class Coverage {
                         "headers: withUnderscoresAction earlyRequestHeaders lateResponseHeaders requestID"
                                 + " preserveXRequestID host maxRequestHeaderLimit xForwardedClientCert",
                         "http1",
+                        "scheme",
                         "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"
                                 + " connectionKeepalive onInvalidMessage"));
         out.put(

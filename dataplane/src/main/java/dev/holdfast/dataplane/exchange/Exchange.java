@@ -285,6 +285,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         HttpHeaders headers = original.headers();
         HeaderRules.stripHopByHop(headers);
         HeaderRules.forwarded(headers, clients, downstream.connection(), whose);
+        // Before filters, which may say something else of it to the backend.
+        String scheme = clients.schemeKept() ? headers.get("x-forwarded-proto") : null;
         String authority = original.authority();
         String path = target;
         for (List<Route.Filter> list : List.of(route.filters(), destination.filters())) {
@@ -315,7 +317,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (traced != null) {
             traced.inject(headers);
         }
-        forwarded = new RequestHead(original.method(), authority, path, original.upgrade(), original.http2(), headers);
+        forwarded = new RequestHead(
+                original.method(), authority, path, original.upgrade(), original.http2(), headers, scheme);
         requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
         backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
         Delivery way = delivery;
@@ -559,13 +562,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         endpoint = ready.endpoint();
         upstreamProtocol = ready.protocol();
         if (hostFromBackend) {
-            forwarded = new RequestHead(
-                    forwarded.method(),
-                    HeaderRules.withoutPort(endpoint),
-                    forwarded.target(),
-                    forwarded.upgrade(),
-                    forwarded.http2(),
-                    forwarded.headers());
+            forwarded = forwarded.at(HeaderRules.withoutPort(endpoint));
         }
         if (forwarded.upgrade() != null) {
             ready.request(forwarded, true);

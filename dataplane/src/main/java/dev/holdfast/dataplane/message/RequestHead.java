@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param target path and query as they came
  * @param upgrade lower-case upgrade type ({@code websocket}), null for a plain request
  * @param headers without pseudo-headers and without Host
+ * @param scheme what a backend is told by HTTP/2 that the request was made with, null for the connection's own
  */
 public record RequestHead(
         String method,
@@ -16,9 +17,20 @@ public record RequestHead(
         String target,
         @Nullable String upgrade,
         boolean http2,
-        HttpHeaders headers) {
+        HttpHeaders headers,
+        @Nullable String scheme) {
+    public RequestHead(
+            String method,
+            String authority,
+            String target,
+            @Nullable String upgrade,
+            boolean http2,
+            HttpHeaders headers) {
+        this(method, authority, target, upgrade, http2, headers, null);
+    }
+
     /** The same request of another host. */
     public RequestHead at(String other) {
-        return new RequestHead(method, other, target, upgrade, http2, headers);
+        return new RequestHead(method, other, target, upgrade, http2, headers, scheme);
     }
 }

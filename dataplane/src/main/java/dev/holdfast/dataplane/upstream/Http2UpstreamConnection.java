@@ -414,7 +414,8 @@ final class Http2UpstreamConnection {
             }
             Http2Headers headers = HeaderForms.toHttp2(plain);
             headers.method(extendedConnect ? "CONNECT" : head.method());
-            headers.scheme(pool.cluster.config().tls().isPresent() ? "https" : "http");
+            String scheme = head.scheme();
+            headers.scheme(scheme != null ? scheme : pool.cluster.config().tls().isPresent() ? "https" : "http");
             headers.authority(head.authority());
             headers.path(head.target());
             if (extendedConnect) {

@@ -260,7 +260,8 @@ public final class XdsResources {
                 rules.paths(),
                 rules.http1(),
                 rules.http2(),
-                rules.healthCheckPath());
+                rules.healthCheckPath(),
+                rules.schemeKept());
     }
 
     private static Secret certificate(Tls.Certificate certificate) {
@@ -357,8 +358,8 @@ public final class XdsResources {
                 : Optional.of(warning(
                         listener.origin(),
                         "of the ClientTrafficPolicy Envoy carries out TLS versions, ALPN, client certificates, timeouts, keepalive,"
-                                + " connection limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1"
-                                + " or PROXY headers",
+                                + " connection limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1,"
+                                + " the scheme or PROXY headers",
                         "Run it on the embedded plane, or live without these."));
     }
 
