@@ -24,6 +24,7 @@ import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.util.ReferenceCountUtil;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -34,6 +35,8 @@ final class Http2Backend implements AutoCloseable {
     private final MultiThreadIoEventLoopGroup loops = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     private final Channel server;
     final List<String> paths = new CopyOnWriteArrayList<>();
+    /** What came of each request's body, as Latin-1 text, in the order in which they ended. */
+    final List<String> bodies = new CopyOnWriteArrayList<>();
     /** Of every request's head, as text. */
     final List<Map<String, String>> heads = new CopyOnWriteArrayList<>();
 
@@ -92,6 +95,7 @@ final class Http2Backend implements AutoCloseable {
     private final class Stream extends ChannelInboundHandlerAdapter {
         private final Script script;
         private String path = "";
+        private final StringBuilder body = new StringBuilder();
 
         Stream(Script script) {
             this.script = script;
@@ -111,9 +115,11 @@ final class Http2Backend implements AutoCloseable {
                 end = head.isEndStream();
             } else if (message instanceof Http2DataFrame data) {
                 end = data.isEndStream();
+                body.append(data.content().toString(StandardCharsets.ISO_8859_1));
             }
             ReferenceCountUtil.release(message);
             if (end) {
+                bodies.add(body.toString());
                 paths.add(path);
                 answer(ctx, script.to(paths.size(), path));
             }

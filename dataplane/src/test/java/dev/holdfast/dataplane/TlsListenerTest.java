@@ -195,7 +195,7 @@ final class TlsListenerTest {
             }
             ClientRules d = ClientRules.DEFAULT;
             gateway.client = new ClientRules(
-                    d.connection(), d.address(), d.headers(), d.paths(), d.http1(), d.http2(), "", true);
+                    d.connection(), d.address(), d.headers(), d.paths(), d.http1(), d.http2(), "", true, false);
             gateway.start();
             try (SSLSocket socket = connect("one.test")) {
                 assertThat(ask(socket, "one.test")).contains("ok");

@@ -9,6 +9,7 @@ import java.util.List;
  *
  * @param healthCheckPath answered by the gateway itself, empty for none
  * @param schemeKept whether a backend asked by HTTP/2 is told the scheme of the client's request, not of its own connection
+ * @param grpcWeb whether calls by gRPC-Web go to backends as gRPC
  */
 public record ClientRules(
         ConnectionSettings connection,
@@ -18,7 +19,8 @@ public record ClientRules(
         Http1 http1,
         Http2 http2,
         String healthCheckPath,
-        boolean schemeKept) {
+        boolean schemeKept,
+        boolean grpcWeb) {
     public static final ClientRules DEFAULT = new ClientRules(
             ConnectionSettings.DEFAULT,
             new Address.Direct(),
@@ -28,7 +30,7 @@ public record ClientRules(
             Http2.DEFAULT,
             "");
 
-    /** With the scheme of the backend's connection. */
+    /** With the scheme of the backend's connection, and without gRPC-Web. */
     public ClientRules(
             ConnectionSettings connection,
             Address address,
@@ -37,7 +39,7 @@ public record ClientRules(
             Http1 http1,
             Http2 http2,
             String healthCheckPath) {
-        this(connection, address, headers, paths, http1, http2, healthCheckPath, false);
+        this(connection, address, headers, paths, http1, http2, healthCheckPath, false, false);
     }
 
     /** Whom a request is from, for the log, the streams and whatever is decided by address. */

@@ -34,7 +34,8 @@ record Clients(List<Problem> problems) {
                 http1(spec.get("http1"), hostname),
                 http2(spec.get("http2")),
                 spec.at("healthCheck.path").text(""),
-                spec.get("scheme").text("").equals("Preserve"));
+                spec.get("scheme").text("").equals("Preserve"),
+                spec.at("grpc.enableWeb").flag(false));
     }
 
     private static ClientRules.Address address(Field detection) {

@@ -122,6 +122,7 @@ final class Coverage {
                                 + " preserveXRequestID host maxRequestHeaderLimit xForwardedClientCert",
                         "http1",
                         "scheme",
+                        "grpc.enableWeb",
                         "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"
                                 + " connectionKeepalive onInvalidMessage"));
         out.put(

@@ -50,7 +50,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Exchange implements Upstream.Events, LongStream.Owner {
     private final Gateway gateway;
-    private final Downstream downstream;
+    private Downstream downstream;
+    private @Nullable GrpcWeb web;
     private RequestHead original;
     private Downstream.Connection whose;
     private ClientRules clients = ClientRules.DEFAULT;
@@ -146,6 +147,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             case Entrance.Verdict.Enter(RequestHead head, String target, Downstream.Connection of) -> {
                 original = head;
                 whose = of;
+                GrpcWeb call = clients.grpcWeb() ? GrpcWeb.of(head.headers(), downstream) : null;
+                if (call != null) {
+                    web = call;
+                    downstream = call;
+                }
                 route(snapshot, table, host, target, end);
             }
         }
@@ -285,6 +291,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         HttpHeaders headers = original.headers();
         HeaderRules.stripHopByHop(headers);
         HeaderRules.forwarded(headers, clients, downstream.connection(), whose);
+        if (web != null) {
+            web.toGrpc(headers);
+        }
         // Before filters, which may say something else of it to the backend.
         String scheme = clients.schemeKept() ? headers.get("x-forwarded-proto") : null;
         String authority = original.authority();
@@ -387,9 +396,16 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     }
 
     /** A part of the request's body, or of what the client sends into a stream. */
-    public void requestData(ByteBuf data, boolean end) {
+    public void requestData(ByteBuf came, boolean end) {
         if (finished) {
-            data.release();
+            came.release();
+            return;
+        }
+        GrpcWeb call = web;
+        ByteBuf data = call == null ? came : call.request(came, end);
+        if (data == null) {
+            dropUpstream();
+            fail(ProxyFailure.BAD_REQUEST);
             return;
         }
         meters().bytesFromClient(data.readableBytes());

@@ -261,7 +261,8 @@ public final class XdsResources {
                 rules.http1(),
                 rules.http2(),
                 rules.healthCheckPath(),
-                rules.schemeKept());
+                rules.schemeKept(),
+                rules.grpcWeb());
     }
 
     private static Secret certificate(Tls.Certificate certificate) {
@@ -359,7 +360,7 @@ public final class XdsResources {
                         listener.origin(),
                         "of the ClientTrafficPolicy Envoy carries out TLS versions, ALPN, client certificates, timeouts, keepalive,"
                                 + " connection limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1,"
-                                + " the scheme or PROXY headers",
+                                + " the scheme, gRPC-Web or PROXY headers",
                         "Run it on the embedded plane, or live without these."));
     }
 
