@@ -35,6 +35,7 @@ final class BalanceTest {
         volatile int status = 200;
         volatile int health = 200;
         volatile String banner = "";
+        volatile String header = "";
         private final ServerSocket server;
 
         Backend() throws IOException {
@@ -64,7 +65,9 @@ final class BalanceTest {
                         boolean check = head.toString().startsWith("GET /health ");
                         (check ? checked : asked).incrementAndGet();
                         TestGateway.write(
-                                out, "HTTP/1.1 " + (check ? health : status) + " X\r\nContent-Length: 2\r\n\r\nok");
+                                out,
+                                "HTTP/1.1 " + (check ? health : status) + " X\r\n" + header
+                                        + "Content-Length: 2\r\n\r\nok");
                         head.setLength(0);
                     }
                 }
@@ -225,6 +228,105 @@ final class BalanceTest {
             }
             assertThat(two.asked.get()).isEqualTo(4);
             assertThat(gateway.all(GET + "x-endpoint: 10.9.8.7:1\r\n\r\n")).endsWith("ok");
+        }
+    }
+
+    // ---- by what endpoints report
+
+    private static ClusterTraffic utilization(Duration blackout, double penalty, boolean kept, String... metrics) {
+        return balance(new Balance.Utilization(
+                blackout, Duration.ofMinutes(3), Duration.ofMillis(100), penalty, List.of(metrics), kept));
+    }
+
+    /** Waits until of fifty requests the first endpoint gets so many, give or take one. */
+    private static void shares(TestGateway gateway, Backend one, Backend two, int wanted) {
+        Awaitility.await().untilAsserted(() -> {
+            int got = 50 - served(gateway, one, two, 50);
+            assertThat(got).isBetween(wanted - 1, wanted + 1);
+        });
+    }
+
+    @Test
+    void aLessLoadedEndpointGetsMore() throws IOException {
+        try (Backend one = new Backend();
+                Backend two = new Backend();
+                TestGateway gateway = gateway(utilization(Duration.ZERO, 0, false), one, two)) {
+            one.header = "endpoint-load-metrics: TEXT application_utilization=0.2,rps_fractional=100\r\n";
+            two.header =
+                    "endpoint-load-metrics: JSON {\"applicationUtilization\": 0.8, \"rps_fractional\": 100, \"namedMetrics\": {\"x\": 1}}\r\n";
+            shares(gateway, one, two, 40);
+            // application_utilization 0.2 and rps_fractional 100, as a message: fields 9 and 6.
+            two.header = "endpoint-load-metrics-bin: SZqZmZmZmck/MQAAAAAAAFlA\r\n";
+            shares(gateway, one, two, 25);
+        }
+    }
+
+    @Test
+    void errorsCountAsLoadAndOtherMetricsWhereTheApplicationTellsNone() throws IOException {
+        try (Backend one = new Backend();
+                Backend two = new Backend();
+                TestGateway gateway = gateway(utilization(Duration.ZERO, 2, false, "named_metrics.q"), one, two)) {
+            // 100 / 0.5 against 100 / (0.5 + 0.5 * 2)
+            one.header = "endpoint-load-metrics: TEXT named_metrics.q=0.5,cpu_utilization=0.1,rps_fractional=100\r\n";
+            two.header = "endpoint-load-metrics: TEXT cpu_utilization=0.5,rps_fractional=100,eps=50\r\n";
+            shares(gateway, one, two, 38);
+        }
+    }
+
+    @Test
+    void reportsCountOnlyAfterAWhileAndReachClientsOnlyWhereTheyAreKept() throws IOException {
+        try (Backend one = new Backend();
+                Backend two = new Backend();
+                TestGateway gateway = gateway(utilization(Duration.ofHours(1), 0, false), one, two)) {
+            one.header = "endpoint-load-metrics: TEXT application_utilization=0.1,rps_fractional=100\r\n";
+            two.header = "endpoint-load-metrics: garbage\r\n";
+            assertThat(served(gateway, one, two, 20)).isEqualTo(10);
+            assertThat(gateway.all(GET + "\r\n")).doesNotContain("endpoint-load-metrics");
+            gateway.clusterTraffic = utilization(Duration.ZERO, 0, true);
+            gateway.start();
+            assertThat(gateway.all(GET + "\r\n") + gateway.all(GET + "\r\n")).contains("endpoint-load-metrics: TEXT");
+        }
+    }
+
+    @Test
+    void trailersTellOfLoadToo() throws Exception {
+        Map<String, String> grpc = Map.of("content-type", "application/grpc");
+        byte[] message = {0, 0, 0, 0, 0};
+        try (Http2Backend busy = new Http2Backend((n, path) -> new Http2Backend.Answer(
+                        200,
+                        grpc,
+                        message,
+                        Map.of(
+                                "grpc-status",
+                                "0",
+                                "endpoint-load-metrics",
+                                "TEXT cpu_utilization=0.9,rps_fractional=10")));
+                Http2Backend calm = new Http2Backend((n, path) -> new Http2Backend.Answer(
+                        200,
+                        grpc,
+                        message,
+                        Map.of(
+                                "grpc-status",
+                                "0",
+                                "endpoint-load-metrics",
+                                "TEXT cpu_utilization=0.1,rps_fractional=10")))) {
+            TestGateway gateway = new TestGateway(TestGateway.tells());
+            gateway.endpoints = List.of(busy.endpoint(), calm.endpoint());
+            gateway.protocol = Cluster.Protocol.HTTP2;
+            gateway.clusterTraffic = utilization(Duration.ZERO, 0, false);
+            try (gateway) {
+                gateway.start();
+                Awaitility.await().untilAsserted(() -> {
+                    busy.paths.clear();
+                    calm.paths.clear();
+                    for (int i = 0; i < 20; i++) {
+                        assertThat(gateway.all(GET + "TE: trailers\r\n\r\n"))
+                                .contains("grpc-status")
+                                .doesNotContain("endpoint-load-metrics");
+                    }
+                    assertThat(calm.paths).hasSizeBetween(17, 19);
+                });
+            }
         }
     }
 

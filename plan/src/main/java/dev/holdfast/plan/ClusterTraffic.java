@@ -89,6 +89,29 @@ public record ClusterTraffic(
 
         /** Requests that agree in {@code by} go to one endpoint for as long as it is there. */
         record ConsistentHash(HashOf by) implements Balance {}
+
+        /**
+         * In turn, by what endpoints report of their load in headers and trailers (ORCA).
+         *
+         * @param blackout for which an endpoint must have reported before its weight counts
+         * @param expiration after which a report does not count any more
+         * @param update how often weights are looked at
+         * @param errorPenalty what a share of failed requests adds to the load, as a factor
+         * @param metrics asked where the application tells no utilization of its own
+         * @param headersKept whether clients see the reports
+         */
+        record Utilization(
+                Duration blackout,
+                Duration expiration,
+                Duration update,
+                double errorPenalty,
+                List<String> metrics,
+                boolean headersKept)
+                implements Balance {
+            public Utilization {
+                metrics = List.copyOf(metrics);
+            }
+        }
     }
 
     /** What of a request is hashed. */

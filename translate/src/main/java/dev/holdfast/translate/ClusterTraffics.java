@@ -48,10 +48,23 @@ final class ClusterTraffics {
     private static Balance balance(Field balancer) {
         return switch (balancer.get("type").text("")) {
             case "Random" -> new Balance.Random();
-            case "LeastRequest", "BackendUtilization" -> new Balance.LeastRequest();
+            case "LeastRequest" -> new Balance.LeastRequest();
+            case "BackendUtilization" -> utilization(balancer.get("backendUtilization"));
             case "ConsistentHash" -> new Balance.ConsistentHash(hash(balancer.get("consistentHash")));
             default -> new Balance.RoundRobin();
         };
+    }
+
+    private static Balance utilization(Field rules) {
+        return new Balance.Utilization(
+                Durations.of(rules.get("blackoutPeriod"), Duration.ofSeconds(10)),
+                Durations.of(rules.get("weightExpirationPeriod"), Duration.ofMinutes(3)),
+                Durations.of(rules.get("weightUpdatePeriod"), Duration.ofSeconds(1)),
+                rules.get("errorUtilizationPenaltyPercent").number(0) / 100.0,
+                rules.get("metricNamesForComputingUtilization").items().stream()
+                        .map(m -> m.text(""))
+                        .toList(),
+                rules.get("keepResponseHeaders").flag(false));
     }
 
     private static HashOf hash(Field hash) {

@@ -143,6 +143,8 @@ final class Coverage {
                         "compressor",
                         "retry: numRetries retryOn perRetry",
                         "loadBalancer: type consistentHash slowStart endpointOverride",
+                        "loadBalancer.backendUtilization: blackoutPeriod weightExpirationPeriod weightUpdatePeriod"
+                                + " errorUtilizationPenaltyPercent metricNamesForComputingUtilization keepResponseHeaders",
                         "healthCheck: panicThreshold passive",
                         "healthCheck.active: type timeout interval initialJitter unhealthyThreshold healthyThreshold"
                                 + " overrides http tcp grpc",

@@ -129,6 +129,7 @@ final class Delivery {
         EndpointState endpoint = selection.taken();
         if (endpoint != null) {
             cluster.report(endpoint, head.status(), false);
+            cluster.balancer().loaded(endpoint, head.headers());
         }
         if (retrying != null && retrying.answered(head, selection)) {
             return true;
@@ -137,6 +138,14 @@ final class Delivery {
             affinity.tell(head.headers(), endpoint, tls);
         }
         return false;
+    }
+
+    /** An answer's trailers, which may tell of the endpoint's load. */
+    void trailed(HttpHeaders trailers) {
+        EndpointState endpoint = selection.taken();
+        if (endpoint != null) {
+            cluster.balancer().loaded(endpoint, trailers);
+        }
     }
 
     /** The exchange is over. */

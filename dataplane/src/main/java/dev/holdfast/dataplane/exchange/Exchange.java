@@ -963,6 +963,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     @Override
     public void responseTrailers(HttpHeaders trailers) {
         Pipe pipe = responsePipe;
+        Delivery way = delivery;
+        if (!finished && way != null) {
+            way.trailed(trailers);
+        }
         if (!finished && pipe != null) {
             upstream = null;
             pipe.trailers(trailers);

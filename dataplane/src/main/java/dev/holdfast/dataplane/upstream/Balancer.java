@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClusterTraffic;
+import io.netty.handler.codec.http.HttpHeaders;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -24,6 +25,7 @@ public final class Balancer {
     private final Map<Cluster.Endpoint, EndpointState> byEndpoint;
     private final AtomicInteger next = new AtomicInteger();
     private final boolean watched;
+    private final @Nullable Weights weights;
     private volatile Usable usable;
 
     /** Whom to choose from, until when that holds. */
@@ -47,6 +49,8 @@ public final class Balancer {
             states.add(state);
         }
         this.all = List.copyOf(states);
+        this.weights =
+                traffic.balance() instanceof ClusterTraffic.Balance.Utilization of ? new Weights(of, traffic) : null;
         this.watched = traffic.active().isPresent() || traffic.passive().isPresent();
         this.usable = new Usable(all, 0, !watched);
         if (watched) {
@@ -167,6 +171,8 @@ public final class Balancer {
             case ClusterTraffic.Balance.LeastRequest() -> lessBusy(from, now);
             case ClusterTraffic.Balance.Random random -> any(from);
             case ClusterTraffic.Balance.ConsistentHash ignored -> any(from);
+            case ClusterTraffic.Balance.Utilization ignored ->
+                java.util.Objects.requireNonNull(weights).pick(from, now);
         };
     }
 
@@ -234,6 +240,20 @@ public final class Balancer {
                 changed();
             }
         });
+    }
+
+    /** What an endpoint says of its load in the headers or trailers of an answer, which go on without it unless they are to keep it. */
+    public void loaded(EndpointState state, HttpHeaders headers) {
+        if (traffic.balance() instanceof ClusterTraffic.Balance.Utilization rules) {
+            LoadReport report = LoadReport.of(headers);
+            if (report != null) {
+                double weight = report.weight(rules.metrics(), rules.errorPenalty());
+                state.weighed(weight, rules.expiration(), System.nanoTime());
+            }
+            if (!rules.headersKept()) {
+                LoadReport.strip(headers);
+            }
+        }
     }
 
     /** A check's verdict. */

@@ -81,6 +81,30 @@ public final class EndpointState {
         failsChecks = fails;
     }
 
+    /** What an endpoint's reports come to: since when there are some, the last one, and when that was. */
+    private record Reported(double weight, long sinceNanos, long atNanos) {}
+
+    private volatile Reported reported = new Reported(0, 0, 0);
+
+    /** A report has come; a weight of 0 says nothing. Where the last one is too old to count, this one is the first. */
+    void weighed(double weight, Duration expiration, long nowNanos) {
+        if (weight > 0) {
+            Reported last = reported;
+            boolean first = last.weight == 0 || nowNanos - last.atNanos > expiration.toNanos();
+            reported = new Reported(weight, first ? nowNanos : last.sinceNanos, nowNanos);
+        }
+    }
+
+    /** By its reports, where there have been some for as long as {@code blackout} and the last counts still; else 0. */
+    double weight(Duration blackout, Duration expiration, long nowNanos) {
+        Reported last = reported;
+        return last.weight == 0
+                        || nowNanos - last.sinceNanos < blackout.toNanos()
+                        || nowNanos - last.atNanos > expiration.toNanos()
+                ? 0
+                : last.weight;
+    }
+
     /** The share of a full endpoint's requests that it gets: a tenth at first, all of them after {@code window}. */
     double share(Duration window, long nowNanos) {
         long age = nowNanos - addedNanos;
