@@ -10,7 +10,6 @@ import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -30,7 +29,7 @@ public final class Translator {
     private final Steps<Attachment, Rules.Made> rules = new Steps<>(shelves.looks);
     private final Steps<Resource, Outcome> outcomes = new Steps<>(shelves.looks);
     private ResourceSet last = new ResourceSet(List.of(), List.of());
-    private Map<String, GatewayListener> lastListeners = Map.of();
+    private Map<String, List<GatewayListener>> lastListeners = Map.of();
     private Surroundings lastSurroundings = new Surroundings(TranslateOptions.NONE, new Ports(Map.of()));
 
     /** What every rule may depend on. */
@@ -124,11 +123,13 @@ public final class Translator {
     /** Each listener that is as it was is the very one of the last translation. */
     private List<GatewayListener> settled(List<GatewayListener> listeners) {
         List<GatewayListener> out = listeners.stream()
-                .map(l ->
-                        l.equals(lastListeners.get(l.name())) ? Objects.requireNonNull(lastListeners.get(l.name())) : l)
+                .map(l -> lastListeners.getOrDefault(l.name(), List.of()).stream()
+                        .filter(l::equals)
+                        .findFirst()
+                        .orElse(l))
                 .toList();
-        lastListeners = out.stream()
-                .collect(Collectors.toMap(GatewayListener::name, Function.identity(), (first, again) -> first));
+        // A name may stand twice where a manifest is wrong.
+        lastListeners = out.stream().collect(Collectors.groupingBy(GatewayListener::name));
         return out;
     }
 }
