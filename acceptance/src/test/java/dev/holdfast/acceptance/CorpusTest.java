@@ -54,7 +54,7 @@ final class CorpusTest {
     private static final Instant TODAY = Instant.parse("2026-12-01T00:00:00Z");
 
     private static final Path CORPUS = Path.of("..", "corpus");
-    static final TranslateOptions OPTIONS = new TranslateOptions(8000, Map.of());
+    static final TranslateOptions OPTIONS = new TranslateOptions(8000, Map.of()).in("zone-a");
 
     @TestFactory
     Stream<DynamicTest> translates() throws IOException {

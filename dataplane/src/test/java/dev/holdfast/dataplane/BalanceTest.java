@@ -7,6 +7,7 @@ import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.ClusterTraffic.Balance;
 import dev.holdfast.plan.ClusterTraffic.HashOf;
 import dev.holdfast.plan.ClusterTraffic.Probe;
+import dev.holdfast.plan.ClusterTraffic.Sharing;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -326,6 +327,130 @@ final class BalanceTest {
                     }
                     assertThat(calm.paths).hasSizeBetween(17, 19);
                 });
+            }
+        }
+    }
+
+    // ---- by zone
+
+    private static ClusterTraffic zoned(Balance balance, Sharing sharing, List<List<Backend>> zones) {
+        List<ClusterTraffic.Zone> all = new ArrayList<>();
+        for (List<Backend> zone : zones) {
+            String name = "" + (char) ('a' + all.size());
+            all.add(new ClusterTraffic.Zone(
+                    name, zone.stream().map(Backend::endpoint).toList()));
+        }
+        return balance(balance).in(new ClusterTraffic.Zones(sharing, all));
+    }
+
+    private static int asked(Backend... backends) {
+        return java.util.Arrays.stream(backends).mapToInt(b -> b.asked.get()).sum();
+    }
+
+    @Test
+    void zonesHaveTheirWeightWhateverIsInThem() throws IOException {
+        Sharing weights = new Sharing.Weighted(Map.of("a", 3, "b", 0));
+        for (Balance balance : List.of(new Balance.RoundRobin(), new Balance.Random(), new Balance.LeastRequest())) {
+            try (Backend one = new Backend();
+                    Backend two = new Backend();
+                    Backend none = new Backend();
+                    Backend other = new Backend();
+                    TestGateway gateway = gateway(
+                            zoned(balance, weights, List.of(List.of(one, two), List.of(none), List.of(other))),
+                            one,
+                            two,
+                            none,
+                            other)) {
+                for (int i = 0; i < 200; i++) {
+                    gateway.all(GET + "\r\n");
+                }
+                // Three of four by chance: six deviations of 6.1 either way. A zone that is not named has a weight of
+                // 1.
+                assertThat(asked(one, two)).as("%s", balance).isBetween(113, 187);
+                assertThat(one.asked.get()).isPositive();
+                assertThat(none.asked.get()).isZero();
+                assertThat(asked(one, two, other)).isEqualTo(200);
+            }
+        }
+    }
+
+    @Test
+    void aHashStaysInItsZoneAndZonesHaveTheirWeightOfHashes() throws IOException {
+        Sharing weights = new Sharing.Weighted(Map.of("a", 1, "b", 9));
+        Balance hash = new Balance.ConsistentHash(new HashOf.Headers(List.of("x-user")));
+        try (Backend one = new Backend();
+                Backend two = new Backend();
+                TestGateway gateway = gateway(zoned(hash, weights, List.of(List.of(one), List.of(two))), one, two)) {
+            for (int user = 0; user < 60; user++) {
+                int before = one.asked.get();
+                for (int i = 0; i < 2; i++) {
+                    gateway.all(GET + "x-user: " + user + "\r\n\r\n");
+                }
+                assertThat((one.asked.get() - before) % 2).as("user %s", user).isZero();
+            }
+            assertThat(one.asked.get()).isBetween(2, 40);
+        }
+    }
+
+    @Test
+    void theOwnZoneComesFirst() throws IOException {
+        try (Backend near = new Backend();
+                Backend far = new Backend();
+                Backend farther = new Backend()) {
+            List<List<Backend>> even = List.of(List.of(near), List.of(far));
+            List<List<Backend>> uneven = List.of(List.of(near), List.of(far, farther));
+            Balance turn = new Balance.RoundRobin();
+            // Half of the endpoints for what is taken to be half of the gateways: all of it stays.
+            assertThat(share(zoned(turn, new Sharing.Local("a", 2, 100, 0), even), near, far))
+                    .isEqualTo(60);
+            // A third for a half: two of three stay.
+            assertThat(share(zoned(turn, new Sharing.Local("a", 2, 100, 0), uneven), near, far, farther))
+                    .isBetween(20, 58);
+            assertThat(share(zoned(turn, new Sharing.Local("a", 2, 100, 1), uneven), near, far, farther))
+                    .as("forced")
+                    .isEqualTo(60);
+            assertThat(share(zoned(turn, new Sharing.Local("a", 2, 0, 1), even), near, far))
+                    .as("for no request")
+                    .isEqualTo(30);
+            for (Sharing.Local off : List.of(
+                    new Sharing.Local("a", 6, 100, 1), // too few endpoints
+                    new Sharing.Local("c", 2, 100, 1))) { // none here
+                assertThat(share(zoned(turn, off, even), near, far))
+                        .as("%s", off)
+                        .isEqualTo(30);
+            }
+        }
+    }
+
+    /** How many of sixty requests the first gets. */
+    private static int share(ClusterTraffic traffic, Backend... backends) throws IOException {
+        try (TestGateway gateway = gateway(traffic, backends)) {
+            backends[0].asked.set(0);
+            for (int i = 0; i < 60; i++) {
+                gateway.all(GET + "\r\n");
+            }
+            return backends[0].asked.get();
+        }
+    }
+
+    @Test
+    void aZoneWithoutHealthyEndpointsHasNothing() throws IOException {
+        try (Backend near = new Backend();
+                Backend far = new Backend();
+                Backend farther = new Backend()) {
+            near.status = 500;
+            ClusterTraffic traffic = traffic(new Balance.RoundRobin(), Optional.empty(), Optional.of(passive(2, 50)))
+                    .in(new ClusterTraffic.Zones(
+                            new Sharing.Local("a", 2, 100, 1),
+                            List.of(
+                                    new ClusterTraffic.Zone("a", List.of(near.endpoint())),
+                                    new ClusterTraffic.Zone("b", List.of(far.endpoint(), farther.endpoint())))));
+            try (TestGateway gateway = gateway(traffic, near, far, farther)) {
+                for (int i = 0; i < 10; i++) {
+                    gateway.all(GET + "\r\n");
+                }
+                assertThat(near.asked.get()).isEqualTo(2);
+                assertThat(asked(far, farther)).isEqualTo(8);
             }
         }
     }

@@ -38,7 +38,8 @@ final class PreconnectTest {
                 none.dns(),
                 none.bufferLimit(),
                 none.ping(),
-                Optional.of(new ClusterTraffic.Preconnect(perEndpoint, predictive)));
+                Optional.of(new ClusterTraffic.Preconnect(perEndpoint, predictive)),
+                Optional.empty());
     }
 
     /** Answers nothing until {@code go}. */

@@ -124,6 +124,7 @@ public record Cluster(
                 idleTimeout,
                 maxConnectionDuration,
                 http2,
+                traffic,
                 origin);
     }
 

@@ -1,9 +1,12 @@
 package dev.holdfast.plan;
 
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * Which endpoint of a cluster takes a request, and which is left out.
@@ -15,6 +18,7 @@ import java.util.Set;
  * @param connectionsPerEndpoint -1 is unlimited
  * @param bufferLimit octets that may wait to be sent on a connection, 0 for the default
  * @param preconnect connections opened before a request needs them, empty for none
+ * @param zones where endpoints are, where that counts
  */
 public record ClusterTraffic(
         Balance balance,
@@ -29,7 +33,8 @@ public record ClusterTraffic(
         Dns dns,
         long bufferLimit,
         Optional<PingUpstream> ping,
-        Optional<Preconnect> preconnect) {
+        Optional<Preconnect> preconnect,
+        Optional<Zones> zones) {
     public static final ClusterTraffic NONE = new ClusterTraffic(
             new Balance.RoundRobin(),
             Duration.ZERO,
@@ -75,7 +80,27 @@ public record ClusterTraffic(
                 dns,
                 bufferLimit,
                 ping,
+                Optional.empty(),
                 Optional.empty());
+    }
+
+    /** The same of endpoints in zones. */
+    public ClusterTraffic in(Zones other) {
+        return new ClusterTraffic(
+                balance,
+                slowStart,
+                overrideHeaders,
+                active,
+                passive,
+                panicPercent,
+                maxRetries,
+                retryBudget,
+                connectionsPerEndpoint,
+                dns,
+                bufferLimit,
+                ping,
+                preconnect,
+                Optional.of(other));
     }
 
     /** How an endpoint is chosen. */
@@ -219,4 +244,36 @@ public record ClusterTraffic(
      * @param predictivePercent of all endpoints together and one request more, at those that come next
      */
     public record Preconnect(int perEndpointPercent, int predictivePercent) {}
+
+    /** How requests are shared among zones, and which endpoints are in each; the zone without a name has those of unknown place. */
+    public record Zones(Sharing sharing, List<Zone> all) {
+        public Zones {
+            all = List.copyOf(all);
+        }
+    }
+
+    public record Zone(String name, List<Cluster.Endpoint> endpoints) {
+        public Zone {
+            endpoints = List.copyOf(endpoints);
+        }
+    }
+
+    public sealed interface Sharing {
+        /** By weight; a zone that is not named has 1. */
+        record Weighted(Map<String, Integer> weights) implements Sharing {
+            public Weighted {
+                weights = Collections.unmodifiableMap(new TreeMap<>(weights));
+            }
+        }
+
+        /**
+         * The gateway's own zone first, with as much as its endpoints can bear of what the gateways of this zone have: of as many
+         * zones as there are, each is taken to have as many gateways.
+         *
+         * @param atLeast endpoints there must be in all zones together
+         * @param percent of requests for which this holds
+         * @param forcedFrom so many endpoints in the own zone have all of it; 0 for never
+         */
+        record Local(String zone, long atLeast, int percent, int forcedFrom) implements Sharing {}
+    }
 }

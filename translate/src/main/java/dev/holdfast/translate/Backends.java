@@ -32,6 +32,7 @@ final class Backends {
     private final List<Problem> problems;
     private final Shelves shelves;
     private final Certificates certificates;
+    private final Zoning zoning;
     /** What a policy says of a cluster, by the policy's own tree: the same tree says the same. */
     private final Map<Node, Settings> settings = new IdentityHashMap<>();
 
@@ -53,6 +54,7 @@ final class Backends {
         this.problems = problems;
         this.shelves = shelves;
         this.certificates = new Certificates(set, grants, problems);
+        this.zoning = new Zoning(options.zone(), problems);
         Map<String, List<Resource>> slices = new HashMap<>();
         for (Resource slice : set.kind("EndpointSlice")) {
             String service = slice.labels().getOrDefault("kubernetes.io/service-name", "");
@@ -78,7 +80,20 @@ final class Backends {
 
     /** What a backend is, before policy: addresses, protocol, TLS. */
     private record Target(
-            List<Cluster.Endpoint> endpoints, Cluster.Protocol protocol, Optional<Cluster.UpstreamTls> tls) {}
+            List<Cluster.Endpoint> endpoints,
+            Cluster.Protocol protocol,
+            Optional<Cluster.UpstreamTls> tls,
+            Map<Cluster.Endpoint, String> zones,
+            Optional<Resource> service) {
+        /** In no zone that is known. */
+        Target(List<Cluster.Endpoint> endpoints, Cluster.Protocol protocol, Optional<Cluster.UpstreamTls> tls) {
+            this(endpoints, protocol, tls, Map.of(), Optional.empty());
+        }
+
+        Target as(Cluster.Protocol other) {
+            return new Target(endpoints, other, tls, zones, service);
+        }
+    }
 
     /** The cluster named {@code name}, or empty where the reference is invalid (its share answers 500). */
     Optional<Cluster> cluster(
@@ -109,7 +124,7 @@ final class Backends {
             }
         };
         boolean grpc = route.ref().kind().equals("GRPCRoute");
-        return target.map(t -> grpc ? new Target(t.endpoints, Cluster.Protocol.HTTP2, t.tls) : t)
+        return target.map(t -> grpc ? t.as(Cluster.Protocol.HTTP2) : t)
                 .map(t -> build(name, t, ref, policy, streamPolicy));
     }
 
@@ -131,7 +146,7 @@ final class Backends {
                 said.idleTimeout,
                 said.maxDuration,
                 said.http2,
-                said.traffic,
+                zoning.of(said.traffic, policy, target.service, new Zoning.Places(target.endpoints, target.zones)),
                 ref.origin());
     }
 
@@ -221,8 +236,9 @@ final class Backends {
                     List.of(new Cluster.Endpoint(name + "." + namespace + ".svc", (int) port)), protocol, tls));
         }
         List<Cluster.Endpoint> endpoints = new ArrayList<>();
+        Map<Cluster.Endpoint, String> zones = new HashMap<>();
         for (Resource slice : known) {
-            endpoints.addAll(endpoints(slice, servicePort.get()));
+            endpoints.addAll(endpoints(slice, servicePort.get(), zones));
         }
         if (endpoints.isEmpty()) {
             warn(
@@ -231,10 +247,12 @@ final class Backends {
                     "failed to find endpoints: no ready endpoints for the related Service " + namespace + "/" + name,
                     "Start its pods, or check the EndpointSlice's ports and conditions.");
         }
-        return Optional.of(new Target(endpoints.stream().distinct().toList(), protocol, tls));
+        return Optional.of(
+                new Target(endpoints.stream().distinct().toList(), protocol, tls, zones, Optional.of(service)));
     }
 
-    private static List<Cluster.Endpoint> endpoints(Resource slice, Field servicePort) {
+    private static List<Cluster.Endpoint> endpoints(
+            Resource slice, Field servicePort, Map<Cluster.Endpoint, String> zones) {
         List<Cluster.Endpoint> out = new ArrayList<>();
         String name = servicePort.get("name").text("");
         String target =
@@ -248,9 +266,14 @@ final class Backends {
             }
             for (Field endpoint : slice.get("endpoints").items()) {
                 if (endpoint.at("conditions.ready").flag(true)) {
+                    String zone = endpoint.get("zone").text("");
                     for (Field address : endpoint.get("addresses").items()) {
-                        out.add(new Cluster.Endpoint(
-                                address.text(""), (int) port.get("port").number(0)));
+                        Cluster.Endpoint made = new Cluster.Endpoint(
+                                address.text(""), (int) port.get("port").number(0));
+                        out.add(made);
+                        if (!zone.isEmpty()) {
+                            zones.put(made, zone);
+                        }
                     }
                 }
             }
@@ -266,6 +289,7 @@ final class Backends {
         }
         Field spec = found.get().spec();
         List<Cluster.Endpoint> endpoints = new ArrayList<>();
+        Map<Cluster.Endpoint, String> zones = new HashMap<>();
         String sni = spec.at("tls.sni").text("");
         for (Field endpoint : spec.get("endpoints").items()) {
             if (endpoint.get("fqdn").present()) {
@@ -277,6 +301,10 @@ final class Backends {
             } else if (endpoint.get("unix").present()) {
                 endpoints.add(new Cluster.Endpoint(endpoint.at("unix.path").text(""), -1));
             }
+            endpoint.get("zone")
+                    .text()
+                    .filter(z -> !endpoints.isEmpty())
+                    .ifPresent(z -> zones.put(endpoints.getLast(), z));
             if (sni.isEmpty()) {
                 sni = endpoint.get("hostname").text("");
             }
@@ -296,13 +324,13 @@ final class Backends {
         }
         Field tls = spec.get("tls");
         if (!wss && !tls.present()) {
-            return Optional.of(new Target(endpoints, protocol, Optional.empty()));
+            return Optional.of(new Target(endpoints, protocol, Optional.empty(), zones, Optional.empty()));
         }
         Optional<Cluster.UpstreamTls> upstream = upstreamTls(tls, namespace, sni);
         if (upstream.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(new Target(endpoints, protocol, upstream));
+        return Optional.of(new Target(endpoints, protocol, upstream, zones, Optional.empty()));
     }
 
     /** The BackendTLSPolicy of a Service's port: one for the port's name before one for the whole Service. */

@@ -41,7 +41,8 @@ final class ClusterTraffics {
                 dns(policy.get("dns")),
                 ClientTraffic.quantity(policy.at("connection.bufferLimit"), 0),
                 ping(policy.at("http2.connectionKeepalive")),
-                preconnect(policy.at("connection.preconnect")));
+                preconnect(policy.at("connection.preconnect")),
+                Optional.empty());
         return made.equals(ClusterTraffic.NONE) ? ClusterTraffic.NONE : made;
     }
 

@@ -101,7 +101,7 @@ final class Coverage {
                 paths(
                         "type",
                         "appProtocols",
-                        "endpoints[]: fqdn ip unix hostname",
+                        "endpoints[]: fqdn ip unix hostname zone",
                         "tls: sni caCertificateRefs insecureSkipVerify wellKnownCACertificates"));
         out.put(
                 "BackendTLSPolicy",
@@ -142,7 +142,7 @@ final class Coverage {
                         "compression",
                         "compressor",
                         "retry: numRetries retryOn perRetry",
-                        "loadBalancer: type consistentHash slowStart endpointOverride",
+                        "loadBalancer: type consistentHash slowStart endpointOverride zoneAware",
                         "loadBalancer.backendUtilization: blackoutPeriod weightExpirationPeriod weightUpdatePeriod"
                                 + " errorUtilizationPenaltyPercent metricNamesForComputingUtilization keepResponseHeaders",
                         "healthCheck: panicThreshold passive",

@@ -8,8 +8,9 @@ import java.util.Map;
  * @param portOffset added to listener ports below 1024
  * @param resolve {@code namespace/service[:port]} to {@code host:port}
  * @param exposed each Gateway has a Service of its own, whose targetPorts are the ports to bind
+ * @param zone where this gateway runs, as EndpointSlices name zones; empty where that is not known
  */
-public record TranslateOptions(int portOffset, Map<String, String> resolve, boolean exposed) {
+public record TranslateOptions(int portOffset, Map<String, String> resolve, boolean exposed, String zone) {
     public static final TranslateOptions NONE = new TranslateOptions(0, Map.of());
 
     public TranslateOptions {
@@ -18,7 +19,11 @@ public record TranslateOptions(int portOffset, Map<String, String> resolve, bool
 
     /** Where listeners are bound on the ports they name. */
     public TranslateOptions(int portOffset, Map<String, String> resolve) {
-        this(portOffset, resolve, false);
+        this(portOffset, resolve, false, "");
+    }
+
+    public TranslateOptions in(String otherZone) {
+        return new TranslateOptions(portOffset, resolve, exposed, otherZone);
     }
 
     /** The port that a listener's port is bound as, where no Service says. */

@@ -45,6 +45,15 @@ final class Manifests {
             description = "Where a Service is, outside a cluster. May be given several times.")
     List<String> resolve = new ArrayList<>();
 
+    @Option(
+            names = "--zone",
+            paramLabel = "NAME",
+            defaultValue = "${env:HOLDFAST_ZONE:-}",
+            description =
+                    "The zone this gateway runs in, as EndpointSlices name zones, for zoneAware.preferLocal (default:"
+                            + " HOLDFAST_ZONE of the environment).")
+    String zone = "";
+
     TranslateOptions options() {
         if (paths.isEmpty() == !kubernetes) {
             throw wrong(
@@ -66,7 +75,7 @@ final class Manifests {
             String host = parts.group("host").replaceAll("[\\[\\]]", "");
             services.put(parts.group("service"), host + ":" + parts.group("port"));
         }
-        return new TranslateOptions(portOffset, services);
+        return new TranslateOptions(portOffset, services).in(zone);
     }
 
     private ParameterException wrong(String message) {

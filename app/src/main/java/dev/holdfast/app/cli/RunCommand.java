@@ -99,7 +99,7 @@ final class RunCommand implements Callable<Integer> {
         Settings settings = new Settings(
                 manifests.paths,
                 cluster(),
-                new TranslateOptions(options.portOffset(), options.resolve(), !expose.isEmpty()),
+                new TranslateOptions(options.portOffset(), options.resolve(), !expose.isEmpty(), options.zone()),
                 devTls,
                 admin.address(),
                 admin.tokenFile(),

@@ -25,11 +25,10 @@ public final class Balancer {
     private final Map<Cluster.Endpoint, EndpointState> byEndpoint;
     private final AtomicInteger next = new AtomicInteger();
     private final boolean watched;
-    private final @Nullable Weights weights;
     private volatile Usable usable;
 
     /** Whom to choose from, until when that holds. */
-    private record Usable(List<EndpointState> endpoints, long untilNanos, boolean forever) {}
+    private record Usable(Zonal.Group whole, @Nullable Zonal zones, long untilNanos, boolean forever) {}
 
     Balancer(Cluster config, @Nullable Balancer before) {
         this.traffic = config.traffic();
@@ -49,10 +48,8 @@ public final class Balancer {
             states.add(state);
         }
         this.all = List.copyOf(states);
-        this.weights =
-                traffic.balance() instanceof ClusterTraffic.Balance.Utilization of ? new Weights(of, traffic) : null;
         this.watched = traffic.active().isPresent() || traffic.passive().isPresent();
-        this.usable = new Usable(all, 0, !watched);
+        this.usable = usable(all, false, 0, !watched);
         if (watched) {
             changed();
         }
@@ -109,24 +106,29 @@ public final class Balancer {
             }
         }
         boolean panic = healthy.size() * 100L < (long) traffic.panicPercent() * all.size();
-        usable = new Usable(panic ? all : List.copyOf(healthy), until, false);
+        usable = usable(panic ? all : List.copyOf(healthy), panic, until, false);
     }
 
-    private List<EndpointState> usable(long now) {
+    private Usable usable(List<EndpointState> endpoints, boolean panic, long until, boolean forever) {
+        return new Usable(
+                new Zonal.Group(endpoints, next, traffic), Zonal.of(traffic, endpoints, panic), until, forever);
+    }
+
+    private Usable usable(long now) {
         Usable known = usable;
         if (!known.forever && known.untilNanos - now <= 0) {
             changed();
             known = usable;
         }
-        return known.endpoints;
+        return known;
     }
 
     /** Null where none is healthy. */
     @Nullable
     EndpointState pick(@Nullable Selection selection) {
         long now = System.nanoTime();
-        List<EndpointState> from = usable(now);
-        if (from.isEmpty()) {
+        Usable from = usable(now);
+        if (from.whole.of.isEmpty()) {
             return null;
         }
         EndpointState chosen = choose(from, selection, now);
@@ -139,19 +141,20 @@ public final class Balancer {
     /** The endpoint that would be chosen as the {@code nth} from now, as well as can be told; null where none is healthy. */
     @Nullable
     EndpointState peek(int nth) {
-        List<EndpointState> from = usable(System.nanoTime());
+        Usable known = usable(System.nanoTime());
+        List<EndpointState> from = known.whole.of;
         if (from.isEmpty()) {
             return null;
         }
-        return traffic.balance() instanceof ClusterTraffic.Balance.RoundRobin
+        return known.zones == null && traffic.balance() instanceof ClusterTraffic.Balance.RoundRobin
                 ? from.get(Math.floorMod(next.get() + nth, from.size()))
                 : any(from);
     }
 
-    private EndpointState choose(List<EndpointState> from, @Nullable Selection selection, long now) {
+    private EndpointState choose(Usable from, @Nullable Selection selection, long now) {
         if (selection != null) {
             EndpointState preferred = selection.preferred();
-            if (preferred != null && !selection.wasTried(preferred) && from.contains(preferred)) {
+            if (preferred != null && !selection.wasTried(preferred) && from.whole.of.contains(preferred)) {
                 return preferred;
             }
             if (selection.hashed()) {
@@ -165,14 +168,26 @@ public final class Balancer {
         return chosen;
     }
 
-    private EndpointState one(List<EndpointState> from, long now) {
+    private static EndpointState byHash(Usable from, Selection selection) {
+        if (from.zones != null) {
+            EndpointState chosen = byHash(from.zones.pick(selection.hashValue()).of, selection);
+            if (!selection.wasTried(chosen)) {
+                return chosen;
+            }
+        }
+        return byHash(from.whole.of, selection);
+    }
+
+    private EndpointState one(Usable usable, long now) {
+        Zonal.Group zone = usable.zones == null ? null : usable.zones.pick();
+        Zonal.Group from = zone == null ? usable.whole : zone;
         return switch (traffic.balance()) {
             case ClusterTraffic.Balance.RoundRobin() -> inTurn(from, now);
-            case ClusterTraffic.Balance.LeastRequest() -> lessBusy(from, now);
-            case ClusterTraffic.Balance.Random random -> any(from);
-            case ClusterTraffic.Balance.ConsistentHash ignored -> any(from);
+            case ClusterTraffic.Balance.LeastRequest() -> lessBusy(from.of, now);
+            case ClusterTraffic.Balance.Random random -> any(from.of);
+            case ClusterTraffic.Balance.ConsistentHash ignored -> any(from.of);
             case ClusterTraffic.Balance.Utilization ignored ->
-                java.util.Objects.requireNonNull(weights).pick(from, now);
+                java.util.Objects.requireNonNull(from.weights).pick(from.of, now);
         };
     }
 
@@ -180,8 +195,10 @@ public final class Balancer {
         return from.get(ThreadLocalRandom.current().nextInt(from.size()));
     }
 
-    private EndpointState inTurn(List<EndpointState> from, long now) {
-        EndpointState chosen = from.get(Math.floorMod(next.getAndIncrement(), from.size()));
+    private EndpointState inTurn(Zonal.Group group, long now) {
+        List<EndpointState> from = group.of;
+        AtomicInteger turn = group.turn;
+        EndpointState chosen = from.get(Math.floorMod(turn.getAndIncrement(), from.size()));
         if (traffic.slowStart().isZero()) {
             return chosen;
         }
@@ -190,7 +207,7 @@ public final class Balancer {
             if (share >= 1 || ThreadLocalRandom.current().nextDouble() < share) {
                 return chosen;
             }
-            chosen = from.get(Math.floorMod(next.getAndIncrement(), from.size()));
+            chosen = from.get(Math.floorMod(turn.getAndIncrement(), from.size()));
         }
         return chosen;
     }
