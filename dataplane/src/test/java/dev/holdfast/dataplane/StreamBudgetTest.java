@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
@@ -171,6 +172,27 @@ class StreamBudgetTest {
             gateway.start();
             for (int i = 0; i < 3; i++) {
                 assertThat(gateway.all(TestGateway.HANDSHAKE)).startsWith("HTTP/1.1 403 ");
+            }
+        }
+    }
+
+    @Test
+    void thePlaceIsFreeOnceTheClientHasReadThatItWasRefused() throws Exception {
+        CountDownLatch go = new CountDownLatch(1);
+        try (TestGateway gateway = new TestGateway((head, in, out) -> {
+            TestGateway.write(out, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n");
+            go.await();
+            TestGateway.write(out, "no");
+        })) {
+            gateway.maxStreams = 1;
+            gateway.start();
+            try (Socket first = gateway.client(TestGateway.HANDSHAKE)) {
+                assertThat(TestGateway.until(first, "\r\n\r\n")).startsWith("HTTP/1.1 403 ");
+                try (Socket second = gateway.client(TestGateway.HANDSHAKE)) {
+                    assertThat(TestGateway.until(second, "\r\n\r\n")).startsWith("HTTP/1.1 403 ");
+                }
+            } finally {
+                go.countDown();
             }
         }
     }

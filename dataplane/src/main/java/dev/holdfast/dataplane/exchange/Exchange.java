@@ -758,6 +758,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             // A handshake's place is free for the next one before its client learns that it was refused.
             gateway.streams().budgets().give(slots);
             slots = List.of();
+            giveStreamSlot();
         }
         HttpHeaders headers = head.headers();
         HeaderRules.stripHopByHop(headers);
@@ -820,6 +821,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         streamSlot = true;
         return true;
+    }
+
+    private void giveStreamSlot() {
+        ClusterState of = cluster;
+        if (of != null && streamSlot) {
+            of.releaseStream();
+            streamSlot = false;
+        }
     }
 
     /** Of the listener, and of the limits of the route's StreamPolicy; answers where one of them is full. */
@@ -1112,10 +1121,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             of.releaseRequest();
             requestSlot = false;
         }
-        if (of != null && streamSlot) {
-            of.releaseStream();
-            streamSlot = false;
-        }
+        giveStreamSlot();
         if (!streamId.isEmpty()) {
             gateway.streams().remove(streamId);
             meters().streamClosed(kindName(), why.isEmpty() ? "closed" : why);
