@@ -142,6 +142,42 @@ def test_the_configuration_says_what_holds_and_where_it_stands(console):
     expect(console.locator("details.route")).to_have_count(0)
 
 
+RELAYED = """apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: database, namespace: home-automation}
+spec:
+  parentRefs: [{name: envoy, sectionName: database}]
+  rules: [{backendRefs: [{name: database, port: 5432}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: database, namespace: home-automation}
+spec:
+  ports: [{name: tcp, port: 5432}]
+---
+"""
+
+
+def test_what_is_relayed_is_shown_as_well(console):
+    folder = console.seed.folder
+    manifests.write(folder / "database.yaml", RELAYED + manifests.endpoints("database", 5432).replace("name: http", "name: tcp"))
+    console.seed.gateway.wait_reload(2)
+    manifests.replace(folder / "gateway.yaml", "    - name: http\n", f"    - name: database\n      protocol: TCP\n      port: {free_port()}\n    - name: http\n")
+    console.seed.gateway.wait_reload(3)
+    console.get_by_role("link", name="Configuration").click()
+    listener = console.locator("section.listener", has_text="database")
+    expect(listener.locator(".kind")).to_have_text("TCP")
+    route = listener.locator("details.route")
+    expect(route.locator(".action")).to_have_text("→ 127.0.0.1:5432")
+    route.locator("summary").click()
+    expect(route.locator(".inside")).to_contain_text("TCPRoute home-automation/database")
+    expect(route.locator(".cluster")).to_contain_text("Cluster home-automation/database")
+    console.fill("#plan-filter", "every connection")
+    expect(console.locator("details.route")).to_have_count(1)
+    console.get_by_role("link", name="Changes").click()
+    expect(console.get_by_text("home-automation/database/0 on home-automation/envoy/database").first).to_be_visible()
+
+
 def test_problems_come_with_their_fix_and_changes_with_what_they_changed(console, sockets):
     policy = console.seed.folder / "3-home-assistant.yaml"
     manifests.replace(policy, "maxConnections: 1024", "maxConnections: 2048")

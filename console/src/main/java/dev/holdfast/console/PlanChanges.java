@@ -1,8 +1,11 @@
 package dev.holdfast.console;
 
+import dev.holdfast.plan.L4Listener;
+import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,14 +71,23 @@ public final class PlanChanges {
         Map<String, Map<String, String>> out = new TreeMap<>();
         for (Listener listener : plan.listeners()) {
             Map<String, String> values = flat(listener, "virtualHosts");
-            listener.tls()
-                    .ifPresent(tls -> tls.certificates()
-                            .forEach(c -> values.put(
-                                    CERTIFICATE + c.name(),
-                                    Integer.toHexString(c.chainPem().hashCode()))));
+            listener.tls().ifPresent(tls -> certificates(tls, values));
+            out.put(listener.name(), values);
+        }
+        for (L4Listener listener : plan.l4()) {
+            Map<String, String> values = flat(listener, "routes");
+            if (listener.layer() instanceof L4Listener.Layer.Terminate(Tls tls)) {
+                certificates(tls, values);
+            }
             out.put(listener.name(), values);
         }
         return out;
+    }
+
+    private static void certificates(Tls tls, Map<String, String> values) {
+        tls.certificates()
+                .forEach(c -> values.put(
+                        CERTIFICATE + c.name(), Integer.toHexString(c.chainPem().hashCode())));
     }
 
     private static Map<String, Map<String, String>> routes(Plan plan) {
@@ -87,6 +99,11 @@ public final class PlanChanges {
                             out.computeIfAbsent(route.id() + " on " + listener.name(), name -> flat(route, "id"));
                     values.merge("hostnames", host.hostname(), (a, b) -> a + ", " + b);
                 }
+            }
+        }
+        for (L4Listener listener : plan.l4()) {
+            for (L4Route route : listener.routes()) {
+                out.put(route.id() + " on " + listener.name(), flat(route, "id"));
             }
         }
         return out;

@@ -2,7 +2,10 @@ package dev.holdfast.console;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.L4Listener;
+import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
@@ -90,5 +93,47 @@ class PlanChangesTest {
         assertThat(changes).hasSize(1);
         assertThat(changes.getFirst().details()).containsExactly("certificate ns/cert: renewed");
         assertThat(changes.toString()).doesNotContain("PEM", "key");
+    }
+
+    private static Plan relayed(int weight, Duration idle) {
+        L4Route route = new L4Route(
+                "ns/db/0",
+                "ns/db",
+                List.of("*"),
+                List.of(new L4Route.Destination("ns/db/0/0", weight, "")),
+                idle,
+                Duration.ZERO,
+                StreamRules.DEFAULT,
+                Optional.empty(),
+                at(1));
+        return new Plan(
+                List.of(),
+                List.of(new L4Listener(
+                        "ns/gw/tcp",
+                        5432,
+                        5432,
+                        new L4Listener.Layer.Tcp(),
+                        Optional.empty(),
+                        ConnectionSettings.DEFAULT,
+                        List.of(route),
+                        at(1))),
+                Map.of(),
+                List.of(),
+                List.of());
+    }
+
+    @Test
+    void whatIsRelayedCountsAsWell() {
+        assertThat(PlanChanges.between(Plan.EMPTY, relayed(1, Duration.ZERO)))
+                .extracting(Reload.Change::kind, Reload.Change::name)
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple("listener", "ns/gw/tcp"),
+                        org.assertj.core.groups.Tuple.tuple("route", "ns/db/0 on ns/gw/tcp"));
+        assertThat(PlanChanges.between(relayed(1, Duration.ZERO), relayed(2, Duration.ofSeconds(9))))
+                .containsExactly(new Reload.Change(
+                        "route",
+                        "ns/db/0 on ns/gw/tcp",
+                        Reload.What.CHANGED,
+                        List.of("destinations[0].weight: 1 → 2", "idleTimeout: 0s → 9s")));
     }
 }

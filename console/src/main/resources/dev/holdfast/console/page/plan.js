@@ -1,7 +1,7 @@
 // Gateways → listeners → routes → clusters, each with the values that hold and where they came from.
 import {byId, copyButton, make} from './dom.js';
 import {baseName, plural} from './format.js';
-import {OF_CLUSTER, OF_LISTENER, OF_RULE, source, values} from './policy.js';
+import {OF_CLUSTER, OF_LISTENER, OF_RELAY, OF_RULE, source, values} from './policy.js';
 
 let plan;
 
@@ -110,7 +110,8 @@ function route(listener, host, entry) {
   box.addEventListener('toggle', () => {
     if (!box.open || box.childElementCount > 1) return;
     const inner = make('div', 'inside', make('p', 'small', origin(entry.origin)));
-    if (entry.filters.length) inner.append(make('p', 'small', `Filters: ${entry.filters.map(f => f.type).join(', ')}`));
+    const filters = [...entry.httpFilters, ...entry.filters].map(f => words(f.type));
+    if (filters.length) inner.append(make('p', 'small', `Filters, in this order: ${filters.join(', ')}`));
     inner.append(policy(entry, plan.provenance.rules[`${listener.name} ${ruleOf(entry)}`], OF_RULE, 'Values of the rule'));
     if (entry.action.type === 'Forward') {
       for (const d of entry.action.destinations) if (d.cluster) inner.append(cluster(d.cluster));
@@ -120,12 +121,56 @@ function route(listener, host, entry) {
   return box;
 }
 
+/** `ResponseHeaders` → "response headers". */
+const words = type => type.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+
+const LAYERS = {Tcp: 'TCP', Udp: 'UDP', Passthrough: 'TLS, passed through', Terminate: 'TLS, ended here'};
+
+const namesText = entry => entry.hostnames.map(h => h === '*' ? 'every connection' : h).join(', ');
+
+function relayText(entry) {
+  return entry.destinations.map(d => {
+    if (d.failure) return `ended: ${d.failure}`;
+    const at = plan.clusters[d.cluster]?.endpoints ?? [];
+    return at.length ? at.map(endpoint).join(', ') : 'no endpoint';
+  }).join(' or ');
+}
+
+/** A route whose connections are relayed as they come. */
+function relay(entry) {
+  const box = make('details', 'route', make('summary', '',
+    make('span', 'mono match', namesText(entry)),
+    make('span', 'mono action', `→ ${relayText(entry)}`),
+    make('span', 'faint small', entry.id)));
+  box.addEventListener('toggle', () => {
+    if (!box.open || box.childElementCount > 1) return;
+    const inner = make('div', 'inside', make('p', 'small', origin(entry.origin)));
+    if (entry.authorization) inner.append(make('p', 'small', 'Clients are let in by their address.'));
+    inner.append(policy(entry, {}, OF_RELAY, 'Values of the rule'));
+    for (const d of entry.destinations) if (d.cluster) inner.append(cluster(d.cluster));
+    box.append(inner);
+  });
+  return box;
+}
+
+/** What each is found by, known by, and drawn as. */
+function routesOf(listener) {
+  if (listener.layer) {
+    return listener.routes.map(r => ({text: `${namesText(r)} ${r.id} ${relayText(r)}`, key: `${listener.name} ${r.id}`, box: () => relay(r)}));
+  }
+  return listener.virtualHosts.flatMap(h => h.routes.map(r => ({
+    text: `${h.hostname} ${matchText(r.match)} ${r.id} ${actionText(r.action)}`,
+    key: `${listener.name} ${h.hostname} ${r.id}`,
+    box: () => route(listener, h.hostname, r),
+  })));
+}
+
 function draw() {
   if (!plan) return;
   const wanted = byId('plan-filter').value.trim().toLowerCase();
   const open = new Set([...document.querySelectorAll('#plan details[open]')].map(d => d.dataset.key));
   const gateways = new Map();
-  for (const listener of plan.listeners) {
+  for (const listener of [...plan.listeners, ...plan.l4]) {
     const name = gatewayOf(listener);
     if (!gateways.has(name)) gateways.set(name, []);
     gateways.get(name).push(listener);
@@ -133,20 +178,20 @@ function draw() {
   const cards = [...gateways].map(([name, listeners]) => {
     const card = make('article', 'card gateway', make('h3', '', make('span', 'faint', 'Gateway '), name));
     for (const listener of listeners) {
-      const routes = listener.virtualHosts.flatMap(h => h.routes.map(r => [h.hostname, r]))
-        .filter(([host, r]) => !wanted || `${host} ${matchText(r.match)} ${r.id} ${actionText(r.action)}`.toLowerCase().includes(wanted));
+      const routes = routesOf(listener).filter(r => !wanted || r.text.toLowerCase().includes(wanted));
       if (wanted && routes.length === 0) continue;
-      const tls = listener.tls ? 'HTTPS' : 'HTTP';
+      const tls = listener.layer ? LAYERS[listener.layer.type] : listener.tls ? 'HTTPS' : 'HTTP';
       const box = make('section', 'listener',
         make('h4', '', sectionOf(listener), ' ', make('span', 'kind', tls), make('span', 'mono', `:${listener.bindPort}`),
           listener.bindPort === listener.port ? undefined : make('span', 'faint small', `for ${listener.port}`),
           make('span', 'faint', listener.hostname ?? 'every host')),
         make('p', 'small', origin(listener.origin)),
-        policy(listener, ofListener(listener), listener.tls ? OF_LISTENER : OF_LISTENER.filter(withoutTls), 'Values of the listener'),
+        listener.layer ? undefined
+          : policy(listener, ofListener(listener), listener.tls ? OF_LISTENER : OF_LISTENER.filter(withoutTls), 'Values of the listener'),
         make('p', 'faint small', plural(routes.length, 'route')));
-      for (const [host, r] of routes) {
-        const made = route(listener, host, r);
-        made.dataset.key = `${listener.name} ${host} ${r.id}`;
+      for (const r of routes) {
+        const made = r.box();
+        made.dataset.key = r.key;
         if (open.has(made.dataset.key)) made.open = true;
         box.append(made);
       }

@@ -60,3 +60,4 @@ export const OF_LISTENER = ['tls.alpn', 'tls.minVersion', 'tls.maxVersion', 'htt
 export const OF_RULE = ['requestTimeout', 'backendRequestTimeout', 'idleTimeout', 'maxStreamDuration', 'upgrades'];
 export const OF_CLUSTER = ['breaker.maxConnections', 'breaker.maxPendingRequests', 'breaker.maxParallelRequests', 'maxStreams', 'useClientProtocol',
   'connectTimeout', 'idleTimeout'];
+export const OF_RELAY = ['idleTimeout', 'maxDuration'];
