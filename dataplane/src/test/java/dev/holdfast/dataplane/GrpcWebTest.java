@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -38,7 +39,7 @@ final class GrpcWebTest {
     private void start(boolean on) {
         ClientRules d = ClientRules.DEFAULT;
         gateway.client = new ClientRules(
-                d.connection(), d.address(), d.headers(), d.paths(), d.http1(), d.http2(), "", false, on);
+                d.connection(), d.address(), d.headers(), d.paths(), d.http1(), d.http2(), "", false, on, Set.of());
         gateway.start();
     }
 
@@ -203,7 +204,8 @@ final class GrpcWebTest {
                     ClientRules.DEFAULT.http2(),
                     "",
                     false,
-                    true);
+                    true,
+                    Set.of());
             streaming.rules = Rules.PLAIN
                     .drain(Duration.ofSeconds(20), Duration.ofSeconds(20), 1001, "")
                     .done();

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.HeaderEdits;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.Tls;
 import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
@@ -19,6 +21,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
@@ -195,7 +198,16 @@ final class TlsListenerTest {
             }
             ClientRules d = ClientRules.DEFAULT;
             gateway.client = new ClientRules(
-                    d.connection(), d.address(), d.headers(), d.paths(), d.http1(), d.http2(), "", true, false);
+                    d.connection(),
+                    d.address(),
+                    d.headers(),
+                    d.paths(),
+                    d.http1(),
+                    d.http2(),
+                    "",
+                    true,
+                    false,
+                    Set.of());
             gateway.start();
             try (SSLSocket socket = connect("one.test")) {
                 assertThat(ask(socket, "one.test")).contains("ok");
@@ -205,5 +217,57 @@ final class TlsListenerTest {
                     .extracting(h -> h.get("x-forwarded-proto"))
                     .containsExactly("https", "https");
         }
+    }
+
+    @Test
+    void aBackendIsToldTheFingerprintsOfAClient() throws Exception {
+        ClientRules d = ClientRules.DEFAULT;
+        HeaderEdits early = new HeaderEdits(
+                new Route.HeaderMutation(
+                        List.of(
+                                new Route.Header("x-ja3", "%TLS_JA3_FINGERPRINT%"),
+                                new Route.Header("x-ja4", "v=%TLS_JA4_FINGERPRINT%")),
+                        List.of(),
+                        List.of()),
+                List.of(),
+                List.of());
+        ClientRules.Headers h = d.headers();
+        gateway.client = new ClientRules(
+                d.connection(),
+                d.address(),
+                new ClientRules.Headers(
+                        h.underscores(),
+                        early,
+                        h.late(),
+                        h.requestId(),
+                        h.stripTrailingDot(),
+                        h.maxBytes(),
+                        h.forwardedCert()),
+                d.paths(),
+                d.http1(),
+                d.http2(),
+                "",
+                false,
+                false,
+                Set.of(ClientRules.Fingerprint.JA3, ClientRules.Fingerprint.JA4));
+        gateway.tls = Optional.of(tls(AUTHORITY.certificate("one.test")));
+        gateway.start();
+        for (int i = 0; i < 2; i++) {
+            try (SSLSocket socket = connect("one.test", "http/1.1")) {
+                ask(socket, "one.test");
+            }
+        }
+        try (SSLSocket socket = connect("one.test")) {
+            ask(socket, "one.test");
+        }
+        List<String> seen = gateway.heads.stream()
+                .map(head -> head.replaceAll("(?s).*x-ja3: (\\S+)\r\n.*", "$1")
+                        + head.replaceAll("(?s).*x-ja4: (\\S+)\r\n.*", " $1"))
+                .toList();
+        assertThat(seen)
+                .hasSize(3)
+                .allMatch(s -> s.matches("[0-9a-f]{32} v=t13d\\d{4}(h1|00)_[0-9a-f]{12}_[0-9a-f]{12}"));
+        assertThat(seen.get(0)).as("of one client").isEqualTo(seen.get(1)).contains("h1_");
+        assertThat(seen.get(2)).as("without ALPN").isNotEqualTo(seen.get(0)).contains("00_");
     }
 }

@@ -1,7 +1,10 @@
 package dev.holdfast.plan;
 
 import java.time.Duration;
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * How a listener takes what its clients send, and what they are told in return; what a ClientTrafficPolicy says beyond
@@ -10,6 +13,7 @@ import java.util.List;
  * @param healthCheckPath answered by the gateway itself, empty for none
  * @param schemeKept whether a backend asked by HTTP/2 is told the scheme of the client's request, not of its own connection
  * @param grpcWeb whether calls by gRPC-Web go to backends as gRPC
+ * @param fingerprints taken of each ClientHello
  */
 public record ClientRules(
         ConnectionSettings connection,
@@ -20,7 +24,8 @@ public record ClientRules(
         Http2 http2,
         String healthCheckPath,
         boolean schemeKept,
-        boolean grpcWeb) {
+        boolean grpcWeb,
+        Set<Fingerprint> fingerprints) {
     public static final ClientRules DEFAULT = new ClientRules(
             ConnectionSettings.DEFAULT,
             new Address.Direct(),
@@ -30,7 +35,7 @@ public record ClientRules(
             Http2.DEFAULT,
             "");
 
-    /** With the scheme of the backend's connection, and without gRPC-Web. */
+    /** With the scheme of the backend's connection, without gRPC-Web and fingerprints. */
     public ClientRules(
             ConnectionSettings connection,
             Address address,
@@ -39,7 +44,17 @@ public record ClientRules(
             Http1 http1,
             Http2 http2,
             String healthCheckPath) {
-        this(connection, address, headers, paths, http1, http2, healthCheckPath, false, false);
+        this(connection, address, headers, paths, http1, http2, healthCheckPath, false, false, Set.of());
+    }
+
+    public ClientRules {
+        fingerprints = fingerprints.isEmpty() ? Set.of() : Collections.unmodifiableSet(EnumSet.copyOf(fingerprints));
+    }
+
+    /** What tells clients' TLS libraries apart. */
+    public enum Fingerprint {
+        JA3,
+        JA4
     }
 
     /** Whom a request is from, for the log, the streams and whatever is decided by address. */

@@ -10,11 +10,13 @@ import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
 
 /** A ClientTrafficPolicy into how a listener takes what clients send. */
 record Clients(List<Problem> problems) {
@@ -35,7 +37,11 @@ record Clients(List<Problem> problems) {
                 http2(spec.get("http2")),
                 spec.at("healthCheck.path").text(""),
                 spec.get("scheme").text("").equals("Preserve"),
-                spec.at("grpc.enableWeb").flag(false));
+                spec.at("grpc.enableWeb").flag(false),
+                spec.at("tls.fingerprints").items().stream()
+                        .flatMap(f -> Arrays.stream(ClientRules.Fingerprint.values())
+                                .filter(known -> known.name().equals(f.text(""))))
+                        .collect(Collectors.toSet()));
     }
 
     private static ClientRules.Address address(Field detection) {

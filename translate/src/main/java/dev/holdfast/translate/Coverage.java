@@ -109,7 +109,7 @@ final class Coverage {
         out.put(
                 "ClientTrafficPolicy",
                 policy(
-                        "tls: alpnProtocols minVersion maxVersion ciphers ecdhCurves session clientValidation",
+                        "tls: alpnProtocols minVersion maxVersion ciphers ecdhCurves session clientValidation fingerprints",
                         "timeout",
                         "tcpKeepalive",
                         "connection: connectionLimit bufferLimit",

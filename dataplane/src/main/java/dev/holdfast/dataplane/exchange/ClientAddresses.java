@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.exchange;
 
 import dev.holdfast.dataplane.message.ClientCertificate;
 import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Fingerprints;
 import dev.holdfast.plan.ClientRules.Address;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.ipfilter.IpFilterRuleType;
@@ -113,6 +114,11 @@ final class ClientAddresses {
         @Override
         public int bindPort() {
             return proxy.bindPort();
+        }
+
+        @Override
+        public Fingerprints fingerprints() {
+            return proxy.fingerprints();
         }
 
         @Override

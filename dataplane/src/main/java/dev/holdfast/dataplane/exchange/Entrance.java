@@ -5,6 +5,7 @@ import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.HeaderEdits;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.util.ArrayList;
@@ -56,7 +57,9 @@ final class Entrance {
                 }
             }
         }
-        HeaderRules.apply(rules.headers().early(), headers);
+        HeaderEdits early = rules.headers().early();
+        HeaderRules.apply(
+                rules.fingerprints().isEmpty() ? early : HeaderRules.filled(early, connection.fingerprints()), headers);
         boolean dot = rules.headers().stripTrailingDot();
         return new Verdict.Enter(
                 dot ? head.at(Paths.withoutDot(head.authority())) : head,

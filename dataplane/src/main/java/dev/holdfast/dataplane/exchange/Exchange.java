@@ -5,6 +5,7 @@ import dev.holdfast.dataplane.filter.FilterFactory;
 import dev.holdfast.dataplane.filter.LocalReply;
 import dev.holdfast.dataplane.message.Deadlines;
 import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Fingerprints;
 import dev.holdfast.dataplane.message.Identity;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
@@ -1172,6 +1173,13 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         line.put("status", status);
         line.put("listener", listenerName);
         line.put("route", routeId);
+        Fingerprints prints = whose.fingerprints();
+        if (!prints.ja3().isEmpty()) {
+            line.put("ja3", prints.ja3());
+        }
+        if (!prints.ja4().isEmpty()) {
+            line.put("ja4", prints.ja4());
+        }
         if (!endpoint.isEmpty()) {
             line.put("endpoint", endpoint);
             line.put("upstream_protocol", upstreamProtocol);

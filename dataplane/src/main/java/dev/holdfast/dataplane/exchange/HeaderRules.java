@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.exchange;
 
 import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Fingerprints;
 import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.HeaderEdits;
 import dev.holdfast.plan.Route;
@@ -86,6 +87,29 @@ final class HeaderRules {
                 }
             }
         }
+    }
+
+    /** With fingerprints in place of Envoy's operators for them; without TLS there is "-", as in Envoy. */
+    static HeaderEdits filled(HeaderEdits edits, Fingerprints of) {
+        return edits == HeaderEdits.NONE
+                ? edits
+                : new HeaderEdits(
+                        new Route.HeaderMutation(
+                                filled(edits.mutation().set(), of),
+                                filled(edits.mutation().add(), of),
+                                edits.mutation().remove()),
+                        filled(edits.addIfAbsent(), of),
+                        edits.removeOnMatch());
+    }
+
+    private static List<Route.Header> filled(List<Route.Header> headers, Fingerprints of) {
+        return headers.stream()
+                .map(h -> new Route.Header(
+                        h.name(),
+                        h.value()
+                                .replace("%TLS_JA3_FINGERPRINT%", of.ja3().isEmpty() ? "-" : of.ja3())
+                                .replace("%TLS_JA4_FINGERPRINT%", of.ja4().isEmpty() ? "-" : of.ja4())))
+                .toList();
     }
 
     /** A random UUID (RFC 9562 §5.4) to tell requests apart, which needs no secret source. */

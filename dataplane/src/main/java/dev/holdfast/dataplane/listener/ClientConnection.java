@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.listener;
 
 import dev.holdfast.dataplane.message.ClientCertificate;
 import dev.holdfast.dataplane.message.Downstream;
+import dev.holdfast.dataplane.message.Fingerprints;
 import dev.holdfast.dataplane.message.ProxiedAddress;
 import io.netty.channel.Channel;
 import io.netty.handler.ssl.SslHandler;
@@ -16,6 +17,7 @@ final class ClientConnection implements Downstream.Connection {
     private final String sniListener;
     private final int bindPort;
     private final @Nullable ClientCertificate certificate;
+    private final Fingerprints fingerprints;
 
     ClientConnection(Channel channel, String sniListener, int bindPort, boolean asksForCertificate) {
         InetSocketAddress remote = (InetSocketAddress) ProxiedAddress.client(channel);
@@ -23,6 +25,8 @@ final class ClientConnection implements Downstream.Connection {
         this.port = remote == null ? 0 : remote.getPort();
         this.sniListener = sniListener;
         this.bindPort = bindPort;
+        Fingerprints taken = channel.attr(SniDoor.FINGERPRINTS).get();
+        this.fingerprints = taken == null ? Fingerprints.NONE : taken;
         SslHandler tls = asksForCertificate ? channel.pipeline().get(SslHandler.class) : null;
         this.certificate = tls == null ? null : PeerCertificates.of(tls);
     }
@@ -55,5 +59,10 @@ final class ClientConnection implements Downstream.Connection {
     @Override
     public @Nullable ClientCertificate clientCertificate() {
         return certificate;
+    }
+
+    @Override
+    public Fingerprints fingerprints() {
+        return fingerprints;
     }
 }

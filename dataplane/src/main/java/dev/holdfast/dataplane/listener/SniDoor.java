@@ -1,7 +1,10 @@
 package dev.holdfast.dataplane.listener;
 
+import dev.holdfast.dataplane.message.Fingerprints;
 import dev.holdfast.dataplane.route.L4Table;
 import dev.holdfast.dataplane.route.Snapshot;
+import dev.holdfast.plan.ClientRules;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
@@ -10,10 +13,12 @@ import io.netty.handler.ssl.AbstractSniHandler;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.util.AttributeKey;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +29,12 @@ import org.jspecify.annotations.Nullable;
 final class SniDoor extends AbstractSniHandler<SniDoor.Choice> {
     private static final int MOST_HELLO_BYTES = 16_384;
 
+    /** Set once a listener that asks for them has been chosen. */
+    static final AttributeKey<Fingerprints> FINGERPRINTS = AttributeKey.valueOf("holdfast.fingerprints");
+
     private final Acceptor acceptor;
+    /** Good only while its name is looked up. */
+    private @Nullable ByteBuf hello;
 
     SniDoor(Acceptor acceptor, Duration inspection) {
         super(MOST_HELLO_BYTES, inspection.toMillis());
@@ -41,11 +51,42 @@ final class SniDoor extends AbstractSniHandler<SniDoor.Choice> {
     }
 
     @Override
+    protected Future<Choice> lookup(ChannelHandlerContext ctx, @Nullable ByteBuf message) throws Exception {
+        hello = message == null ? null : message.duplicate();
+        try {
+            return super.lookup(ctx, message);
+        } finally {
+            hello = null;
+        }
+    }
+
+    @Override
     protected Future<Choice> lookup(ChannelHandlerContext ctx, @Nullable String hostname) {
         Choice choice = choose(hostname == null ? "" : hostname);
+        if (choice instanceof Choice.Http(Snapshot.ListenerTable table, SslContext ignored)) {
+            fingerprint(ctx, table.listener().client().fingerprints());
+        }
         return choice == null
                 ? ctx.executor().newFailedFuture(new SSLException("no listener for this name"))
                 : ctx.executor().newSucceededFuture(choice);
+    }
+
+    /** A hello that cannot be told apart is left to the handshake, which refuses it. */
+    private void fingerprint(ChannelHandlerContext ctx, Set<ClientRules.Fingerprint> asked) {
+        ByteBuf message = hello;
+        if (asked.isEmpty() || message == null) {
+            return;
+        }
+        try {
+            ClientHello read = ClientHello.of(message);
+            ctx.channel()
+                    .attr(FINGERPRINTS)
+                    .set(new Fingerprints(
+                            asked.contains(ClientRules.Fingerprint.JA3) ? read.ja3() : "",
+                            asked.contains(ClientRules.Fingerprint.JA4) ? read.ja4() : ""));
+        } catch (IndexOutOfBoundsException cutOff) {
+            ctx.channel().attr(FINGERPRINTS).set(Fingerprints.NONE);
+        }
     }
 
     /** The best fit among all listeners of the port; without a name the first that speaks HTTP does, as it always has. */

@@ -37,5 +37,8 @@ public interface Downstream extends ByteEnd {
         /** What the client showed in the TLS handshake, null for nothing. */
         @Nullable
         ClientCertificate clientCertificate();
+
+        /** Of its ClientHello, where the listener asks for them. */
+        Fingerprints fingerprints();
     }
 }

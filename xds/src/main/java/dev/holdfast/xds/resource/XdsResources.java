@@ -262,7 +262,8 @@ public final class XdsResources {
                 rules.http2(),
                 rules.healthCheckPath(),
                 rules.schemeKept(),
-                rules.grpcWeb());
+                rules.grpcWeb(),
+                rules.fingerprints());
     }
 
     private static Secret certificate(Tls.Certificate certificate) {
@@ -360,7 +361,7 @@ public final class XdsResources {
                         listener.origin(),
                         "of the ClientTrafficPolicy Envoy carries out TLS versions, ALPN, client certificates, timeouts, keepalive,"
                                 + " connection limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1,"
-                                + " the scheme, gRPC-Web or PROXY headers",
+                                + " the scheme, gRPC-Web, fingerprints or PROXY headers",
                         "Run it on the embedded plane, or live without these."));
     }
 
