@@ -11,11 +11,11 @@ import org.junit.jupiter.api.Test;
 
 /** Clients that connect again as soon as they are told do not come in one burst. */
 class ReconnectTest {
-    private static final int CLIENTS = 1000;
+    private static final int CLIENTS = 2000;
     private static final Duration JITTER = Duration.ofSeconds(10);
 
     @Test
-    void aThousandClientsComeBackSpreadOverTheDrain() throws Exception {
+    void twoThousandClientsComeBackSpreadOverTheDrain() throws Exception {
         ConcurrentLinkedQueue<Long> arrivals = new ConcurrentLinkedQueue<>();
         ConcurrentLinkedQueue<Exception> failures = new ConcurrentLinkedQueue<>();
         List<Ws> first = new ArrayList<>();
