@@ -33,6 +33,13 @@ class Backend:
         self._thread.start()
         started.wait()
 
+    def also(self, start):
+        """The socket of one more server of the same application; `start` makes it of what serves a connection."""
+        async def begin():
+            server = await start(self._serve)
+            return server.sockets[0]
+        return asyncio.run_coroutine_threadsafe(begin(), self._loop).result(10)
+
     def stop(self):
         async def end():
             self._server.close()

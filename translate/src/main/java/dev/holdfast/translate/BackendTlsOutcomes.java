@@ -53,7 +53,7 @@ final class BackendTlsOutcomes {
                 String text = Conditions.text(problem);
                 conditions.add(new Condition("Accepted", false, "NoValidCACertificate", text));
                 conditions.add(new Condition("ResolvedRefs", false, "InvalidKind", text));
-            } else if (!Outcomes.isHint(problem)) {
+            } else if (!Outcomes.isHint(problem) && problem.code() != ProblemCode.TARGET_NOT_FOUND) {
                 conditions.addAll(List.of(problem));
             }
         }

@@ -72,7 +72,7 @@ final class Backends {
             }
         }
         shelves.slices.fill(service -> slices.getOrDefault(service, List.of()));
-        shelves.tlsPolicies.fill(service -> tlsPolicies.getOrDefault(service, List.of()));
+        shelves.tlsPolicies.fill(backend -> tlsPolicies.getOrDefault(backend, List.of()));
     }
 
     private static final Settings NONE_SAID =
@@ -185,7 +185,11 @@ final class Backends {
                 .findFirst());
         Cluster.Protocol protocol =
                 servicePort.map(p -> protocol(p.get("appProtocol").text(""))).orElse(Cluster.Protocol.AUTO);
-        Optional<Field> tlsPolicy = tlsPolicy(namespace, name, servicePort);
+        Optional<Field> tlsPolicy = tlsPolicy(
+                "Service",
+                namespace,
+                name,
+                servicePort.map(p -> p.get("name").text("")).orElse(""));
         Optional<Cluster.UpstreamTls> tls = Optional.empty();
         if (tlsPolicy.isPresent()) {
             tls = upstreamTls(
@@ -323,6 +327,19 @@ final class Backends {
             wss |= app.text("").endsWith("/wss");
         }
         Field tls = spec.get("tls");
+        Optional<Field> tlsPolicy = tlsPolicy("Backend", namespace, name, "");
+        if (tlsPolicy.isPresent()) {
+            if (tls.present()) {
+                warn(
+                        tls,
+                        ProblemCode.NOT_CARRIED_OUT,
+                        "of this nothing holds: " + tlsPolicy.get().origin().resource()
+                                + " says how TLS is spoken here",
+                        "Remove one of the two.");
+            }
+            tls = tlsPolicy.get();
+            sni = tls.get("hostname").text("");
+        }
         if (!wss && !tls.present()) {
             return Optional.of(new Target(endpoints, protocol, Optional.empty(), zones, Optional.empty()));
         }
@@ -333,21 +350,24 @@ final class Backends {
         return Optional.of(new Target(endpoints, protocol, upstream, zones, Optional.empty()));
     }
 
-    /** The BackendTLSPolicy of a Service's port: one for the port's name before one for the whole Service. */
-    private Optional<Field> tlsPolicy(String namespace, String service, Optional<Field> servicePort) {
-        String portName = servicePort.map(p -> p.get("name").text("")).orElse("");
+    /**
+     * What the BackendTLSPolicy of a backend wants: one for the section before one for the whole.
+     *
+     * @param section a Service's port by its name; a Backend has none
+     */
+    private Optional<Field> tlsPolicy(String kind, String namespace, String name, String section) {
         Optional<Field> whole = Optional.empty();
-        for (Resource policy : Objects.requireNonNull(shelves.tlsPolicies.look(namespace + "/" + service))) {
+        for (Resource policy : Objects.requireNonNull(shelves.tlsPolicies.look(namespace + "/" + name))) {
             for (Field target : policy.spec().get("targetRefs").items()) {
-                if (!target.get("kind").text("").equals("Service")
-                        || !target.get("name").text("").equals(service)) {
+                if (!BackendTlsTargets.isOf(target, kind)
+                        || !target.get("name").text("").equals(name)) {
                     continue;
                 }
-                Optional<String> section = target.get("sectionName").text();
-                if (section.isPresent() && section.get().equals(portName)) {
+                Optional<String> named = target.get("sectionName").text();
+                if (named.isPresent() && named.get().equals(section)) {
                     return Optional.of(policy.spec().get("validation"));
                 }
-                if (section.isEmpty() && whole.isEmpty()) {
+                if (named.isEmpty() && whole.isEmpty()) {
                     whole = Optional.of(policy.spec().get("validation"));
                 }
             }

@@ -66,6 +66,7 @@ public final class Translator {
         RouteKinds.check(set, problems);
         TlsOverlaps.check(listeners, problems);
         BackendTlsConflicts.check(set, problems);
+        BackendTlsTargets.check(set, options, problems);
 
         Surroundings surroundings = new Surroundings(options, Ports.of(listeners, options));
         if (!surroundings.equals(lastSurroundings)) {
