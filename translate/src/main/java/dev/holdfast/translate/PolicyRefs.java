@@ -112,6 +112,11 @@ record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Pr
         return Optional.empty();
     }
 
+    /** Says what of a policy does nothing, though the rest of it holds. */
+    void remark(Field at, String message, String fix) {
+        problems.add(Problem.at(at.origin(), ProblemCode.NOT_CARRIED_OUT, Severity.WARNING, message, fix));
+    }
+
     <T> Optional<T> notCarriedOut(Field at) {
         problems.add(Problem.at(
                 at.origin(),

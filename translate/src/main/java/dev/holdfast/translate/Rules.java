@@ -9,6 +9,8 @@ import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import java.time.Duration;
@@ -228,6 +230,9 @@ record Rules(
             boolean strange = filters.answer().isPresent()
                     || !filters.httpFilters().isEmpty()
                     || !filters.matches().isEmpty();
+            if (strange && !filters.answer().equals(Optional.of(Filters.REFUSE))) {
+                strangers(ref);
+            }
             if (cluster.isEmpty() || strange) {
                 destinations.add(new Route.Destination("", weight, 500, List.of()));
             } else {
@@ -236,6 +241,22 @@ record Rules(
             }
         }
         return destinations.isEmpty() ? NO_BACKEND : new Route.Action.Forward(destinations);
+    }
+
+    /** Names what cannot be done by a filter of one backend. Whatever was refused has been named where it was looked up. */
+    private void strangers(Field ref) {
+        for (Field filter : ref.get("filters").items()) {
+            String type = filter.get("type").text("");
+            if (type.equals("RequestRedirect") || type.equals("ExtensionRef")) {
+                problems.add(Problem.at(
+                        filter.origin(),
+                        ProblemCode.NOT_CARRIED_OUT,
+                        Severity.WARNING,
+                        "a filter that answers, or acts before a backend is chosen, is not carried out on a backendRef:"
+                                + " this one's share of the requests answers 500",
+                        "Put it into the filters of the rule."));
+            }
+        }
     }
 
     /** Listeners share a cluster where their policies make the same of it; else the later one has its own. */

@@ -14,7 +14,8 @@ import java.util.Optional;
 /** Clusters for what the gateway itself asks: key sets, servers that decide, OpenID providers. */
 record SideClusters(Backends backends, Clusters clusters) {
     /**
-     * Of the {@code backendRef} or {@code backendRefs} below {@code at}, as one cluster; their weights do not count.
+     * Of the {@code backendRef} or {@code backendRefs} below {@code at}, as one cluster. Their weights do not count, and a
+     * fallback beside others is never asked: a warning says so.
      *
      * @param http2 whether it must be HTTP/2, as for gRPC
      */
@@ -25,6 +26,7 @@ record SideClusters(Backends backends, Clusters clusters) {
         }
         List<Field> first =
                 all.stream().filter(r -> !r.get("fallback").flag(false)).toList();
+        uncounted(all, first, refs);
         List<Cluster> made = new ArrayList<>();
         for (Field ref : first.isEmpty() ? all : first) {
             Resource owner = refs.owner(ref);
@@ -45,6 +47,23 @@ record SideClusters(Backends backends, Clusters clusters) {
                 made.stream().flatMap(c -> c.endpoints().stream()).distinct().toList();
         clusters.put(side(name, endpoints, http2 ? Cluster.Protocol.HTTP2 : one.protocol(), one.tls(), one.origin()));
         return Optional.of(name);
+    }
+
+    private static void uncounted(List<Field> all, List<Field> first, PolicyRefs refs) {
+        for (Field ref : all) {
+            if (!first.isEmpty() && !first.contains(ref)) {
+                refs.remark(
+                        ref.get("fallback"),
+                        "a fallback is never asked by the gateway itself on this plane",
+                        "Leave fallback out, and the backend is asked in turn with the others.");
+            } else if (ref.get("weight").number(1)
+                    != all.getFirst().get("weight").number(1)) {
+                refs.remark(
+                        ref.get("weight"),
+                        "weights do not count on this plane where the gateway itself asks: the backends are asked in turn",
+                        "Give all of them one weight, or name one backend.");
+            }
+        }
     }
 
     /** Of the server that {@code uri} names. */
