@@ -11,6 +11,9 @@ public sealed interface Change {
     /** Puts {@code yaml}, on one line, in the place of the value at {@code path}. */
     record Replace(String path, String yaml) implements Change {}
 
+    /** Makes a list of the value at {@code path}, which is its one item; it stays as it is written. */
+    record Enlist(String path) implements Change {}
+
     /** Takes the entry or list item at {@code path} out. */
     record Remove(String path) implements Change {}
 }

@@ -60,22 +60,9 @@ final class Deprecations {
                 Severity.INFO,
                 field.path() + " is deprecated" + (instead == null ? "" : ", use " + instead + " instead"),
                 instead == null ? "Look for what has taken its place." : "Write " + instead + ".");
-        return path.equals("spec.targetRef") && field.node() instanceof Node.Mapping map
+        return path.equals("spec.targetRef") && field.node() instanceof Node.Mapping
                 ? problem.withMending(
-                        new Change.Remove("spec.targetRef"), new Change.Add("spec", "targetRefs:\n  - " + target(map)))
+                        new Change.Rename("spec.targetRef", "targetRefs"), new Change.Enlist("spec.targetRefs"))
                 : problem;
-    }
-
-    private static String target(Node.Mapping map) {
-        StringBuilder out = new StringBuilder();
-        map.entries().forEach((key, value) -> {
-            if (value instanceof Node.Scalar scalar) {
-                out.append(out.isEmpty() ? "" : "\n    ")
-                        .append(key)
-                        .append(": ")
-                        .append(scalar.text());
-            }
-        });
-        return out.toString();
     }
 }

@@ -92,6 +92,7 @@ public final class ManifestEditor {
                         .flatMap(p -> tuple(p, last(rename.path())))
                         .map(t -> text.replace(t.getKeyNode(), rename.name()));
             case Change.Replace replace -> at(root, replace.path()).map(n -> text.replace(n, replace.yaml()));
+            case Change.Enlist enlist -> at(root, enlist.path()).map(text::enlist);
             case Change.Remove remove -> {
                 String path = whole(root, remove.path());
                 yield parent(root, path).flatMap(p -> tuple(p, last(path)).flatMap(t -> text.remove(p, t)));

@@ -43,6 +43,22 @@ record Text(String text) {
         return Optional.of(before + block + "\n" + indent + after);
     }
 
+    /** {@code {a: 1}} becomes {@code [{a: 1}]}; a block has a dash before its first line, and the others two more spaces. */
+    String enlist(Node node) {
+        int from = index(node.getStartMark());
+        if (!(node instanceof MappingNode map) || map.getFlowStyle() == FlowStyle.FLOW) {
+            return replace(node, "[" + text.substring(from, index(node.getEndMark())) + "]");
+        }
+        int last = text.indexOf('\n', lastContent(node));
+        int to = last < 0 ? text.length() : last;
+        String indented = text.substring(from, to)
+                .lines()
+                .map(l -> l.isBlank() ? l : "  " + l)
+                .collect(Collectors.joining("\n"))
+                .substring(2);
+        return text.substring(0, from) + "- " + indented + text.substring(to);
+    }
+
     /** {@code a: {b: c}} as it stands within braces. */
     private static String flow(String yaml, boolean json) {
         Object tree = new Load(LoadSettings.builder().build()).loadFromString(yaml);

@@ -71,6 +71,18 @@ final class ManifestEditorTest {
     }
 
     @Test
+    void makesAListAndKeepsWhatStandsBesideTheValue() {
+        assertThat(edit(TEXT, new Change.Enlist("spec.b")))
+                .contains(TEXT.replace("    c: [x,   y]\n    d:", "    - c: [x,   y]\n      d:"));
+        String flow = "kind: Policy\nmetadata: {name: p}\nspec:\n  ref: {a: 1}  # why\n";
+        assertThat(edit(flow, new Change.Enlist("spec.ref"))).contains(flow.replace("{a: 1}", "[{a: 1}]"));
+        String block =
+                "kind: Policy\nmetadata: {name: p}\nspec:\n  ref: # why\n    # the first\n    a: 1 # one\n\n    b: 2 # two\n  c: 3";
+        assertThat(edit(block, new Change.Enlist("spec.ref")))
+                .contains(block.replace("    a: 1", "    - a: 1").replace("    b: 2", "      b: 2"));
+    }
+
+    @Test
     void findsAnItemOfAList() {
         String text = "kind: List\nitems:\n  - kind: Policy\n    metadata:\n      name: p\n    spec:\n      a: 1\n";
         assertThat(edit(text, new Change.Replace("spec.a", "2"))).contains(text.replace("a: 1", "a: 2"));
