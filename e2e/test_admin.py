@@ -77,6 +77,7 @@ def test_the_access_log_has_a_line_a_request_and_two_a_stream(seed_with, go, tmp
     old = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "7", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
     assert page(seed.http, seed.host, "/page?token=hidden")[0] == 200
     assert page(seed.http, seed.host, "/api/websocket", old)[0] == 426
+    assert page(seed.http, seed.host, "/api/websocket", {**old, "Sec-WebSocket-Version": "13", "Content-Length": "3"})[0] == 400
 
     async def talk():
         ws = await WebSocket.connect(seed.http, seed.host)
@@ -84,10 +85,11 @@ def test_the_access_log_has_a_line_a_request_and_two_a_stream(seed_with, go, tmp
         await ws.aclose()
     go(talk())
     lines = lambda: [json.loads(line) for line in file.read_text().splitlines()]
-    wait(lambda: len(lines()) == 4, 10, file.read_text)
-    asked, refused, opened, closed = lines()
-    assert [x["event"] for x in (asked, refused, opened, closed)] == ["request", "request", "stream_open", "stream_close"]
+    wait(lambda: len(lines()) == 5, 10, file.read_text)
+    asked, refused, unreadable, opened, closed = lines()
+    assert [x["event"] for x in lines()] == ["request", "request", "request", "stream_open", "stream_close"]
     assert (asked["status"], asked["path"], asked["route"].split("/")[:2]) == (200, "/page", ["home-automation", "home-assistant-internal"])
     assert (refused["status"], refused["reason"]) == (426, "upgrade_version")
+    assert (unreadable["status"], unreadable["reason"], unreadable["client"]) == (400, "bad_request", "127.0.0.1")
     assert opened["stream"] == closed["stream"] and closed["kind"] == "websocket" and closed["messages_from_client"] == 1
     assert "hidden" not in file.read_text() and seed.gateway.access_log() == []

@@ -45,9 +45,12 @@ import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -278,9 +281,24 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
                 .set(HttpHeaderNames.CONTENT_LENGTH, body.length)
                 .set(HttpHeaderNames.CONNECTION, "close");
         gateway.metrics().refusedRequest(why);
+        if (gateway.log().on()) {
+            gateway.log().line(line(failure));
+        }
         ctx().write(response);
         ctx().writeAndFlush(new DefaultLastHttpContent(Unpooled.wrappedBuffer(body)))
                 .addListener(f -> linger());
+    }
+
+    /** What cannot be read as a request has neither method nor path, host nor route. */
+    private Map<String, Object> line(ProxyFailure failure) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("time", Instant.now().toString());
+        line.put("event", "request");
+        line.put("client", connection.remoteIp());
+        line.put("protocol", "http/1.1");
+        line.put("status", failure.status());
+        line.put("reason", failure.reason());
+        return line;
     }
 
     /**
