@@ -33,7 +33,9 @@ import org.slf4j.LoggerFactory;
 public final class FileSource implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FileSource.class);
     private static final Duration QUIET = Duration.ofMillis(150);
-    private static final Duration GRACE = Duration.ofMillis(700);
+    /** With {@link #QUIET}, reading and translating it is still within a second of the last write. */
+    private static final Duration GRACE = Duration.ofMillis(500);
+
     /** Files that never come to rest are read as they are after this long. */
     private static final Duration AT_MOST = Duration.ofSeconds(3);
 
