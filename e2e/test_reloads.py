@@ -26,6 +26,13 @@ spec:
   ports: [{name: grpc, port: 50051}]
 ---
 """
+DENY = """apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: deny, namespace: home-automation}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: home-assistant-internal}]
+  authorization: {defaultAction: Deny}
+"""
 STREAMS = 200
 CHANGES = 50
 
@@ -67,6 +74,13 @@ def changes(seed, folder, spare, scratch):
         kinds += [
             lambda i: manifests.replace(folder / client, "  tls:\n", f"  timeout: {{http: {{idleTimeout: {i}m}}}}\n  connection: {{bufferLimit: 64Ki}}\n  tls:\n"),
             lambda i: manifests.replace(folder / client, f"  timeout: {{http: {{idleTimeout: {i - 1}m}}}}\n  connection: {{bufferLimit: 64Ki}}\n", ""),
+            # Who is there stays, though the endpoint is not listed any more, the breaker has room for one, and nobody may come in.
+            lambda i: rewrite("slices.yaml", manifests.endpoints("home-assistant", spare.port)),
+            lambda i: manifests.replace(folder / "3-home-assistant.yaml", "maxParallelRequests: 1024", "maxParallelRequests: 1"),
+            lambda i: rewrite("deny.yaml", DENY),
+            lambda i: (folder / "deny.yaml").unlink(),
+            lambda i: manifests.replace(folder / "3-home-assistant.yaml", "maxParallelRequests: 1\n", "maxParallelRequests: 1024\n"),
+            lambda i: rewrite("slices.yaml", manifests.endpoints("home-assistant", seed.backend.port)),
         ]
     state = {"idle": "3600s", "max": "1024"}
 
