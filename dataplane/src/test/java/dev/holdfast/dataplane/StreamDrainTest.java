@@ -175,6 +175,36 @@ class StreamDrainTest {
         }
     }
 
+    /** Nothing may follow a Close (RFC 6455 §5.5.1), though a Ping or a goodbye was waiting for its last octet. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void nothingFollowsACloseThatWasPassing(boolean drained) throws Exception {
+        BlockingQueue<byte[]> all = new LinkedBlockingQueue<>();
+        try (TestGateway gateway = new TestGateway(Ws.backend(ws -> all.add(ws.rest())))) {
+            gateway.rules = Rules.PLAIN
+                    .ping(Duration.ofMillis(50), LONG, false, !drained)
+                    .drain(LONG, Duration.ZERO, 1001, "")
+                    .done();
+            gateway.start();
+            try (Ws ws = Ws.open(gateway)) {
+                byte[] close = Ws.frame(Ws.CLOSE, Ws.closing(1000, "done"), true);
+                ws.raw(java.util.Arrays.copyOf(close, 5));
+                gateway.settled(ws, 5);
+                if (drained) {
+                    removeRoute(gateway);
+                    assertThat(ws.read().code()).isEqualTo(1001);
+                } else {
+                    await().untilAsserted(() -> assertThat(
+                                    gateway.plane.list().getFirst().closesBy())
+                            .isEqualTo("ping"));
+                }
+                ws.raw(java.util.Arrays.copyOfRange(close, 5, close.length));
+                ws.endHalf();
+                assertThat(all.poll(20, TimeUnit.SECONDS)).isEqualTo(close);
+            }
+        }
+    }
+
     @Test
     void aClientThatStopsReadingIsCutAtTheDeadline() throws Exception {
         try (TestGateway gateway = new TestGateway(Ws.backend(ws -> {

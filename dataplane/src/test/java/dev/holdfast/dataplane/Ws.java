@@ -178,6 +178,11 @@ final class Ws implements AutoCloseable {
         return this;
     }
 
+    /** Sends nothing more. */
+    void endHalf() throws IOException {
+        socket.shutdownOutput();
+    }
+
     /** What comes before the other side ends. */
     byte[] rest() throws IOException {
         return in.readAllBytes();

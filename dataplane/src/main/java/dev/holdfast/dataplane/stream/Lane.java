@@ -85,9 +85,15 @@ final class Lane {
 
     private void flushWaiting() {
         ByteBuf frame = waiting;
-        if (frame != null) {
-            waiting = null;
-            closed = lastWaits;
+        if (frame == null) {
+            return;
+        }
+        waiting = null;
+        closed = lastWaits;
+        if (frames.closeSeen()) {
+            // The frame that it waited for was a Close, which nothing may follow (RFC 6455 §5.5.1).
+            frame.release();
+        } else {
             out.write(frame, false);
         }
     }
