@@ -42,6 +42,7 @@ public enum ProblemCode {
     SHARED_BREAKER("", ""),
     UPGRADE_BUFFERED("", ""),
     UPGRADE_ANSWERED("", ""),
+    ORIGIN_UNCHECKED("", ""),
     POLICY_DROPPED("", ""),
     IGNORED_FIELD("", ""),
     CERTIFICATE_EXPIRES("", ""),

@@ -16,10 +16,7 @@ final class AnsweredUpgrade implements Lint {
     public void look(Scene scene, Consumer<Problem> found) {
         for (Resource route : scene.set().kind("HTTPRoute")) {
             for (Field rule : route.spec().get("rules").items()) {
-                boolean socket = rule.get("matches").items().stream()
-                        .map(m -> m.at("path.value").text("").toLowerCase(Locale.ROOT))
-                        .anyMatch(p -> SOCKET.matcher(p).matches());
-                if (socket) {
+                if (ofWebSockets(rule)) {
                     rule.get("filters").items().stream()
                             .filter(f -> answers(scene, route, f))
                             .forEach(f -> found.accept(Scene.warning(
@@ -31,6 +28,13 @@ final class AnsweredUpgrade implements Lint {
                 }
             }
         }
+    }
+
+    /** By the paths that a rule matches. */
+    static boolean ofWebSockets(Field rule) {
+        return rule.get("matches").items().stream()
+                .map(m -> m.at("path.value").text("").toLowerCase(Locale.ROOT))
+                .anyMatch(p -> SOCKET.matcher(p).matches());
     }
 
     private static boolean answers(Scene scene, Resource route, Field filter) {

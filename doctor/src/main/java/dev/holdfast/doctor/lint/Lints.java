@@ -19,6 +19,7 @@ public final class Lints {
             new SharedBreaker(),
             new BufferedUpgrade(),
             new AnsweredUpgrade(),
+            new UncheckedOrigin(),
             new IgnoredFields(),
             new Expiry(),
             new Shadowed());
