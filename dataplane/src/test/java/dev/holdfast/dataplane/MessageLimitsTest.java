@@ -136,6 +136,23 @@ class MessageLimitsTest {
         }
     }
 
+    /** RFC 6455 §5.5.1: nothing follows a Close, not even ours. */
+    @Test
+    void whatIsTooLongAfterACloseIsNotAnsweredWithAnother() throws Exception {
+        BlockingQueue<byte[]> all = new LinkedBlockingQueue<>();
+        try (TestGateway gateway = new TestGateway(Ws.backend(ws -> all.add(ws.rest())))) {
+            gateway.rules = Rules.PLAIN.messages(10).done();
+            gateway.start();
+            try (Ws ws = Ws.open(gateway)) {
+                byte[] close = Ws.frame(Ws.CLOSE, Ws.closing(1000, "done"), true);
+                ws.raw(close);
+                ws.send("0123456789a");
+                assertThat(ws.read().code()).isEqualTo(1009);
+                assertThat(all.poll(20, TimeUnit.SECONDS)).isEqualTo(close);
+            }
+        }
+    }
+
     /** Compressed messages count as they are on the wire. */
     @Test
     void aCompressedMessageCountsAsItComes() throws Exception {

@@ -191,12 +191,12 @@ final class Lane {
         }
     }
 
-    /** After {@link #relay} has refused: says Close where the lane ends between two frames; else it only ends. */
+    /** After {@link #relay} has refused: says Close where the lane ends between two frames and had none; else only ends. */
     void closeAfterWrong(int code, String text) {
         drop();
         if (!closed) {
             closed = true;
-            if (frames.frameStart() >= 0) {
+            if (frames.frameStart() >= 0 && !frames.closeSeen()) {
                 out.write(Frames.close(code, text, masked), false);
             }
         }
