@@ -7,11 +7,13 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.Route;
 import dev.holdfast.plan.StreamRules;
 import java.io.IOException;
 import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
@@ -274,6 +276,38 @@ class StreamBudgetTest {
                 closeAll(all);
             }
         }
+    }
+
+    /** Of two routes of a listener, only one has a policy that limits it; both count. */
+    @Test
+    void theLimitOfAListenerIsShownWhicheverRouteWasLast() throws Exception {
+        try (TestGateway gateway = new TestGateway(Ws.backend(Ws::echo))) {
+            gateway.rules = limits(10, 0, 0);
+            gateway.headerRoute =
+                    Optional.of(new TestGateway.HeaderRoute(new Route.ValueMatch("x-other", "yes", false), List.of()));
+            gateway.start();
+            try (Ws one = Ws.open(gateway);
+                    Ws other = Ws.open(
+                            gateway, TestGateway.HANDSHAKE.replace("Host: a\r\n", "Host: a\r\nX-Other: yes\r\n"))) {
+                assertThat(gauge(gateway, "open")).isEqualTo(2);
+                assertThat(gauge(gateway, "limit")).isEqualTo(10);
+                gateway.rules = StreamRules.DEFAULT;
+                gateway.start();
+                assertThat(gauge(gateway, "limit")).isZero();
+                one.send("still there");
+                assertThat(one.read().text()).isEqualTo("still there");
+                other.send("and the other");
+                assertThat(other.read().text()).isEqualTo("and the other");
+            }
+        }
+    }
+
+    private static double gauge(TestGateway gateway, String what) {
+        return gateway.registry
+                .get("holdfast.streams.budget." + what)
+                .tag("scope", "listener")
+                .gauge()
+                .value();
     }
 
     private static List<ILoggingEvent> warnings(ListAppender<ILoggingEvent> lines) {

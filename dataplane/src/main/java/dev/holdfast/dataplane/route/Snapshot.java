@@ -35,6 +35,8 @@ public final class Snapshot {
     /** Listener and route id to what is said of streams, where a policy says anything. */
     private final Map<String, Treatment> treatments = new HashMap<>();
 
+    private final Set<String> limited = new HashSet<>();
+
     public Snapshot(Plan plan, Map<String, ClusterState> clusters, FilterSet filters) {
         this.plan = plan;
         this.filters = filters;
@@ -47,7 +49,7 @@ public final class Snapshot {
                     attachments.add(listener.name() + " " + route.route());
                     routes.add(route.route());
                     if (!route.streams().equals(StreamRules.DEFAULT)) {
-                        treatments.put(listener.name() + " " + route.id(), Treatment.of(listener, route));
+                        treat(listener.name(), route.id(), Treatment.of(listener, route));
                     }
                 }
             }
@@ -66,10 +68,18 @@ public final class Snapshot {
             attachments.add(listener.name() + " " + route.route());
             routes.add(route.route());
             if (!route.streams().equals(StreamRules.DEFAULT)) {
-                treatments.put(
-                        listener.name() + " " + route.id(),
+                treat(
+                        listener.name(),
+                        route.id(),
                         new Treatment(route.streams(), route.idleTimeout(), route.maxDuration()));
             }
+        }
+    }
+
+    private void treat(String listener, String routeId, Treatment treatment) {
+        treatments.put(listener + " " + routeId, treatment);
+        if (treatment.rules().limits().perListener() > 0) {
+            limited.add(listener);
         }
     }
 
@@ -120,6 +130,11 @@ public final class Snapshot {
     /** What is said of a route's streams by {@code listener}; null where no policy does, or there is no such route. */
     public @Nullable Treatment treatment(String listener, String routeId) {
         return treatments.isEmpty() ? null : treatments.get(listener + " " + routeId);
+    }
+
+    /** The listeners of which a policy limits the streams, be it of one route only. */
+    public Set<String> limitedListeners() {
+        return Set.copyOf(limited);
     }
 
     /** The listener of a port for a host name: exact, then the longest wildcard, then the one for all; or null. */

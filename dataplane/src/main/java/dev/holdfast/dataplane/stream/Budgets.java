@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -61,7 +62,10 @@ public final class Budgets {
         }
 
         private boolean take(int most) {
-            limit = most;
+            if (most > 0) {
+                // Another route's policy may have no limit for the listener that they share.
+                limit = most;
+            }
             int taken = open.incrementAndGet();
             if (most > 0 && taken > most) {
                 open.decrementAndGet();
@@ -138,6 +142,15 @@ public final class Budgets {
                 return kept(known);
             });
         }
+    }
+
+    /** A listener that no policy limits any more has no limit to show. */
+    public void limited(Set<String> listeners) {
+        slots.forEach((place, slot) -> {
+            if (place.scope.equals("listener") && !listeners.contains(place.name)) {
+                slot.limit = 0;
+            }
+        });
     }
 
     private @Nullable Slot kept(Slot slot) {

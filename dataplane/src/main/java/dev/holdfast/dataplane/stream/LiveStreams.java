@@ -85,6 +85,7 @@ public final class LiveStreams implements Streams {
 
     /** Treats streams whose route is gone, or whose policy has changed, as their policy says; returns how many end. */
     public int drainDetached(Snapshot snapshot) {
+        budgets.limited(snapshot.limitedListeners());
         int drained = 0;
         Map<String, Farewell> farewells = new HashMap<>();
         for (LongStream stream : open.values()) {
