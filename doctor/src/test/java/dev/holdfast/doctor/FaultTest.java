@@ -661,6 +661,9 @@ class FaultTest {
         Report report = examine(WS, port);
         assertThat(report.verdict().exitCode()).isEqualTo(2);
         assertThat(report.cannot()).hasValueSatisfying(line -> assertThat(line).contains("refused"));
+        assertThat(new TextReport(false, false).render(report))
+                .contains("✗ reach")
+                .doesNotContain("✓");
     }
 
     @Test

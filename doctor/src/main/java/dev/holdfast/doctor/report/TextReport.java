@@ -6,6 +6,7 @@ import dev.holdfast.doctor.explain.Level;
 import dev.holdfast.doctor.explain.Mending;
 import dev.holdfast.doctor.probe.Application;
 import dev.holdfast.doctor.probe.Exam;
+import dev.holdfast.doctor.probe.ReachProbe;
 import dev.holdfast.doctor.probe.Reading;
 import dev.holdfast.doctor.wire.Secrets;
 import dev.holdfast.problem.Problem;
@@ -82,6 +83,7 @@ public final class TextReport {
         String mark = switch (reading) {
             case Reading.Failed failed -> red("✗");
             case Reading.Skipped skipped -> dim("–");
+            case ReachProbe.Reach reach when reach.best().isEmpty() -> red("✗");
             default -> atFault ? yellow("!") : green("✓");
         };
         String text = "%-19s %s".formatted(reading.probe(), printable(secrets.hide(reading.line())));
