@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -17,26 +18,27 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOLDFAST = str(ROOT / "holdfast")
 
 
+# Below the ports that the kernel gives to outgoing connections (ip(7), ip_local_port_range): one that is free now could be
+# somebody's a moment later.
+PORTS = range(12_000, 32_000)
+
+
+def free(port):
+    try:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+        return True
+    except OSError:
+        return False
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return next(p for p in iter(lambda: random.choice(PORTS), None) if free(p))
 
 
 def offset_for(*ports):
     """An offset that makes free ports of these."""
-    for _ in range(200):
-        offset = free_port() - ports[0]
-        if offset < 1024:
-            continue
-        try:
-            for p in ports:
-                with socket.socket() as s:
-                    s.bind(("127.0.0.1", p + offset))
-            return offset
-        except (OSError, OverflowError):
-            continue
-    raise RuntimeError("no free ports")
+    return next(o for o in iter(lambda: random.choice(PORTS) - min(ports), None) if all(free(p + o) for p in ports))
 
 
 BOTH_PLANES = pytest.mark.parametrize("plane", ["embedded", "envoy"], indirect=True)

@@ -25,6 +25,7 @@ final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        Signals.listen();
         try (Demo demo = Demo.start(accessLog, spec.commandLine().getOut())) {
             Pipeline pipeline = demo.pipeline();
             Optional<Integer> refused = pipeline.start();

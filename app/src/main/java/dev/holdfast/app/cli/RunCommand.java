@@ -107,6 +107,7 @@ final class RunCommand implements Callable<Integer> {
                 duration(drainTimeout),
                 envoy.settings(),
                 System.err);
+        Signals.listen();
         try (Pipeline pipeline = new Pipeline(settings)) {
             Optional<Integer> refused = pipeline.start();
             if (refused.isPresent()) {

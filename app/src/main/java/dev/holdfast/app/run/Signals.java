@@ -8,11 +8,15 @@ import sun.misc.Signal;
 public final class Signals {
     private static final AtomicInteger COUNT = new AtomicInteger();
     private static final CountDownLatch FIRST = new CountDownLatch(1);
+    private static volatile Runnable atOnce = () -> {};
 
     private Signals() {}
 
-    /** Returns after the first signal, nothing else ends a gateway; a second one does {@code atOnce} and ends. */
-    public static void awaitEnd(Runnable atOnce) {
+    /**
+     * From here on nothing else ends a gateway: a first signal during its start ends it in order once it has started. To be
+     * called before anything is said that a person may answer with Ctrl-C.
+     */
+    public static void listen() {
         for (String name : new String[] {"TERM", "INT"}) {
             Signal.handle(new Signal(name), signal -> {
                 if (COUNT.incrementAndGet() > 1) {
@@ -22,6 +26,11 @@ public final class Signals {
                 FIRST.countDown();
             });
         }
+    }
+
+    /** Returns after the first signal; a second one does {@code last} and ends. */
+    public static void awaitEnd(Runnable last) {
+        atOnce = last;
         try {
             FIRST.await();
         } catch (InterruptedException stop) {
