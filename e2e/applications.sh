@@ -60,10 +60,14 @@ for application in "$@"; do
     code-server) command=code_server ;;
     *) echo "no such application: $application" >&2; exit 2 ;;
   esac
-  # In a shell of its own, where a command that fails ends it.
+  # In a shell of its own, where a command that fails ends it; twice, for a registry may falter.
   set +e
-  (set -e; $command)
-  [ $? = 0 ] || failed="$failed $application"
+  installed=
+  for try in 1 2; do
+    (set -e; $command)
+    if [ $? = 0 ]; then installed=yes; break; fi
+  done
   set -e
+  [ -n "$installed" ] || failed="$failed $application"
 done
 [ -z "$failed" ] || { echo "not installed:$failed"; exit 1; }
