@@ -76,7 +76,8 @@ final class Subscription {
         for (String name : forgotten) {
             Versioned resource = wanted.get(name);
             if (resource != null && (wildcard || names.contains(name))) {
-                offer(name, resource, send);
+                // Whatever it has accepted since: that was on its way before.
+                send.put(name, resource);
             }
         }
         forgotten.clear();
