@@ -18,7 +18,6 @@ import io.opentelemetry.sdk.autoconfigure.AutoConfiguredOpenTelemetrySdk;
 import io.opentelemetry.sdk.autoconfigure.spi.ConfigurationException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -101,19 +100,17 @@ public final class Telemetry implements AutoCloseable {
 
     /** The SDK tells of failures with a stack trace; a line says as much. */
     private static void quiet() {
-        java.util.logging.Logger its = java.util.logging.Logger.getLogger("io.opentelemetry");
-        if (its.getUseParentHandlers()) {
-            its.setUseParentHandlers(false);
-            its.addHandler(new Lines());
-            KEPT.add(its);
+        Lines.ITS.setUseParentHandlers(false);
+        if (Lines.ITS.getHandlers().length == 0) {
+            Lines.ITS.addHandler(new Lines());
         }
     }
 
-    /** java.util.logging forgets loggers that nobody holds, and their handlers with them. */
-    private static final Set<java.util.logging.Logger> KEPT = new HashSet<>();
-
     /** One line a minute: each export fails as the one before. */
     private static final class Lines extends Handler {
+        /** Held, for java.util.logging forgets loggers that nobody holds, and their handlers with them. */
+        private static final java.util.logging.Logger ITS = java.util.logging.Logger.getLogger("io.opentelemetry");
+
         private final org.slf4j.Logger to = LoggerFactory.getLogger(LOGGER);
         private @Nullable Instant last;
 

@@ -39,14 +39,19 @@ function matchText(match) {
 
 const endpoint = e => e.port < 0 ? e.host : `${e.host}:${e.port}`;
 
+/** Where the shares go: addresses, or what `failed` says of one that goes nowhere. */
+function destinationsText(destinations, failed) {
+  return destinations.map(d => {
+    if (d.failure) return failed(d.failure);
+    const at = plan.clusters[d.cluster]?.endpoints ?? [];
+    return at.length ? at.map(endpoint).join(', ') : 'no endpoint';
+  }).join(' or ');
+}
+
 function actionText(action) {
   switch (action.type) {
     case 'Forward':
-      return action.destinations.map(d => {
-        if (d.failure) return `answers ${d.failure}: its backend is not valid`;
-        const at = plan.clusters[d.cluster]?.endpoints ?? [];
-        return at.length ? at.map(endpoint).join(', ') : 'no endpoint';
-      }).join(' or ');
+      return destinationsText(action.destinations, failure => `answers ${failure}: its backend is not valid`);
     case 'Redirect': return `redirect ${action.statusCode} to ${[action.scheme, action.hostname].filter(Boolean).join('://') || 'another path'}`;
     default: return `answers ${action.statusCode} ${action.reason ?? ''}`;
   }
@@ -128,13 +133,7 @@ const LAYERS = {Tcp: 'TCP', Udp: 'UDP', Passthrough: 'TLS, passed through', Term
 
 const namesText = entry => entry.hostnames.map(h => h === '*' ? 'every connection' : h).join(', ');
 
-function relayText(entry) {
-  return entry.destinations.map(d => {
-    if (d.failure) return `ended: ${d.failure}`;
-    const at = plan.clusters[d.cluster]?.endpoints ?? [];
-    return at.length ? at.map(endpoint).join(', ') : 'no endpoint';
-  }).join(' or ');
-}
+const relayText = entry => destinationsText(entry.destinations, failure => `ended: ${failure}`);
 
 /** A route whose connections are relayed as they come. */
 function relay(entry) {

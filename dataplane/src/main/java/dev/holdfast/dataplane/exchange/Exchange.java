@@ -1166,9 +1166,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         line.put("client", whose.remoteIp());
         line.put("method", original.method());
         line.put("host", original.authority());
-        int question = original.target().indexOf('?');
-        // The query may carry tokens (Home Assistant's signed paths do), so it stays out of the log.
-        line.put("path", question < 0 ? original.target() : original.target().substring(0, question));
+        line.put("path", original.path());
         line.put("protocol", original.http2() ? "h2" : "http/1.1");
         line.put("status", status);
         line.put("listener", listenerName);
@@ -1253,13 +1251,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     @Override
     public StreamView view(LongStream.Counts counts) {
         ClusterState of = cluster;
-        int question = original.target().indexOf('?');
         return new StreamView(
                 streamId,
                 kindName(),
                 client(whose),
                 original.authority(),
-                question < 0 ? original.target() : original.target().substring(0, question),
+                original.path(),
                 listenerName,
                 routeName,
                 of == null ? "" : of.config().name(),

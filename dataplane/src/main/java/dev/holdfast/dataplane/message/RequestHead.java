@@ -29,6 +29,12 @@ public record RequestHead(
         this(method, authority, target, upgrade, http2, headers, null);
     }
 
+    /** The target without its query, which may carry tokens (Home Assistant's signed paths do): what may be shown. */
+    public String path() {
+        int question = target.indexOf('?');
+        return question < 0 ? target : target.substring(0, question);
+    }
+
     /** The same request of another host. */
     public RequestHead at(String other) {
         return new RequestHead(method, other, target, upgrade, http2, headers, scheme);

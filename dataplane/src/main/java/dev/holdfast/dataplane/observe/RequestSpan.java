@@ -44,14 +44,12 @@ public final class RequestSpan {
         this.injector = injector;
         boolean known = METHODS.contains(head.method());
         this.method = known ? head.method() : "HTTP";
-        int question = head.target().indexOf('?');
         SpanBuilder builder = tracer.spanBuilder(method)
                 .setParent(parent)
                 .setSpanKind(SpanKind.SERVER)
                 .setAttribute("http.request.method", known ? head.method() : "_OTHER")
                 .setAttribute("url.scheme", tls ? "https" : "http")
-                .setAttribute(
-                        "url.path", question < 0 ? head.target() : head.target().substring(0, question))
+                .setAttribute("url.path", head.path())
                 .setAttribute("server.address", head.authority())
                 .setAttribute("network.protocol.name", "http")
                 .setAttribute("network.protocol.version", head.http2() ? "2" : "1.1");
