@@ -6,6 +6,8 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+# Before anything loads gRPC: its handlers for fork() abort the children, which are about to become other programs anyway.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 from lib.backend import Backend  # noqa: E402
 from lib.gateway import Gateway, offset_for  # noqa: E402

@@ -1,15 +1,20 @@
-"""Traces, metrics and logs by OTLP to a collector, as the standard OTEL_ variables say."""
+"""Traces, metrics and logs to collectors, as the standard OTEL_ variables and EnvoyProxy's telemetry say."""
 import asyncio
+import concurrent.futures
 import http.server
+import json
+import re
 import threading
+import urllib.request
 
+import grpc
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from lib.clients import Http2, WebSocket
-from lib.gateway import free_port, run, wait
+from lib.gateway import Gateway, free_port, run, wait
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 KINDS = {"/v1/traces": ExportTraceServiceRequest, "/v1/metrics": ExportMetricsServiceRequest, "/v1/logs": ExportLogsServiceRequest}
@@ -127,3 +132,240 @@ def test_a_variable_that_cannot_be_used_is_said(example, monkeypatch):
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "pigeons")
     status, out, err = run("run", "-f", example, "--port-offset", "40000", "--dev-tls", "--admin", "127.0.0.1:0")
     assert status == 2 and "pigeons" in err and "Exception" not in err and "\tat " not in err, err
+
+
+class GrpcCollector:
+    """OTLP and Envoy's access log service, by gRPC; the latter's messages as they came."""
+
+    def __init__(self):
+        self.got, self.lines = [], []
+        outer = self
+
+        def unary(kind):
+            def handle(request, context):
+                outer.got.append((kind.FromString(request), dict(context.invocation_metadata())))
+                return b""
+            return grpc.unary_unary_rpc_method_handler(handle)
+
+        def logs(requests, context):
+            outer.lines.extend(requests)
+            return b""
+
+        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
+        services = {
+            "opentelemetry.proto.collector.trace.v1.TraceService": {"Export": unary(ExportTraceServiceRequest)},
+            "opentelemetry.proto.collector.metrics.v1.MetricsService": {"Export": unary(ExportMetricsServiceRequest)},
+            "opentelemetry.proto.collector.logs.v1.LogsService": {"Export": unary(ExportLogsServiceRequest)},
+            "envoy.service.accesslog.v3.AccessLogService": {"StreamAccessLogs": grpc.stream_unary_rpc_method_handler(logs)},
+        }
+        self._server.add_generic_rpc_handlers(tuple(grpc.method_handlers_generic_handler(n, h) for n, h in services.items()))
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    of, spans, metrics, logs, services = Collector.of, Collector.spans, Collector.metrics, Collector.logs, Collector.services
+
+    def stop(self):
+        self._server.stop(0)
+
+
+PROXY = """apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gw, namespace: edge}}
+spec:
+  gatewayClassName: c
+  infrastructure: {{parametersRef: {{group: gateway.envoyproxy.io, kind: EnvoyProxy, name: told}}}}
+  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {{name: told, namespace: edge}}
+spec:
+  telemetry:
+    tracing:
+      samplingRate: {rate}
+      tags: {{who: "%REQ(X-WHO)%", code: "%RESPONSE_CODE%"}}
+      customTags: {{place: {{type: Literal, literal: {{value: cellar}}}}}}
+      spanName: {{server: "%REQ(:METHOD)% at %REQ(:AUTHORITY)%", client: "to %UPSTREAM_HOST%"}}
+      provider:
+        type: {provider}
+        serviceName: front-door
+        backendRefs: [{{name: collector, port: {collector_port}}}]
+    accessLog:
+      settings:
+        - format: {{type: Text, text: "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %REQ(X-WHO)%"}}
+          matches: ["response.code >= 400 || 'x-who' in request.headers"]
+          sinks: [{{type: File, file: {{path: {log}}}}}]
+        - format: {{type: JSON, json: {{path: "%REQ(:PATH)%", code: "%RESPONSE_CODE%", who: "%REQ(X-WHO)%"}}}}
+          sinks:
+            - type: OpenTelemetry
+              openTelemetry: {{backendRefs: [{{name: otlp, port: 4317}}], headers: [{{name: x-tenant, value: home}}], resourceAttributes: {{site: cellar}}}}
+            - type: ALS
+              als: {{type: HTTP, logName: doors, http: {{requestHeaders: [x-who]}}, backendRefs: [{{name: otlp, port: 4317}}]}}
+    metrics:
+      sinks: [{{type: OpenTelemetry, openTelemetry: {{backendRefs: [{{name: otlp, port: 4317}}]}}}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: app, namespace: edge}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules: [{{backendRefs: [{{name: app, port: 80}}]}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: quiet, namespace: edge}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules: [{{matches: [{{path: {{value: /quiet}}}}], backendRefs: [{{name: app, port: 80}}]}}]
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {{name: quiet, namespace: edge}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: quiet}}]
+  telemetry: {{tracing: {{samplingFraction: {{numerator: {quiet}}}, tags: {{quiet: "yes"}}}}}}
+"""
+
+
+class Told:
+    """A gateway whose EnvoyProxy names collectors."""
+
+    def __init__(self, folder, backend, collector, **settings):
+        self.port, self.log, self.folder = free_port(), folder / "access.log", folder
+        self.settings = {"port": self.port, "log": self.log, "rate": 100, "quiet": 0, "provider": "OpenTelemetry", "collector_port": 4317} | settings
+        manifests = folder / "m"
+        manifests.mkdir()
+        self.file = manifests / "m.yaml"
+        self.write()
+        self.gateway = Gateway("-f", manifests, "--resolve", f"edge/app=127.0.0.1:{backend.port}", "--resolve", f"edge/otlp=127.0.0.1:{collector.port}",
+                               "--resolve", f"edge/collector=127.0.0.1:{self.settings.pop('to', collector.port)}")
+
+    def write(self, **settings):
+        self.settings |= settings
+        self.file.write_text(PROXY.format(**self.settings))
+
+    def get(self, path, **headers):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status
+
+
+@pytest.fixture
+def told(tmp_path, backend):
+    made = []
+
+    def make(collector, **settings):
+        made.append(Told(tmp_path, backend, collector, **settings))
+        made[-1].gateway.ready()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.gateway.__exit__()
+
+
+@pytest.fixture
+def otlp():
+    made = GrpcCollector()
+    yield made
+    made.stop()
+
+
+def test_an_envoy_proxy_says_whom_to_tell(told, otlp, backend):
+    gateway = told(otlp)
+    assert gateway.get("/a?b=1", **{"x-who": "me", "traceparent": f"00-{TRACE}-{PARENT}-01"}) == 200
+    assert gateway.get("/b") == 200
+    assert gateway.get("/quiet") == 200
+
+    wait(lambda: len(otlp.spans()) == 4, 30, lambda: str(otlp.spans()))
+    server, client = sorted((s for s in otlp.spans() if s.trace_id.hex() == TRACE), key=lambda s: s.kind)
+    assert server.parent_span_id.hex() == PARENT and server.name == f"GET at 127.0.0.1:{gateway.port}"
+    assert {k: attributes(server).get(k) for k in ("who", "code", "place")} == {"who": "me", "code": "200", "place": "cellar"}
+    assert client.parent_span_id == server.span_id and client.name == f"to 127.0.0.1:{backend.port}"
+    assert any(f"traceparent: 00-{TRACE}-{client.span_id.hex()}-01" in head for head in backend.heads)
+    assert any(re.search(r"GET /quiet[^$]*traceparent: 00-\w+-\w+-0[02]\r\n", head) for head in backend.heads), backend.heads  # not sampled; 2: the number is random
+    assert otlp.services() == {"front-door"}
+
+    wait(lambda: gateway.log.exists() and gateway.log.read_text() == "GET /a?b=1 200 - me\n", 10, gateway.gateway.text)
+    wait(lambda: len(otlp.logs()) == 3, 30)
+    assert [attributes(r) for r in sorted(otlp.logs(), key=lambda r: r.time_unix_nano)] == [
+        {"path": "/a?b=1", "code": 200, "who": "me"}, {"path": "/b", "code": 200}, {"path": "/quiet", "code": 200}]
+    resource = {a.key: a.value.string_value for m in otlp.of(ExportLogsServiceRequest) for r in m.resource_logs for a in r.resource.attributes}
+    assert resource["site"] == "cellar" and resource["service.name"] == "gw.edge"
+    assert [h["x-tenant"] for m, h in otlp.got if isinstance(m, ExportLogsServiceRequest)]
+    wait(lambda: b"/quiet" in b"".join(otlp.lines), 30)
+    assert b"doors" in otlp.lines[0] and b"x-who" in b"".join(otlp.lines)
+    wait(lambda: {"holdfast.request.duration", "holdfast.streams.open"} <= otlp.metrics(), 30, lambda: str(otlp.metrics()))
+    # What an EnvoyProxy says takes the place of the process's own line.
+    assert gateway.gateway.access_log() == []
+
+
+def test_what_is_told_follows_a_change(told, otlp):
+    gateway = told(otlp, rate=0)
+    assert gateway.get("/a") == 200
+    gateway.write(rate=100, quiet=100)
+    gateway.gateway.wait_reload(2)
+    assert gateway.get("/quiet") == 200
+    wait(lambda: len(otlp.spans()) == 2, 30, lambda: str(otlp.spans()))
+    assert {attributes(s).get("quiet") for s in otlp.spans() if s.kind == 2} == {"yes"}
+
+
+def test_a_file_that_is_moved_away_is_made_anew(told, otlp):
+    gateway = told(otlp)
+    assert gateway.get("/a", **{"x-who": "first"}) == 200
+    wait(lambda: gateway.log.exists() and "first" in gateway.log.read_text(), 10)
+    gateway.log.rename(gateway.log.with_name("old.log"))
+
+    def fresh():
+        assert gateway.get("/a", **{"x-who": "later"}) == 200
+        return gateway.log.exists() and "later" in gateway.log.read_text()
+    wait(fresh, 20)
+    assert "first" in gateway.log.with_name("old.log").read_text()
+
+
+class Zipkin(Collector):
+    def __init__(self):
+        self.spans = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                assert self.path == "/api/v2/spans" and self.headers["content-type"] == "application/json"
+                outer.spans.extend(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(202)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+
+def test_zipkin(told, otlp, backend):
+    zipkin = Zipkin()
+    gateway = told(otlp, provider="Zipkin", to=zipkin.port, collector_port=9411)
+    assert gateway.get("/a", **{"x-b3-traceid": TRACE, "x-b3-spanid": PARENT, "x-b3-sampled": "1", "x-who": "me"}) == 200
+    wait(lambda: len(zipkin.spans) == 2, 30, lambda: str(zipkin.spans) + gateway.gateway.text())
+    server = next(s for s in zipkin.spans if s["kind"] == "SERVER")
+    assert (server["traceId"], server["parentId"], server["localEndpoint"]) == (TRACE, PARENT, {"serviceName": "front-door"})
+    assert server["tags"]["who"] == "me" and server["duration"] > 0
+    client = next(s for s in zipkin.spans if s["kind"] == "CLIENT")
+    assert client["parentId"] == server["id"]
+    assert any(f"x-b3-spanid: {client['id']}" in head.lower() for head in backend.heads), backend.heads
+    assert gateway.get("/b") == 200
+    wait(lambda: len(zipkin.spans) == 4, 30)
+    assert all(s["traceId"].startswith("0" * 16) for s in zipkin.spans[2:])
+    zipkin.stop()
+
+
+def test_a_collector_that_is_not_there_costs_no_request(told, otlp):
+    gateway = told(otlp, to=free_port())
+    assert gateway.get("/a") == 200
+    wait(lambda: "WARN" in gateway.gateway.text(), 30, gateway.gateway.text)
+    assert gateway.get("/a") == 200
+    assert "\tat " not in gateway.gateway.text() and "Exception" not in gateway.gateway.text(), gateway.gateway.text()

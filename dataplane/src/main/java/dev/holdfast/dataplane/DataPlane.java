@@ -15,6 +15,10 @@ import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.observe.Tracing;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.stream.LiveStreams;
+import dev.holdfast.dataplane.telemetry.Exports;
+import dev.holdfast.dataplane.telemetry.ListenerTelemetry;
+import dev.holdfast.dataplane.telemetry.Posts;
+import dev.holdfast.dataplane.telemetry.Telemetries;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Dialer;
 import dev.holdfast.dataplane.upstream.Names;
@@ -51,7 +55,7 @@ import org.jspecify.annotations.Nullable;
 public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings, Calls {
     private final Metrics metrics;
     private final AccessLog log;
-    private final Tracing tracing;
+    private final Telemetries telemetries;
     private final LiveStreams streams;
     private final MultiThreadIoEventLoopGroup loops;
     private final Names names = new Names();
@@ -68,21 +72,30 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     }
 
     public DataPlane(MeterRegistry registry, AccessLog log, int eventLoops) {
-        this(registry, log, Tracing.OFF, eventLoops);
+        this(registry, log, Tracing.OFF, Exports.NONE, eventLoops);
     }
 
-    public DataPlane(MeterRegistry registry, AccessLog log, Tracing tracing) {
-        this(registry, log, tracing, Runtime.getRuntime().availableProcessors());
+    /** @param exports what tells collectors that a plan names */
+    public DataPlane(MeterRegistry registry, AccessLog log, Tracing tracing, Exports exports) {
+        this(registry, log, tracing, exports, Runtime.getRuntime().availableProcessors());
     }
 
-    DataPlane(MeterRegistry registry, AccessLog log, Tracing tracing, int eventLoops) {
+    DataPlane(MeterRegistry registry, AccessLog log, Tracing tracing, Exports exports, int eventLoops) {
         this.metrics = new Metrics(registry);
         this.log = log;
-        this.tracing = tracing;
+        this.telemetries = new Telemetries(exports, new Posts(this, () -> loops().next(), this::authority), tracing);
         this.streams = new LiveStreams(metrics);
         this.checks = new HealthChecks(this::pools);
         this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
         this.sockets = new Sockets(this, loops, contexts);
+    }
+
+    /** Of the first of its endpoints, for whoever has a name for each of its tenants. */
+    private String authority(String cluster) {
+        ClusterState of = snapshot.cluster(cluster);
+        return of == null || of.config().endpoints().isEmpty()
+                ? cluster
+                : of.config().endpoints().getFirst().host();
     }
 
     /** For a test that holds a loop, so that much happens in one of its turns. */
@@ -141,7 +154,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         clusters = Map.copyOf(nextClusters);
         FilterSet filtersBefore = snapshot.filterSet();
         FilterSet filters = filtersBefore.next(plan, this);
-        snapshot = new Snapshot(plan, clusters, filters);
+        snapshot = new Snapshot(plan, clusters, filters, telemetries.next(plan));
         filtersBefore.closeAllBut(filters);
         Map<String, Integer> ports = opening.commit();
         before.forEach((name, state) -> {
@@ -186,6 +199,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         synchronized (this) {
             sockets.close();
         }
+        telemetries.close();
         snapshot.filterSet().closeAllBut(FilterSet.EMPTY);
         checks.close();
         names.close();
@@ -233,8 +247,8 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     }
 
     @Override
-    public Tracing tracing() {
-        return tracing;
+    public ListenerTelemetry telemetry() {
+        return telemetries.usual();
     }
 
     @Override

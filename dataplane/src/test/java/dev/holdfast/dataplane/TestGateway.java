@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.observe.Tracing;
+import dev.holdfast.dataplane.telemetry.Exports;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClusterTraffic;
@@ -17,6 +18,7 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.TcpKeepalive;
+import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -62,6 +64,7 @@ final class TestGateway implements AutoCloseable {
     HttpSettings http = HttpSettings.DEFAULT;
     dev.holdfast.plan.ClientRules client = dev.holdfast.plan.ClientRules.DEFAULT;
     Optional<Tls> tls = Optional.empty();
+    Telemetry telemetry = Telemetry.NONE;
     Duration requestTimeout = Duration.ZERO;
     Duration backendTimeout = Duration.ZERO;
     Duration idleTimeout = Duration.ZERO;
@@ -105,7 +108,11 @@ final class TestGateway implements AutoCloseable {
     }
 
     TestGateway(Script script, Tracing tracing, int loops) throws IOException {
-        plane = new DataPlane(registry, AccessLog.off(), tracing, loops);
+        this(script, tracing, Exports.NONE, loops);
+    }
+
+    TestGateway(Script script, Tracing tracing, Exports exports, int loops) throws IOException {
+        plane = new DataPlane(registry, AccessLog.off(), tracing, exports, loops);
         server = new ServerSocket(0, 4096, InetAddress.getLoopbackAddress());
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             bindPort = free.getLocalPort();
@@ -235,6 +242,7 @@ final class TestGateway implements AutoCloseable {
                 http,
                 client,
                 List.of(new VirtualHost("*", all)),
+                telemetry,
                 ORIGIN);
         Map<String, Cluster> clusters = new java.util.HashMap<>(Map.of(cluster, made));
         moreClusters.forEach((name, at) -> clusters.put(name, made.named(name).at(List.of(at))));

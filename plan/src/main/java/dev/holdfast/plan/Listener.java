@@ -21,6 +21,7 @@ public record Listener(
         HttpSettings http,
         ClientRules client,
         List<VirtualHost> virtualHosts,
+        Telemetry telemetry,
         Origin origin) {
     public Listener {
         virtualHosts = List.copyOf(virtualHosts);
@@ -36,11 +37,25 @@ public record Listener(
             HttpSettings http,
             List<VirtualHost> virtualHosts,
             Origin origin) {
-        this(name, port, bindPort, hostname, tls, http, ClientRules.DEFAULT, virtualHosts, origin);
+        this(name, port, bindPort, hostname, tls, http, ClientRules.DEFAULT, virtualHosts, Telemetry.NONE, origin);
+    }
+
+    /** Of which nothing more is told than of others. */
+    public Listener(
+            String name,
+            int port,
+            int bindPort,
+            Optional<String> hostname,
+            Optional<Tls> tls,
+            HttpSettings http,
+            ClientRules client,
+            List<VirtualHost> virtualHosts,
+            Origin origin) {
+        this(name, port, bindPort, hostname, tls, http, client, virtualHosts, Telemetry.NONE, origin);
     }
 
     /** The same listener bound elsewhere. */
     public Listener at(int otherPort) {
-        return new Listener(name, port, otherPort, hostname, tls, http, client, virtualHosts, origin);
+        return new Listener(name, port, otherPort, hostname, tls, http, client, virtualHosts, telemetry, origin);
     }
 }

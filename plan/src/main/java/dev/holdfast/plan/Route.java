@@ -3,6 +3,7 @@ package dev.holdfast.plan;
 import dev.holdfast.problem.Origin;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -16,6 +17,7 @@ import java.util.Set;
  * @param httpFilters in the order in which they see a request; a redirect and an answer of our own pass them too
  * @param traffic what is asked of the way to its backends
  * @param upgrades lower-case upgrade types that pass
+ * @param spans how its requests become spans, in place of what the listener says
  */
 public record Route(
         String id,
@@ -31,6 +33,7 @@ public record Route(
         StreamRules streams,
         List<HttpFilter> httpFilters,
         RouteTraffic traffic,
+        Optional<Telemetry.Spans> spans,
         Origin origin) {
     public Route {
         filters = List.copyOf(filters);
@@ -66,6 +69,7 @@ public record Route(
                 streams,
                 List.of(),
                 RouteTraffic.NONE,
+                Optional.empty(),
                 origin);
     }
 
@@ -98,6 +102,41 @@ public record Route(
                 streams,
                 httpFilters,
                 RouteTraffic.NONE,
+                Optional.empty(),
+                origin);
+    }
+
+    /** Told of as its listener's are. */
+    public Route(
+            String id,
+            String route,
+            Match match,
+            Action action,
+            List<Filter> filters,
+            Duration requestTimeout,
+            Duration backendRequestTimeout,
+            Duration idleTimeout,
+            Duration maxStreamDuration,
+            Set<String> upgrades,
+            StreamRules streams,
+            List<HttpFilter> httpFilters,
+            RouteTraffic traffic,
+            Origin origin) {
+        this(
+                id,
+                route,
+                match,
+                action,
+                filters,
+                requestTimeout,
+                backendRequestTimeout,
+                idleTimeout,
+                maxStreamDuration,
+                upgrades,
+                streams,
+                httpFilters,
+                traffic,
+                Optional.empty(),
                 origin);
     }
 
@@ -117,6 +156,7 @@ public record Route(
                 streams,
                 httpFilters,
                 traffic,
+                spans,
                 origin);
     }
 

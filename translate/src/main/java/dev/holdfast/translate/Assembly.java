@@ -5,14 +5,17 @@ import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Provenance;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
+import dev.holdfast.resource.Resource;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /** The last pass: what was made of routes is put together by listener and host name. */
 final class Assembly {
@@ -47,10 +50,12 @@ final class Assembly {
         }
     }
 
-    List<Listener> http() {
+    /** @param telemetry of a Gateway's listeners */
+    List<Listener> http(Function<Resource, Telemetry> telemetry) {
         return bound.stream()
                 .filter(l -> l.protocol().http())
-                .map(l -> l.listener(virtualHosts(ByName.of(hosts.getOrDefault(l, Map.of())))))
+                .map(l -> l.listener(
+                        virtualHosts(ByName.of(hosts.getOrDefault(l, Map.of()))), telemetry.apply(l.gateway())))
                 .toList();
     }
 

@@ -24,12 +24,14 @@ final class Condition {
     private static final int KEPT = 1_000;
 
     /** By expression, the latest; a policy of a Gateway is met again at each of its routes. */
-    private static final Map<String, String> JUDGED = Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
+    private static final Map<Asked, String> JUDGED = Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
         @Override
-        protected boolean removeEldestEntry(Map.Entry<String, String> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<Asked, String> eldest) {
             return size() > KEPT;
         }
     });
+
+    private record Asked(String expression, Map<String, Set<String>> known) {}
 
     /** Loaded when the first condition is met. */
     private static final class Language {
@@ -38,7 +40,7 @@ final class Condition {
         private static CelCompiler compiler() {
             CelCompilerBuilder builder =
                     CelCompilerFactory.standardCelCompilerBuilder().setStandardMacros(CelStandardMacro.STANDARD_MACROS);
-            Attributes.KNOWN
+            Attributes.OF_ENDED
                     .keySet()
                     .forEach(name -> builder.addVar(name, MapType.create(SimpleType.STRING, SimpleType.DYN)));
             return builder.build();
@@ -49,13 +51,18 @@ final class Condition {
 
     /** What is wrong with it, empty for nothing. */
     static String problem(String expression) {
-        return JUDGED.computeIfAbsent(expression, Condition::judge);
+        return problem(expression, Attributes.KNOWN);
     }
 
-    private static String judge(String expression) {
+    /** @param known attributes that may be asked for, by the variable that they are of */
+    static String problem(String expression, Map<String, Set<String>> known) {
+        return JUDGED.computeIfAbsent(new Asked(expression, known), Condition::judge);
+    }
+
+    private static String judge(Asked asked) {
         CelAbstractSyntaxTree ast;
         try {
-            ast = Language.COMPILER.compile(expression).getAst();
+            ast = Language.COMPILER.compile(asked.expression).getAst();
         } catch (CelValidationException wrong) {
             return wrong.getErrors().isEmpty()
                     ? "it cannot be read"
@@ -69,18 +76,18 @@ final class Condition {
                 .getRoot()
                 .allNodes()
                 .filter(node -> node.getKind() == Kind.IDENT)
-                .map(Condition::attribute)
+                .map(node -> attribute(node, asked.known))
                 .filter(wrong -> !wrong.isEmpty())
                 .findFirst()
                 .orElse("");
     }
 
     /** What is wrong with a variable and what is asked of it. */
-    private static String attribute(CelNavigableExpr node) {
+    private static String attribute(CelNavigableExpr node, Map<String, Set<String>> attributes) {
         String variable = node.expr().ident().name();
-        Set<String> known = Attributes.KNOWN.get(variable);
+        Set<String> known = attributes.get(variable);
         if (known == null) {
-            return "";
+            return Attributes.OF_ENDED.containsKey(variable) ? variable + " cannot be asked here" : "";
         }
         String asked = node.parent()
                 .filter(parent -> parent.getKind() == Kind.SELECT)

@@ -33,16 +33,33 @@ final class Coverage {
 
     private static Map<String, Set<String>> table() {
         Map<String, Set<String>> out = new LinkedHashMap<>();
-        out.put("GatewayClass", Set.of("controllerName", "description"));
+        out.put("GatewayClass", Set.of("controllerName", "description", "parametersRef"));
         out.put(
                 "Gateway",
                 paths(
                         "gatewayClassName",
                         "tls.frontend",
                         "tls.backend",
+                        "infrastructure.parametersRef",
                         "allowedListeners",
                         "listeners[]: name hostname port protocol allowedRoutes",
                         "listeners[].tls: mode certificateRefs"));
+        String collector = "host port headers resourceAttributes resources backendRef backendRefs";
+        String spans = "clientSamplingFraction samplingFraction overallSamplingFraction customTags tags spanName";
+        out.put(
+                "EnvoyProxy",
+                paths(
+                        "mergeType",
+                        "telemetry.tracing: samplingRate " + spans,
+                        "telemetry.tracing.provider: type serviceName host port backendRef backendRefs zipkin",
+                        "telemetry.tracing.provider.openTelemetry: headers resourceAttributes sampler",
+                        "telemetry.accessLog.disable",
+                        "telemetry.accessLog.settings[]: type format matches",
+                        "telemetry.accessLog.settings[].sinks[]: type file",
+                        "telemetry.accessLog.settings[].sinks[].als: type logName http backendRef backendRefs",
+                        "telemetry.accessLog.settings[].sinks[].openTelemetry: " + collector,
+                        "telemetry.metrics.sinks[].type",
+                        "telemetry.metrics.sinks[].openTelemetry: " + collector));
         // What of it is not carried out is said where it is met, for it makes a route answer 500.
         out.put(
                 "SecurityPolicy",
@@ -156,6 +173,7 @@ final class Coverage {
                         "circuitBreaker: maxConnections maxPendingRequests maxParallelRequests maxRequestsPerConnection"
                                 + " maxParallelRetries perEndpoint retryBudget",
                         "timeout.tcp.connectTimeout",
+                        "telemetry.tracing: " + spans,
                         "timeout.http: requestTimeout connectionIdleTimeout maxConnectionDuration streamIdleTimeout"
                                 + " maxStreamDuration",
                         "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"));

@@ -6,6 +6,7 @@ import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.resource.Field;
@@ -88,8 +89,8 @@ record GatewayListener(
                 && !(protocol == Protocol.TLS && routeKind.equals("TCPRoute") && tls.isEmpty());
     }
 
-    Listener listener(List<VirtualHost> hosts) {
-        return new Listener(name(), port, bindPort, hostname, tls, http, client, hosts, field.origin());
+    Listener listener(List<VirtualHost> hosts, Telemetry telemetry) {
+        return new Listener(name(), port, bindPort, hostname, tls, http, client, hosts, telemetry, field.origin());
     }
 
     L4Listener l4(List<L4Route> routes) {

@@ -14,12 +14,12 @@ import java.util.Optional;
  * in that one's namespace.
  *
  * @param layers the policies that were merged, the narrowest first
- * @param closed what becomes of what the policy guards where it is wrong
+ * @param closed what becomes of whom where it is wrong
  */
 record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Problem> problems, String closed) {
     /** Of a policy that guards requests. */
     PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Problem> problems) {
-        this(set, grants, layers, problems, "answers 500");
+        this(set, grants, layers, problems, "what the policy guards answers 500");
     }
 
     /** The policy that wrote {@code field}. */
@@ -64,7 +64,7 @@ record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Pr
                     Severity.WARNING,
                     "Secret " + namespace + "/" + name
                             + " lies in another namespace and no ReferenceGrant there permits"
-                            + " it; what the policy guards " + closed,
+                            + " it; " + closed,
                     "Add a ReferenceGrant in " + namespace + ", or move the Secret."));
             return Optional.empty();
         }
@@ -103,12 +103,8 @@ record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Pr
 
     /** Says what is wrong, and that nothing passes by it. */
     <T> Optional<T> invalid(Field at, String message, String fix) {
-        problems.add(Problem.at(
-                at.origin(),
-                ProblemCode.POLICY_INVALID,
-                Severity.WARNING,
-                message + "; what the policy guards " + closed,
-                fix));
+        problems.add(
+                Problem.at(at.origin(), ProblemCode.POLICY_INVALID, Severity.WARNING, message + "; " + closed, fix));
         return Optional.empty();
     }
 
@@ -122,8 +118,7 @@ record PolicyRefs(ResourceSet set, Grants grants, List<Resource> layers, List<Pr
                 at.origin(),
                 ProblemCode.GUARD_NOT_CARRIED_OUT,
                 Severity.WARNING,
-                "the field is valid, but is not carried out on this plane; what the policy guards " + closed
-                        + " rather than be let through",
+                "the field is valid, but is not carried out on this plane; " + closed + " rather than be let through",
                 "Remove it, or have the backend check it."));
         return Optional.empty();
     }

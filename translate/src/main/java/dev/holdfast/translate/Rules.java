@@ -7,6 +7,7 @@ import dev.holdfast.plan.Provenance;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
+import dev.holdfast.plan.Telemetry;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -128,6 +129,9 @@ record Rules(
         List<Optional<Route.Match>> matches = new Matches(problems).of(resource, rule);
         Optional<RouteTraffic.Retry> retry = RouteTraffics.retry(rule, policy);
         List<RouteTraffic.Mirror> mirrors = refused ? List.of() : mirrors(attachment, rule, id, policy, streamPolicy);
+        Optional<Telemetry.Spans> spans = policy.map(p -> p.at("telemetry.tracing"))
+                .filter(Field::present)
+                .map(new SpanFields(problems)::of);
         Optional<Route.Action> forward = Optional.empty();
         for (int m = 0; m < matches.size(); m++) {
             if (matches.get(m).isEmpty()) {
@@ -168,6 +172,7 @@ record Rules(
                     streamRules,
                     refused ? List.of() : http.orElse(List.of()),
                     RouteTraffics.of(retry, rule, match.path(), mirrors),
+                    spans,
                     rule.origin());
             with(route, filters.matches()).forEach(r -> out.entries.add(Entry.of(r, resource, created, index, at)));
         }

@@ -69,7 +69,7 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
             return new Admission(Optional.empty(), false);
         }
         List<Resource> layers = Policies.policies(policies.held(route, rule, listener));
-        PolicyRefs refs = new PolicyRefs(set, grants, layers, problems, "takes no connections");
+        PolicyRefs refs = new PolicyRefs(set, grants, layers, problems, "what the policy guards takes no connections");
         Optional<Field> other = policies.narrow(route, rule).stream()
                 .flatMap(own -> fields(own).stream())
                 .filter(field -> !field.path().endsWith(".authorization"))

@@ -79,6 +79,12 @@ record SideClusters(Backends backends, Clusters clusters) {
         return uri.origin();
     }
 
+    /** Of a server by its name or address, in clear. */
+    String of(String name, String host, int port, Cluster.Protocol protocol, Origin origin) {
+        clusters.put(side(name, List.of(new Cluster.Endpoint(host, port)), protocol, Optional.empty(), origin));
+        return name;
+    }
+
     private static Cluster side(
             String name,
             List<Cluster.Endpoint> endpoints,

@@ -101,7 +101,9 @@ public final class Translator {
             of.clusters().add(made.clusters());
             assembly.made(attachment, made);
         }
-        List<Listener> http = assembly.http();
+        Telemetries telemetries = new Telemetries(set, grants, new SideClusters(backends, served.clusters()), problems);
+        List<Listener> http = assembly.http(telemetries::of);
+        served.clusters().add(served.clusters().taken());
         List<L4Listener> l4 = assembly.l4(new L4Rules(served, problems));
         List<Problem> found = problems.stream().distinct().toList();
         return new Plan(

@@ -1,5 +1,6 @@
 package dev.holdfast.app.run;
 
+import dev.holdfast.app.collect.Collectors;
 import dev.holdfast.dataplane.DataPlane;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.observe.Tracing;
@@ -8,7 +9,7 @@ import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Streams;
 import dev.holdfast.problem.Problem;
-import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
@@ -20,10 +21,10 @@ final class EmbeddedPlane implements Plane {
     private final AccessLog log;
     private final DataPlane plane;
 
-    EmbeddedPlane(MeterRegistry metrics, Optional<PrintStream> accessLog, Optional<Telemetry> telemetry) {
+    EmbeddedPlane(CompositeMeterRegistry metrics, Optional<PrintStream> accessLog, Optional<Telemetry> telemetry) {
         this.log = AccessLog.to(accessLog, telemetry.map(Telemetry::accessLog).orElse(List.of()));
-        this.plane =
-                new DataPlane(metrics, log, telemetry.map(Telemetry::tracing).orElse(Tracing.OFF));
+        this.plane = new DataPlane(
+                metrics, log, telemetry.map(Telemetry::tracing).orElse(Tracing.OFF), new Collectors(metrics));
     }
 
     @Override

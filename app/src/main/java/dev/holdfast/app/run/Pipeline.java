@@ -18,7 +18,7 @@ import dev.holdfast.resource.file.FileSource;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
 import io.micrometer.core.instrument.Counter;
-import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -64,8 +64,9 @@ public final class Pipeline implements AutoCloseable {
 
     public Pipeline(Settings settings) throws IOException {
         this.settings = settings;
-        this.telemetry = Telemetry.asked(System.getenv()) ? Optional.of(Telemetry.begin(metrics)) : Optional.empty();
-        MeterRegistry meters = telemetry.map(Telemetry::meters).orElse(metrics);
+        CompositeMeterRegistry meters = new CompositeMeterRegistry();
+        meters.add(metrics);
+        this.telemetry = Telemetry.asked(System.getenv()) ? Optional.of(Telemetry.begin(meters)) : Optional.empty();
         this.plane = settings.envoy().isPresent()
                 ? new EnvoyPlane(settings.envoy().orElseThrow(), meters, settings.accessLog())
                 : new EmbeddedPlane(meters, settings.accessLog(), telemetry);

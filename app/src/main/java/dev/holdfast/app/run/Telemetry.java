@@ -5,7 +5,6 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.spi.FilterReply;
 import dev.holdfast.dataplane.observe.Tracing;
-import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.logs.LogRecordBuilder;
@@ -43,11 +42,9 @@ public final class Telemetry implements AutoCloseable {
 
     private final OpenTelemetrySdk sdk;
     private final OpenTelemetryAppender appender = new OpenTelemetryAppender();
-    private final CompositeMeterRegistry meters = new CompositeMeterRegistry();
 
-    private Telemetry(OpenTelemetrySdk sdk, MeterRegistry own) {
+    private Telemetry(OpenTelemetrySdk sdk, CompositeMeterRegistry meters) {
         this.sdk = sdk;
-        meters.add(own);
         meters.add(OpenTelemetryMeterRegistry.create(sdk));
         LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
         appender.setContext(context);
@@ -82,7 +79,8 @@ public final class Telemetry implements AutoCloseable {
         }
     }
 
-    static Telemetry begin(MeterRegistry own) {
+    /** @param meters of the process; what is told goes there too */
+    static Telemetry begin(CompositeMeterRegistry meters) {
         quiet();
         try {
             return new Telemetry(
@@ -92,7 +90,7 @@ public final class Telemetry implements AutoCloseable {
                             .disableShutdownHook()
                             .build()
                             .getOpenTelemetrySdk(),
-                    own);
+                    meters);
         } catch (ConfigurationException | IllegalArgumentException e) {
             throw new Unusable("an OTEL_ variable cannot be used: " + e.getMessage());
         }
@@ -135,11 +133,6 @@ public final class Telemetry implements AutoCloseable {
 
     Tracing tracing() {
         return new Tracing(sdk);
-    }
-
-    /** To both, ours and theirs. */
-    MeterRegistry meters() {
-        return meters;
     }
 
     /** Each line of the access log as a log record with the same fields. */

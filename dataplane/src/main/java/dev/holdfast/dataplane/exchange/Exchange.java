@@ -10,6 +10,7 @@ import dev.holdfast.dataplane.message.Identity;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
+import dev.holdfast.dataplane.observe.Facts;
 import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.observe.RequestSpan;
 import dev.holdfast.dataplane.route.Snapshot;
@@ -19,6 +20,7 @@ import dev.holdfast.dataplane.stream.GrpcStream;
 import dev.holdfast.dataplane.stream.LongStream;
 import dev.holdfast.dataplane.stream.Tunnel;
 import dev.holdfast.dataplane.stream.WebSocketStream;
+import dev.holdfast.dataplane.telemetry.ListenerTelemetry;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.ClientRules;
@@ -101,6 +103,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private String streamId = "";
     private @Nullable LongStream stream;
     private @Nullable RequestSpan span;
+    private ListenerTelemetry telemetry;
+    private @Nullable HttpHeaders answered;
+    private @Nullable HttpHeaders trailed;
+    private long answeredNanos = -1;
 
     public Exchange(Gateway gateway, Downstream downstream, RequestHead head) {
         this.gateway = gateway;
@@ -108,6 +114,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         this.original = head;
         this.whose = downstream.connection();
         this.forwarded = head;
+        this.telemetry = gateway.telemetry();
     }
 
     @Override
@@ -123,10 +130,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         requestEnded = end;
         Snapshot snapshot = gateway.snapshot();
         Downstream.Connection connection = downstream.connection();
-        span = gateway.tracing().begin(original, connection.tls());
         String host = Paths.hostOf(original.authority());
         List<Snapshot.ListenerTable> port = snapshot.port(connection.bindPort());
         Snapshot.ListenerTable table = Snapshot.choose(port, host);
+        if (table != null) {
+            ListenerTelemetry own = snapshot.telemetry(table.listener().name());
+            telemetry = own == null ? telemetry : own;
+        }
+        span = telemetry.tracing().begin(original, connection.tls());
         if (table == null) {
             fail(gateway.shuttingDown() ? ProxyFailure.SHUTTING_DOWN : ProxyFailure.NO_ROUTE);
             return;
@@ -191,7 +202,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         rules = route.streams();
         RequestSpan traced = span;
         if (traced != null) {
-            traced.routed(listenerName, routeName);
+            traced.routed(listenerName, routeName, telemetry.rules(route));
         }
     }
 
@@ -755,6 +766,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         responseStarted = true;
         status = head.status();
+        answeredBy(head.headers());
         if (status >= 300) {
             // A handshake's place is free for the next one before its client learns that it was refused.
             gateway.streams().budgets().give(slots);
@@ -899,12 +911,13 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         stream = made;
         gateway.streams().add(streamId, made);
         meters().streamOpened(kind);
-        if (gateway.log().on()) {
+        if (gateway.log().on() && !telemetry.replaces()) {
             gateway.log().line(line("stream_open"));
         }
         RequestSpan traced = span;
         if (traced != null) {
-            traced.opened(kind, streamId, status, whose.remoteIp(), endpoint, upstreamProtocol);
+            Facts facts = traced.ruled() ? facts("", bytesFromClient, bytesToClient) : null;
+            traced.opened(kind, streamId, status, whose.remoteIp(), endpoint, upstreamProtocol, facts);
         }
         Identity who = identity;
         if (rules.tokenExpiry().ends() && who != null && who.expires().isPresent()) {
@@ -977,6 +990,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (!finished && way != null) {
             way.trailed(trailers);
         }
+        trailed = telemetry.wantsFacts() ? trailers : null;
         if (!finished && pipe != null) {
             upstream = null;
             pipe.trailers(trailers);
@@ -1072,6 +1086,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         status = reply.status();
         byte[] bytes = reply.body();
         HttpHeaders headers = reply.headers();
+        answeredBy(headers);
         boolean bodiless = status == 204 || status == 304;
         if (!bodiless) {
             headers.set(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
@@ -1133,10 +1148,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         long fromClient = bytesFromClient + (established == null ? 0 : established.bytesFromClient());
         long toClient = bytesToClient + (established == null ? 0 : established.bytesToClient());
         RequestSpan traced = span;
+        ListenerTelemetry told = streamId.isEmpty() ? telemetry : now();
+        Facts facts = told.wantsFacts() || (traced != null && traced.ruled()) ? facts(why, fromClient, toClient) : null;
         if (traced != null) {
-            traced.end(status, why, whose.remoteIp(), endpoint, upstreamProtocol, fromClient, toClient);
+            traced.end(status, why, whose.remoteIp(), endpoint, upstreamProtocol, fromClient, toClient, facts);
         }
-        if (gateway.log().on()) {
+        if (facts != null) {
+            told.log(facts);
+        }
+        if (gateway.log().on() && !told.replaces()) {
             Map<String, Object> line = line(streamId.isEmpty() ? "request" : "stream_close");
             line.put("duration_ms", System.currentTimeMillis() - startedMillis);
             line.put("bytes_from_client", fromClient);
@@ -1153,6 +1173,44 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             }
             gateway.log().line(line);
         }
+    }
+
+    /** Of a stream, which may have lived through changes of what is told. */
+    private ListenerTelemetry now() {
+        ListenerTelemetry own = gateway.snapshot().telemetry(listenerName);
+        return own == null ? gateway.telemetry() : own;
+    }
+
+    /** Kept only where somebody asks: a stream may live for weeks. */
+    private void answeredBy(HttpHeaders headers) {
+        if (telemetry.wantsFacts()) {
+            answered = headers;
+            answeredNanos = System.nanoTime() - startedNanos;
+        }
+    }
+
+    private Facts facts(String why, long fromClient, long toClient) {
+        ClusterState of = cluster;
+        RequestSpan traced = span;
+        return new Facts(
+                original,
+                forwarded,
+                answered,
+                trailed,
+                downstream.connection(),
+                whose,
+                status,
+                why,
+                startedMillis,
+                System.nanoTime() - startedNanos,
+                answeredNanos,
+                fromClient,
+                toClient,
+                routeId,
+                of == null ? "" : of.config().name(),
+                endpoint,
+                upstreamProtocol,
+                traced == null ? "" : traced.trace());
     }
 
     private Map<String, Object> line(String event) {

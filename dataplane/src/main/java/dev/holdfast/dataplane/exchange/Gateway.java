@@ -3,9 +3,9 @@ package dev.holdfast.dataplane.exchange;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.dataplane.observe.Metrics;
-import dev.holdfast.dataplane.observe.Tracing;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.stream.LiveStreams;
+import dev.holdfast.dataplane.telemetry.ListenerTelemetry;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Dialer;
 import dev.holdfast.dataplane.upstream.Selection;
@@ -22,7 +22,8 @@ public interface Gateway {
 
     Metrics metrics();
 
-    Tracing tracing();
+    /** Of listeners of which no more is told than usual. */
+    ListenerTelemetry telemetry();
 
     LiveStreams streams();
 

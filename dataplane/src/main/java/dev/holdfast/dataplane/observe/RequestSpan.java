@@ -6,10 +6,12 @@ import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanBuilder;
+import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
+import java.time.Instant;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -31,22 +33,34 @@ public final class RequestSpan {
     private static final AttributeKey<Long> TO_CLIENT = AttributeKey.longKey("holdfast.bytes_to_client");
 
     private final Tracer tracer;
-    private final Context context;
-    private final Span request;
+    private final Context parent;
+    private final HttpHeaders headers;
+    private final SpanBuilder builder;
     private final BiConsumer<Context, HttpHeaders> injector;
     private final String method;
+    private @Nullable SpanRules rules;
     private String route = "";
+    private @Nullable Span request;
+    private @Nullable Span toBackend;
     private @Nullable Span stream;
 
     RequestSpan(
-            Tracer tracer, RequestHead head, boolean tls, Context parent, BiConsumer<Context, HttpHeaders> injector) {
+            Tracer tracer,
+            @Nullable SpanRules rules,
+            RequestHead head,
+            boolean tls,
+            Context parent,
+            BiConsumer<Context, HttpHeaders> injector) {
         this.tracer = tracer;
+        this.rules = rules;
+        this.parent = parent;
+        this.headers = head.headers();
         this.injector = injector;
         boolean known = METHODS.contains(head.method());
         this.method = known ? head.method() : "HTTP";
-        SpanBuilder builder = tracer.spanBuilder(method)
-                .setParent(parent)
+        this.builder = tracer.spanBuilder(method)
                 .setSpanKind(SpanKind.SERVER)
+                .setStartTimestamp(Instant.now())
                 .setAttribute("http.request.method", known ? head.method() : "_OTHER")
                 .setAttribute("url.scheme", tls ? "https" : "http")
                 .setAttribute("url.path", head.path())
@@ -57,26 +71,70 @@ public final class RequestSpan {
         if (upgrade != null) {
             builder.setAttribute("holdfast.upgrade", upgrade);
         }
-        this.request = builder.startSpan();
-        this.context = parent.with(request);
     }
 
-    public void routed(String listener, String route) {
+    /** Begun when it is known by which rules: those of a route may differ from its listener's. */
+    private Span request() {
+        Span begun = request;
+        if (begun == null) {
+            SpanRules by = rules;
+            begun = builder.setParent(by == null ? parent : parent.with(Tracing.CHOSEN, by.chosen(headers)))
+                    .startSpan();
+            request = begun;
+        }
+        return begun;
+    }
+
+    private Context context() {
+        return parent.with(request());
+    }
+
+    /** Whether what is said of it needs all {@link Facts}. */
+    public boolean ruled() {
+        return rules != null;
+    }
+
+    /** @param other rules of the route, null for those that hold anyway */
+    public void routed(String listener, String route, @Nullable SpanRules other) {
         this.route = route;
-        request.updateName(method + " " + route);
-        request.setAttribute("holdfast.listener", listener);
-        request.setAttribute("holdfast.route", route);
+        if (other != null) {
+            rules = other;
+        }
+        request().updateName(method + " " + route);
+        request().setAttribute("holdfast.listener", listener);
+        request().setAttribute("holdfast.route", route);
+    }
+
+    public String trace() {
+        SpanContext of = request().getSpanContext();
+        return of.isValid() ? of.getTraceId() : "";
     }
 
     /** What the backend is told of the trace. */
     public void inject(HttpHeaders headers) {
-        injector.accept(context, headers);
+        Context from = context();
+        if (rules != null) {
+            Span begun = tracer.spanBuilder(method)
+                    .setParent(from)
+                    .setSpanKind(SpanKind.CLIENT)
+                    .startSpan();
+            toBackend = begun;
+            from = from.with(begun);
+        }
+        injector.accept(from, headers);
     }
 
     /** The request has become a stream: its own span ends, the stream's begins. */
-    public void opened(String kind, String id, int status, String client, String endpoint, String protocol) {
+    public void opened(
+            String kind,
+            String id,
+            int status,
+            String client,
+            String endpoint,
+            String protocol,
+            @Nullable Facts facts) {
         stream = tracer.spanBuilder(kind + " " + route)
-                .setParent(context)
+                .setParent(context())
                 .setSpanKind(SpanKind.INTERNAL)
                 .setAttribute("holdfast.stream.id", id)
                 .setAttribute("holdfast.stream.kind", kind)
@@ -84,7 +142,7 @@ public final class RequestSpan {
                 .setAttribute("holdfast.endpoint", endpoint)
                 .startSpan()
                 .addEvent("open");
-        answered(status, "", client, endpoint, protocol);
+        answered(status, "", client, endpoint, protocol, facts);
     }
 
     /** The request's answer is whole, or its stream is over; {@code reason} as in the access log, empty for none. */
@@ -95,12 +153,13 @@ public final class RequestSpan {
             String endpoint,
             String protocol,
             long bytesFromClient,
-            long bytesToClient) {
+            long bytesToClient,
+            @Nullable Facts facts) {
         Span open = stream;
         if (open == null) {
-            request.setAttribute(FROM_CLIENT, bytesFromClient);
-            request.setAttribute(TO_CLIENT, bytesToClient);
-            answered(status, reason, client, endpoint, protocol);
+            request().setAttribute(FROM_CLIENT, bytesFromClient);
+            request().setAttribute(TO_CLIENT, bytesToClient);
+            answered(status, reason, client, endpoint, protocol, facts);
             return;
         }
         String why = reason.isEmpty() ? "closed" : reason;
@@ -114,22 +173,39 @@ public final class RequestSpan {
         open.end();
     }
 
-    private void answered(int status, String reason, String client, String endpoint, String protocol) {
-        request.setAttribute("client.address", client);
+    private void answered(
+            int status, String reason, String client, String endpoint, String protocol, @Nullable Facts facts) {
+        Span ends = request();
+        Span asked = toBackend;
+        ends.setAttribute("client.address", client);
         if (!endpoint.isEmpty()) {
-            request.setAttribute("holdfast.endpoint", endpoint);
-            request.setAttribute("holdfast.upstream_protocol", protocol);
+            ends.setAttribute("holdfast.endpoint", endpoint);
+            ends.setAttribute("holdfast.upstream_protocol", protocol);
         }
         if (status > 0) {
-            request.setAttribute(STATUS, (long) status);
+            ends.setAttribute(STATUS, (long) status);
         }
         if (!reason.isEmpty()) {
-            request.setAttribute(REASON, reason);
+            ends.setAttribute(REASON, reason);
         }
         if (status >= 500) {
-            request.setStatus(StatusCode.ERROR);
-            request.setAttribute(ERROR, reason.isEmpty() ? Integer.toString(status) : reason);
+            ends.setStatus(StatusCode.ERROR);
+            ends.setAttribute(ERROR, reason.isEmpty() ? Integer.toString(status) : reason);
         }
-        request.end();
+        SpanRules by = rules;
+        if (by != null && facts != null) {
+            by.name(ends, asked, facts);
+        }
+        if (asked != null) {
+            asked.setAttribute("server.address", endpoint);
+            if (status > 0) {
+                asked.setAttribute(STATUS, (long) status);
+            }
+            if (status >= 500) {
+                asked.setStatus(StatusCode.ERROR);
+            }
+            asked.end();
+        }
+        ends.end();
     }
 }

@@ -5,6 +5,7 @@ import io.netty.handler.codec.http.HttpHeaders;
 import io.opentelemetry.api.OpenTelemetry;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
+import io.opentelemetry.context.ContextKey;
 import io.opentelemetry.context.propagation.TextMapGetter;
 import io.opentelemetry.context.propagation.TextMapPropagator;
 import io.opentelemetry.context.propagation.TextMapSetter;
@@ -35,17 +36,28 @@ public final class Tracing {
         }
     };
 
+    /** In a span's parent context: whether the rules of its listener and route have chosen it. Absent without rules. */
+    public static final ContextKey<Boolean> CHOSEN = ContextKey.named("dev.holdfast.chosen");
+
     private final @Nullable Tracer tracer;
     private final @Nullable TextMapPropagator propagator;
+    private final @Nullable SpanRules rules;
 
     private Tracing() {
         this.tracer = null;
         this.propagator = null;
+        this.rules = null;
     }
 
     public Tracing(OpenTelemetry to) {
+        this(to, null);
+    }
+
+    /** @param rules which requests become spans; without, that is {@code to}'s to decide */
+    public Tracing(OpenTelemetry to, @Nullable SpanRules rules) {
         this.tracer = to.getTracer("dev.holdfast");
         this.propagator = to.getPropagators().getTextMapPropagator();
+        this.rules = rules;
     }
 
     /** The span of a request that begins now; null while this is off. */
@@ -56,6 +68,6 @@ public final class Tracing {
             return null;
         }
         Context parent = by.extract(Context.root(), head.headers(), GETTER);
-        return new RequestSpan(of, head, tls, parent, (context, headers) -> by.inject(context, headers, SETTER));
+        return new RequestSpan(of, rules, head, tls, parent, (context, headers) -> by.inject(context, headers, SETTER));
     }
 }

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.route;
 
 import dev.holdfast.dataplane.filter.FilterFactory;
 import dev.holdfast.dataplane.filter.FilterSet;
+import dev.holdfast.dataplane.telemetry.ListenerTelemetry;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.L4Route;
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One plan compiled for the request path; immutable, read once per request. */
 public final class Snapshot {
-    public static final Snapshot EMPTY = new Snapshot(Plan.EMPTY, Map.of(), FilterSet.EMPTY);
+    public static final Snapshot EMPTY = new Snapshot(Plan.EMPTY, Map.of(), FilterSet.EMPTY, Map.of());
 
     private final Plan plan;
     private final Map<Integer, List<ListenerTable>> ports = new HashMap<>();
@@ -30,6 +31,7 @@ public final class Snapshot {
     private final Map<Integer, L4Table> udp = new HashMap<>();
     private final Map<String, ClusterState> clusters;
     private final FilterSet filters;
+    private final Map<String, ListenerTelemetry> telemetry;
     private final Set<String> attachments = new HashSet<>();
     private final Set<String> routes = new HashSet<>();
     /** Listener and route id to what is said of streams, where a policy says anything. */
@@ -37,8 +39,14 @@ public final class Snapshot {
 
     private final Set<String> limited = new HashSet<>();
 
-    public Snapshot(Plan plan, Map<String, ClusterState> clusters, FilterSet filters) {
+    /** @param telemetry by listener, where more is told of it than of others */
+    public Snapshot(
+            Plan plan,
+            Map<String, ClusterState> clusters,
+            FilterSet filters,
+            Map<String, ListenerTelemetry> telemetry) {
         this.plan = plan;
+        this.telemetry = telemetry;
         this.filters = filters;
         this.clusters = Map.copyOf(clusters);
         for (Listener listener : plan.listeners()) {
@@ -111,6 +119,11 @@ public final class Snapshot {
 
     public FilterSet filterSet() {
         return filters;
+    }
+
+    /** What is told of a listener's requests; null for no more than usual. */
+    public @Nullable ListenerTelemetry telemetry(String listener) {
+        return telemetry.isEmpty() ? null : telemetry.get(listener);
     }
 
     public @Nullable ClusterState cluster(String name) {

@@ -10,6 +10,7 @@ import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.RouteTraffic;
+import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.Tls;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -24,6 +25,7 @@ public final class PlanText {
     private static final List<Object> DEFAULTS = List.of(
             Tree.of(HttpSettings.DEFAULT),
             Tree.of(ConnectionSettings.DEFAULT),
+            Tree.of(Telemetry.NONE),
             Tree.of(ClientRules.DEFAULT),
             Tree.of(ClientRules.Headers.DEFAULT),
             Tree.of(ClientRules.Paths.DEFAULT),

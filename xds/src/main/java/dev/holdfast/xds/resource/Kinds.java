@@ -1,8 +1,12 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
+import io.envoyproxy.envoy.config.trace.v3.OpenTelemetryConfig;
+import io.envoyproxy.envoy.config.trace.v3.ZipkinConfig;
 import io.envoyproxy.envoy.extensions.access_loggers.file.v3.FileAccessLog;
 import io.envoyproxy.envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter;
+import io.envoyproxy.envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig;
+import io.envoyproxy.envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig;
 import io.envoyproxy.envoy.extensions.common.matching.v3.ExtensionWithMatcher;
 import io.envoyproxy.envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute;
 import io.envoyproxy.envoy.extensions.compression.brotli.compressor.v3.Brotli;
@@ -40,6 +44,8 @@ import io.envoyproxy.envoy.extensions.formatter.req_without_query.v3.ReqWithoutQ
 import io.envoyproxy.envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy;
 import io.envoyproxy.envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState;
 import io.envoyproxy.envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState;
+import io.envoyproxy.envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig;
+import io.envoyproxy.envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
 import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
@@ -55,6 +61,12 @@ final class Kinds {
                     Stream.of(Additions.kinds()),
                     Stream.of(
                             FileAccessLog.getDefaultInstance(),
+                            HttpGrpcAccessLogConfig.getDefaultInstance(),
+                            OpenTelemetryAccessLogConfig.getDefaultInstance(),
+                            OpenTelemetryConfig.getDefaultInstance(),
+                            StaticConfigResourceDetectorConfig.getDefaultInstance(),
+                            AlwaysOnSamplerConfig.getDefaultInstance(),
+                            ZipkinConfig.getDefaultInstance(),
                             ExpressionFilter.getDefaultInstance(),
                             ExtensionWithMatcher.getDefaultInstance(),
                             ExtensionWithMatcherPerRoute.getDefaultInstance(),

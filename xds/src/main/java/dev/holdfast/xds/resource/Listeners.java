@@ -172,8 +172,9 @@ final class Listeners {
                 .addUpgradeConfigs(
                         HttpConnectionManager.UpgradeConfig.newBuilder().setUpgradeType("websocket"))
                 .setLocalReplyConfig(LocalReplies.CONFIG)
-                .addAllAccessLog(AccessLogs.ALL)
+                .addAllAccessLog(Telemetries.accessLogs(listener))
                 .addAllHttpFilters(HttpFilters.ALL);
+        Telemetries.tracing(listener).ifPresent(out::setTracing);
         ClientCertificates.tell(listener.client().headers().forwardedCert(), out);
         return out.build();
     }

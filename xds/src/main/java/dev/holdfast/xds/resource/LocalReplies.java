@@ -83,7 +83,7 @@ final class LocalReplies {
         return expression("response.code_details.startsWith('" + text + "')");
     }
 
-    private static AccessLogFilter expression(String cel) {
+    static AccessLogFilter expression(String cel) {
         return AccessLogFilter.newBuilder()
                 .setExtensionFilter(ExtensionFilter.newBuilder()
                         .setName("envoy.access_loggers.extension_filters.cel")

@@ -41,6 +41,10 @@ final class Redaction {
                 .filter(TrafficFilter.CredentialInjection.class::isInstance)
                 .map(f -> ((TrafficFilter.CredentialInjection) f).value().reveal())
                 .forEach(v -> values.add(Headers.literal(v)));
+        plan.listeners().stream()
+                .flatMap(l -> l.telemetry().collectors())
+                .flatMap(c -> c.headers().values().stream())
+                .forEach(v -> values.add(v.reveal()));
     }
 
     Message of(Message message) {

@@ -112,8 +112,9 @@ record Routes(Plan plan, HttpSettings listener) {
 
     private static io.envoyproxy.envoy.config.route.v3.Route.Builder named(
             Route route, RouteFilters filters, String suffix) {
-        return io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
-                .setName(route.id() + suffix)
+        io.envoyproxy.envoy.config.route.v3.Route.Builder out = io.envoyproxy.envoy.config.route.v3.Route.newBuilder();
+        Telemetries.tracing(route).ifPresent(out::setTracing);
+        return out.setName(route.id() + suffix)
                 .addAllResponseHeadersToAdd(filters.responseHeaders())
                 .putAllTypedPerFilterConfig(filters.configs(suffix.equals(Kind.UPGRADE.suffix)));
     }

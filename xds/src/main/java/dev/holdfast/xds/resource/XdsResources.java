@@ -341,13 +341,27 @@ public final class XdsResources {
         }
         for (Listener listener : plan.listeners()) {
             clients(listener).ifPresent(p -> out.put(listener.name(), p));
+            untold(Telemetries.lacks(listener), listener.origin())
+                    .ifPresent(p -> out.put(listener.name() + "/telemetry", p));
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
                     check(route).ifPresent(p -> out.putIfAbsent(route.id(), p));
+                    route.spans()
+                            .flatMap(s -> untold(Telemetries.lacks(s), route.origin()))
+                            .ifPresent(p -> out.put(route.id() + "/telemetry", p));
                 }
             }
         }
         return List.copyOf(out.values());
+    }
+
+    private static Optional<Problem> untold(Set<String> lacks, Origin origin) {
+        return lacks.isEmpty()
+                ? Optional.empty()
+                : Optional.of(warning(
+                        origin,
+                        "of its telemetry Envoy is not told " + String.join(", ", lacks),
+                        "Run it on the embedded plane, or live without these."));
     }
 
     private static Optional<Problem> clients(Listener listener) {

@@ -13,7 +13,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A condition in the Common Expression Language, asked of a request's {@link RequestAttributes}. */
-final class Condition {
+public final class Condition {
     /** Null where it cannot be read; the translation lets none such through. */
     private final CelRuntime.@Nullable Program program;
 
@@ -34,7 +34,7 @@ final class Condition {
                 CelRuntimeFactory.plannerRuntimeBuilder().setOptions(OPTIONS).build();
     }
 
-    Condition(String expression) {
+    public Condition(String expression) {
         CelRuntime.Program made;
         try {
             made = Language.RUNTIME.createProgram(
@@ -50,7 +50,7 @@ final class Condition {
      *
      * @param untold what one that cannot be told says
      */
-    boolean holds(Map<String, Object> attributes, boolean untold) {
+    public boolean holds(Map<String, Object> attributes, boolean untold) {
         CelRuntime.Program by = program;
         try {
             return by == null ? untold : by.eval(attributes) instanceof Boolean told ? told : untold;

@@ -12,26 +12,33 @@ import java.util.Locale;
 import java.util.Map;
 
 /** A request by the names that Envoy gives its attributes; what it has not is absent. */
-final class RequestAttributes {
+public final class RequestAttributes {
     private RequestAttributes() {}
 
     /** @param path without its query; the one that is judged, where it can be read in several ways */
     static Map<String, Object> of(FilterRequest request, String path, String method) {
-        return Map.of(
-                "request", request(request, path, method),
-                "source",
-                        Map.of("address", address(request.connection()), "port", (long)
-                                request.connection().remotePort()),
-                "connection", connection(request.connection()));
+        return of(request.head(), request.target(), request.connection(), path, method);
     }
 
-    private static Map<String, Object> request(FilterRequest request, String path, String method) {
-        RequestHead head = request.head();
+    /** As they came, whatever has become of them. */
+    public static Map<String, Object> of(RequestHead head, Downstream.Connection connection) {
+        return of(head, head.target(), connection, head.path(), head.method());
+    }
+
+    private static Map<String, Object> of(
+            RequestHead head, String target, Downstream.Connection connection, String path, String method) {
+        return new HashMap<>(Map.of(
+                "request", request(head, target, connection.tls(), path, method),
+                "source", Map.of("address", address(connection), "port", (long) connection.remotePort()),
+                "connection", connection(connection)));
+    }
+
+    private static Map<String, Object> request(
+            RequestHead head, String target, boolean tls, String path, String method) {
         HttpHeaders headers = head.headers();
-        String target = request.target();
         int question = target.indexOf('?');
         String query = question < 0 ? "" : target.substring(question + 1);
-        String scheme = request.connection().tls() ? "https" : "http";
+        String scheme = tls ? "https" : "http";
         String whole = question < 0 ? path : path + "?" + query;
         Map<String, String> all = new HashMap<>();
         headers.forEach(h -> all.merge(h.getKey().toLowerCase(Locale.ROOT), h.getValue(), (a, b) -> a + "," + b));

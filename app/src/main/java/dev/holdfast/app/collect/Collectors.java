@@ -1,0 +1,227 @@
+package dev.holdfast.app.collect;
+
+import dev.holdfast.dataplane.telemetry.Entry;
+import dev.holdfast.dataplane.telemetry.Exports;
+import dev.holdfast.plan.SecretText;
+import dev.holdfast.plan.Telemetry;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
+import io.opentelemetry.api.OpenTelemetry;
+import io.opentelemetry.api.common.AttributeKey;
+import io.opentelemetry.api.logs.LogRecordBuilder;
+import io.opentelemetry.api.logs.Logger;
+import io.opentelemetry.api.logs.Severity;
+import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
+import io.opentelemetry.context.propagation.ContextPropagators;
+import io.opentelemetry.context.propagation.TextMapPropagator;
+import io.opentelemetry.exporter.otlp.logs.OtlpGrpcLogRecordExporter;
+import io.opentelemetry.exporter.otlp.metrics.OtlpGrpcMetricExporter;
+import io.opentelemetry.exporter.otlp.trace.OtlpGrpcSpanExporter;
+import io.opentelemetry.extension.trace.propagation.B3Propagator;
+import io.opentelemetry.instrumentation.micrometer.v1_5.OpenTelemetryMeterRegistry;
+import io.opentelemetry.sdk.OpenTelemetrySdk;
+import io.opentelemetry.sdk.logs.SdkLoggerProvider;
+import io.opentelemetry.sdk.logs.export.BatchLogRecordProcessor;
+import io.opentelemetry.sdk.metrics.SdkMeterProvider;
+import io.opentelemetry.sdk.metrics.export.PeriodicMetricReader;
+import io.opentelemetry.sdk.resources.Resource;
+import io.opentelemetry.sdk.resources.ResourceBuilder;
+import io.opentelemetry.sdk.trace.IdGenerator;
+import io.opentelemetry.sdk.trace.SdkTracerProvider;
+import io.opentelemetry.sdk.trace.SdkTracerProviderBuilder;
+import io.opentelemetry.sdk.trace.export.BatchSpanProcessor;
+import io.opentelemetry.sdk.trace.export.SpanExporter;
+import io.opentelemetry.sdk.trace.samplers.Sampler;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/** OpenTelemetry's SDK, Zipkin and Envoy's access log service, for whom a plan names. */
+public final class Collectors implements Exports {
+    /** Never asked: {@link PlaneSender} sends to the cluster. */
+    private static final String NOWHERE = "http://collector";
+
+    private static final Duration SOON = Duration.ofSeconds(1);
+    private static final Duration METRICS = Duration.ofSeconds(5);
+    private static final long LAST_WORDS_SECONDS = 2;
+    private static final AttributeKey<String> SERVICE = AttributeKey.stringKey("service.name");
+
+    private final CompositeMeterRegistry meters;
+    private final Map<Telemetry.Collector, Told> told = new HashMap<>();
+
+    private record Told(OpenTelemetrySdk sdk, MeterRegistry registry) {}
+
+    /** @param meters where the metrics of the process are, to which others may be added that are told the same */
+    public Collectors(CompositeMeterRegistry meters) {
+        this.meters = meters;
+    }
+
+    private static Resource resource(Telemetry.Collector of) {
+        return resource(of.service(), of.resource());
+    }
+
+    private static Resource resource(String service, Map<String, String> attributes) {
+        ResourceBuilder out = Resource.getDefault().toBuilder();
+        if (!service.isEmpty()) {
+            out.put(SERVICE, service);
+        }
+        attributes.forEach(out::put);
+        return out.build();
+    }
+
+    private static Map<String, String> headers(Telemetry.Collector of) {
+        Map<String, String> out = new HashMap<>();
+        of.headers().forEach((String name, SecretText value) -> out.put(name, value.reveal()));
+        return out;
+    }
+
+    @Override
+    public OpenTelemetry spans(Telemetry.Provider to, Post by) {
+        return switch (to) {
+            case Telemetry.Provider.OpenTelemetry(Telemetry.Collector collector, Optional<Telemetry.Sampler> sampler) ->
+                sdk(
+                        resource(collector),
+                        OtlpGrpcSpanExporter.builder()
+                                .setComponentLoader(PlaneSender.loader(collector.cluster(), by))
+                                .setEndpoint(NOWHERE)
+                                .setHeaders(() -> headers(collector))
+                                .build(),
+                        PlanSampler.of(sampler),
+                        true,
+                        W3CTraceContextPropagator.getInstance());
+            case Telemetry.Provider.Zipkin zipkin ->
+                sdk(
+                        resource(zipkin.service(), Map.of()),
+                        new ZipkinExporter(zipkin, by),
+                        PlanSampler.of(Optional.empty()),
+                        zipkin.longIds(),
+                        B3Propagator.injectingMultiHeaders());
+        };
+    }
+
+    private static OpenTelemetrySdk sdk(
+            Resource resource, SpanExporter exporter, Sampler sampler, boolean longIds, TextMapPropagator context) {
+        SdkTracerProviderBuilder tracers = SdkTracerProvider.builder()
+                .setResource(resource)
+                .setSampler(sampler)
+                .addSpanProcessor(BatchSpanProcessor.builder(exporter)
+                        .setScheduleDelay(SOON)
+                        .build());
+        if (!longIds) {
+            tracers.setIdGenerator(SHORT);
+        }
+        return OpenTelemetrySdk.builder()
+                .setTracerProvider(tracers.build())
+                .setPropagators(ContextPropagators.create(context))
+                .build();
+    }
+
+    /** Trace ids of 64 bits, as Zipkin had them first. */
+    private static final IdGenerator SHORT = new IdGenerator() {
+        @Override
+        public String generateSpanId() {
+            return IdGenerator.random().generateSpanId();
+        }
+
+        @Override
+        public String generateTraceId() {
+            return "0".repeat(16) + IdGenerator.random().generateSpanId();
+        }
+    };
+
+    @Override
+    public Sink log(Telemetry.Sink to, Post by) {
+        return switch (to) {
+            case Telemetry.Sink.OpenTelemetry(Telemetry.Collector collector) -> new OtlpLog(collector, by);
+            case Telemetry.Sink.Service service -> new AccessLogService(service, by);
+            case Telemetry.Sink.File ignored -> throw new IllegalArgumentException("files are the data plane's own");
+        };
+    }
+
+    private static final class OtlpLog implements Sink {
+        private final SdkLoggerProvider provider;
+        private final Logger logger;
+
+        OtlpLog(Telemetry.Collector collector, Post by) {
+            this.provider = SdkLoggerProvider.builder()
+                    .setResource(resource(collector))
+                    .addLogRecordProcessor(BatchLogRecordProcessor.builder(OtlpGrpcLogRecordExporter.builder()
+                                    .setComponentLoader(PlaneSender.loader(collector.cluster(), by))
+                                    .setEndpoint(NOWHERE)
+                                    .setHeaders(() -> headers(collector))
+                                    .build())
+                            .setScheduleDelay(SOON)
+                            .build())
+                    .build();
+            this.logger = provider.get("dev.holdfast.access");
+        }
+
+        @Override
+        public void line(Entry entry) {
+            LogRecordBuilder out = logger.logRecordBuilder()
+                    .setSeverity(Severity.INFO)
+                    .setTimestamp(Instant.ofEpochMilli(entry.facts().startedMillis()));
+            entry.text().map(String::strip).ifPresent(out::setBody);
+            entry.fields().forEach((name, value) -> {
+                if (value instanceof Long number) {
+                    out.setAttribute(AttributeKey.longKey(name), number);
+                } else if (value != null) {
+                    out.setAttribute(AttributeKey.stringKey(name), value.toString());
+                }
+            });
+            out.emit();
+        }
+
+        @Override
+        public void close() {
+            provider.shutdown().join(LAST_WORDS_SECONDS, TimeUnit.SECONDS);
+        }
+    }
+
+    @Override
+    public synchronized void metrics(Collection<Telemetry.Collector> to, Post by) {
+        List<Told> over = new ArrayList<>();
+        told.entrySet().removeIf(e -> !to.contains(e.getKey()) && over.add(e.getValue()));
+        for (Told gone : over) {
+            meters.remove(gone.registry);
+            Thread.ofVirtual().name("telemetry-end").start(() -> {
+                gone.sdk.shutdown().join(LAST_WORDS_SECONDS, TimeUnit.SECONDS);
+                gone.registry.close();
+            });
+        }
+        for (Telemetry.Collector collector : to) {
+            told.computeIfAbsent(collector, c -> {
+                OpenTelemetrySdk sdk = OpenTelemetrySdk.builder()
+                        .setMeterProvider(SdkMeterProvider.builder()
+                                .setResource(resource(c))
+                                .registerMetricReader(PeriodicMetricReader.builder(OtlpGrpcMetricExporter.builder()
+                                                .setComponentLoader(PlaneSender.loader(c.cluster(), by))
+                                                .setEndpoint(NOWHERE)
+                                                .setHeaders(() -> headers(c))
+                                                .build())
+                                        .setInterval(METRICS)
+                                        .build())
+                                .build())
+                        .build();
+                MeterRegistry registry = OpenTelemetryMeterRegistry.create(sdk);
+                meters.add(registry);
+                return new Told(sdk, registry);
+            });
+        }
+    }
+
+    @Override
+    public void forget(OpenTelemetry spans) {
+        if (spans instanceof OpenTelemetrySdk sdk) {
+            Thread.ofVirtual()
+                    .name("telemetry-end")
+                    .start(() -> sdk.shutdown().join(LAST_WORDS_SECONDS, TimeUnit.SECONDS));
+        }
+    }
+}
