@@ -230,7 +230,7 @@ spec:
 class Told:
     """A gateway whose EnvoyProxy names collectors."""
 
-    def __init__(self, folder, backend, collector, **settings):
+    def __init__(self, folder, backend, collector, plane="embedded", **settings):
         self.port, self.log, self.folder = free_port(), folder / "access.log", folder
         self.settings = {"port": self.port, "log": self.log, "rate": 100, "quiet": 0, "provider": "OpenTelemetry", "collector_port": 4317} | settings
         manifests = folder / "m"
@@ -238,7 +238,7 @@ class Told:
         self.file = manifests / "m.yaml"
         self.write()
         self.gateway = Gateway("-f", manifests, "--resolve", f"edge/app=127.0.0.1:{backend.port}", "--resolve", f"edge/otlp=127.0.0.1:{collector.port}",
-                               "--resolve", f"edge/collector=127.0.0.1:{self.settings.pop('to', collector.port)}")
+                               "--resolve", f"edge/collector=127.0.0.1:{self.settings.pop('to', collector.port)}", plane=plane)
 
     def write(self, **settings):
         self.settings |= settings
@@ -297,6 +297,25 @@ def test_an_envoy_proxy_says_whom_to_tell(told, otlp, backend):
     assert b"doors" in otlp.lines[0] and b"x-who" in b"".join(otlp.lines)
     wait(lambda: {"holdfast.request.duration", "holdfast.streams.open"} <= otlp.metrics(), 30, lambda: str(otlp.metrics()))
     # What an EnvoyProxy says takes the place of the process's own line.
+    assert gateway.gateway.access_log() == []
+
+
+@pytest.mark.parametrize("plane", ["envoy"], indirect=True)
+def test_envoys_tell_the_same_themselves(told, otlp, backend, plane):
+    gateway = told(otlp, plane=plane)
+    assert "not told names of spans, tags with command operators" in gateway.gateway.text().replace("metrics sinks, which stand in the bootstrap, ", "")
+    assert gateway.get("/a?b=1", **{"x-who": "me", "traceparent": f"00-{TRACE}-{PARENT}-01"}) == 200
+    assert gateway.get("/quiet") == 200
+    assert gateway.get("/b") == 200
+    wait(lambda: len(otlp.spans()) == 4, 30, lambda: str(otlp.spans()) + gateway.gateway.text())
+    server, client = sorted((s for s in otlp.spans() if s.trace_id.hex() == TRACE), key=lambda s: s.kind)
+    assert server.parent_span_id.hex() == PARENT and attributes(server)["place"] == "cellar"
+    assert client.parent_span_id == server.span_id
+    assert otlp.services() == {"front-door"}
+    wait(lambda: gateway.log.exists() and gateway.log.read_text() == "GET /a?b=1 200 - me\n", 20, gateway.gateway.text)
+    wait(lambda: len(otlp.logs()) == 3, 30)
+    assert {"path": "/a?b=1", "code": "200", "who": "me"}.items() <= attributes(otlp.logs()[0]).items()
+    wait(lambda: b"/quiet" in b"".join(otlp.lines), 30)
     assert gateway.gateway.access_log() == []
 
 
