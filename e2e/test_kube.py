@@ -217,6 +217,44 @@ def test_a_broken_route_beside_good_ones_is_told_and_harms_none(shop):
     assert ask(shop, "/broken")[0] == 500
 
 
+def test_a_problem_is_an_event_of_its_resource(shop):
+    def told():
+        return [e for e in shop.get("events.k8s.io/v1", "Event", "shop")["items"] if e["regarding"]["name"] == "broken"]
+    shop.apply(route("broken", "/broken").replace("name: echo, port: 8080", "name: nobody, port: 8080"))
+    (event,) = wait(told, 60, "an Event")
+    assert (event["type"], event["reason"], event["regarding"]["kind"]) == ("Warning", "BackendNotFound", "HTTPRoute")
+    assert "shop/nobody" in event["note"] and event["reportingController"] == OURS
+    assert event["regarding"]["uid"] == shop.get(API, "HTTPRoute", "shop", "broken")["metadata"]["uid"]
+    shop.apply(route("other", "/other"))  # another reading
+    wait(lambda: ask(shop, "/other")[1].get("x-route") == "other", 60)
+    assert len(told()) == 1
+
+
+def holdfast(shop, *args):
+    return subprocess.run(shop.command(ROOT / "holdfast", *args), env={**os.environ, "KUBECONFIG": str(shop.kubeconfig)}, capture_output=True, text=True, timeout=180)
+
+
+def test_check_and_translate_read_the_cluster(shop):
+    shop.apply(route("broken", "/broken").replace("name: echo, port: 8080", "name: nobody, port: 8080"))
+    done = holdfast(shop, "check", "--kubernetes")
+    assert done.returncode == 1 and "HTTPRoute shop/broken: spec.rules[0].backendRefs[0]: service shop/nobody not found" in done.stdout, done.stdout + done.stderr
+    done = holdfast(shop, "check", "--kubernetes", "--fix")
+    assert done.returncode == 2 and "--kubernetes reads none" in done.stderr
+    done = holdfast(shop, "translate", "--kubernetes", "--to", "plan")
+    assert "shop/web/http" in done.stdout and "shop/echo" in done.stdout, done.stdout + done.stderr
+    done = subprocess.run([ROOT / "holdfast", "check", "--kubernetes"], env={**os.environ, "KUBECONFIG": "/nowhere", "HOME": "/nowhere"}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stderr == "holdfast check: KUBECONFIG names /nowhere, which is not there or cannot be read\n", done.stderr
+
+
+def test_doctor_examines_a_route_of_the_cluster(shop):
+    shop.apply(route("pages", "/pages"))
+    wait(lambda: ask(shop, "/pages")[1].get("x-route") == "pages", 60)
+    done = holdfast(shop, "doctor", "--kubernetes", "shop/pages", "--timeout", "20s", "--streams", "2")
+    assert done.returncode in (0, 1) and "http://shop.example/pages" in done.stdout, done.stdout + done.stderr
+    done = holdfast(shop, "doctor", "--kubernetes", "shop/nothing")
+    assert done.returncode == 2 and "has no HTTPRoute shop/nothing; it has" in done.stderr and "shop/pages" in done.stderr
+
+
 def test_traffic_flows_while_the_api_server_is_away_and_nothing_is_lost(shop):
     at = address(shop)
     shop.stop("apiserver", signal.SIGKILL)

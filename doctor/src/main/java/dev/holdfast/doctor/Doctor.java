@@ -36,7 +36,7 @@ import dev.holdfast.doctor.wire.WireException.Kind;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
-import dev.holdfast.resource.read.ManifestReader;
+import dev.holdfast.resource.ResourceSet;
 import dev.holdfast.resource.read.ReadResult;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -56,6 +56,8 @@ import java.util.concurrent.TimeoutException;
 public final class Doctor {
     /** Over and above a probe's own deadline, for it to say what it saw. */
     private static final Duration GRACE = Duration.ofMillis(500);
+
+    private static final ReadResult NONE = new ReadResult(new ResourceSet(List.of(), List.of()), List.of(), false);
 
     private final Target target;
     private final Options options;
@@ -83,7 +85,7 @@ public final class Doctor {
 
     private Report examine() {
         long start = System.nanoTime();
-        ReadResult manifests = ManifestReader.read(options.manifests());
+        ReadResult manifests = options.manifests().orElse(NONE);
         if (manifests.unreadable()) {
             throw new IllegalArgumentException(manifests.problems().stream()
                     .findFirst()
@@ -119,7 +121,7 @@ public final class Doctor {
                 .filter(p -> !problems.contains(p))
                 .sorted(Comparator.comparing(Problem::severity))
                 .forEach(problems::add);
-        if (!options.manifests().isEmpty() && concerned.route().isEmpty()) {
+        if (options.manifests().isPresent() && concerned.route().isEmpty()) {
             problems.add(Problem.of(
                     ProblemCode.NO_HOSTNAME,
                     Severity.WARNING,

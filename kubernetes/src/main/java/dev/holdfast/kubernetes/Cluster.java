@@ -4,10 +4,12 @@ import dev.holdfast.kubernetes.client.Connection;
 import dev.holdfast.kubernetes.client.Leadership;
 import dev.holdfast.kubernetes.gateway.Exposer;
 import dev.holdfast.kubernetes.gateway.Exposure;
+import dev.holdfast.kubernetes.status.Events;
 import dev.holdfast.kubernetes.status.StatusWriter;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.ResourceSet;
 import dev.holdfast.resource.read.ReadResult;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -19,6 +21,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +37,7 @@ public final class Cluster implements AutoCloseable {
     private final KubernetesClient client;
     private final KubernetesSource source;
     private final StatusWriter status;
+    private final Events events;
     private final Optional<Exposer> exposer;
     private final AtomicReference<@Nullable Report> newest = new AtomicReference<>();
     private final Semaphore poked = new Semaphore(0);
@@ -42,7 +46,14 @@ public final class Cluster implements AutoCloseable {
     private @Nullable Leadership leadership;
     private volatile boolean closed;
 
-    private record Report(ResourceSet set, Plan plan, Applied applied) {}
+    private record Report(ResourceSet set, Plan plan, Applied applied) {
+        List<Problem> problems() {
+            return Stream.of(set.problems(), plan.problems(), applied.problems())
+                    .flatMap(List::stream)
+                    .distinct()
+                    .toList();
+        }
+    }
 
     private Cluster(KubernetesClient client, ClusterOptions options, Consumer<ReadResult> sink) {
         this.client = client;
@@ -58,6 +69,7 @@ public final class Cluster implements AutoCloseable {
                 gateway -> exposer.map(e -> e.addresses(gateway)).orElse(List.of()),
                 ClusterOptions.OUR_CONTROLLER,
                 exposer.isPresent());
+        this.events = new Events(client, source, ClusterOptions.OUR_CONTROLLER, Leadership.host());
         this.writer = Thread.ofVirtual().name("kubernetes-writer").unstarted(this::write);
     }
 
@@ -103,6 +115,7 @@ public final class Cluster implements AutoCloseable {
                 try {
                     all = exposer.map(e -> e.reconcile(report.set)).orElse(true);
                     all &= status.write(report.set, report.plan.outcomes(), report.applied);
+                    all &= events.write(report.problems());
                 } catch (RuntimeException defect) {
                     LOG.atError().setCause(defect).log("status could not be written; it is tried again");
                     all = false;

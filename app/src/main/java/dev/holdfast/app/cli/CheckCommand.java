@@ -9,7 +9,6 @@ import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.edit.Diff;
-import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
 import java.io.IOException;
@@ -26,6 +25,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code holdfast check -f PATH}: every problem with its place and its fix, without running anything. */
@@ -70,7 +70,16 @@ final class CheckCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Seen seen = look();
+        if (fix && manifests.kubernetes) {
+            throw new ParameterException(spec.commandLine(), "--fix changes files, and --kubernetes reads none");
+        }
+        Seen seen;
+        try {
+            seen = look();
+        } catch (IOException e) {
+            spec.commandLine().getErr().println("holdfast check: " + e.getMessage());
+            return 2;
+        }
         PrintWriter out = spec.commandLine().getOut();
         for (int round = 0; fix && round < ROUNDS; round++) {
             Map<String, Integer> made = Mender.mend(seen.problems());
@@ -97,7 +106,7 @@ final class CheckCommand implements Callable<Integer> {
     }
 
     private Seen look() throws IOException {
-        ReadResult read = ManifestReader.read(manifests.paths);
+        ReadResult read = manifests.read();
         Plan plan = Translator.translate(read.resources(), manifests.options());
         List<Problem> problems = Stream.of(
                         read.problems(),

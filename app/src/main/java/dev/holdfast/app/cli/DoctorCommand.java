@@ -10,6 +10,7 @@ import dev.holdfast.doctor.report.JsonReport;
 import dev.holdfast.doctor.report.Report;
 import dev.holdfast.doctor.report.TextReport;
 import dev.holdfast.doctor.wire.Header;
+import dev.holdfast.kubernetes.ClusterReading;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.ResourceSet;
@@ -50,8 +51,18 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "URL",
+            arity = "0..1",
             description = "https, http, wss or ws; wss and ws say that a WebSocket is expected.")
     private String url = "";
+
+    @Option(
+            names = "--kubernetes",
+            paramLabel = "NAMESPACE/ROUTE",
+            description = {
+                "In place of a URL: an HTTPRoute of the cluster (KUBECONFIG, or the Pod's service account). It is asked for at its"
+                        + " Gateway's address, and the line at fault is looked for in the cluster."
+            })
+    private String ofCluster = "";
 
     @Option(names = "-f", paramLabel = "PATH", description = "Manifests to find the line at fault in.")
     private List<Path> manifests = List.of();
@@ -123,9 +134,27 @@ final class DoctorCommand implements Callable<Integer> {
                 .isPresent();
         Report report;
         try {
+            if (url.isEmpty() == ofCluster.isEmpty()) {
+                throw new IllegalArgumentException(
+                        url.isEmpty()
+                                ? "name a URL, or a route with --kubernetes"
+                                : "name either a URL or a route with --kubernetes");
+            }
+            Options options = options();
+            Target target;
+            if (ofCluster.isEmpty()) {
+                target = Target.parse(url);
+            } else {
+                ClusterRoute route = ClusterRoute.find(ofCluster, ClusterReading.take(Manifests.CLUSTER));
+                target = Target.parse(route.url());
+                options = options.manifests(route.read());
+                if (connect == null && route.address().isPresent()) {
+                    options = options.connect(route.address().get());
+                }
+            }
             report = Doctor.probe(
-                    Target.parse(url),
-                    options(),
+                    target,
+                    options,
                     Boolean.getBoolean("holdfast.stderr.terminal")
                             ? new Live(spec.commandLine().getErr())
                             : Progress.NONE);

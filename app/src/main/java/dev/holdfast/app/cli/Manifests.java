@@ -1,7 +1,12 @@
 package dev.holdfast.app.cli;
 
+import dev.holdfast.kubernetes.ClusterReading;
+import dev.holdfast.resource.read.ManifestReader;
+import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.TranslateOptions;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -17,6 +22,8 @@ import picocli.CommandLine.Spec;
 final class Manifests {
     private static final Pattern RESOLVE = Pattern.compile(
             "(?<service>[^/=\\s]+/[^/:=\\s]+(?::\\d{1,5})?)=(?<host>\\[[^]]+]|[^:\\[\\]\\s]+):(?<port>\\d{1,5})");
+
+    static final Duration CLUSTER = Duration.ofSeconds(30);
 
     @Spec(Spec.Target.MIXEE)
     private @SuppressWarnings("NullAway.Init") CommandSpec spec;
@@ -75,7 +82,16 @@ final class Manifests {
             String host = parts.group("host").replaceAll("[\\[\\]]", "");
             services.put(parts.group("service"), host + ":" + parts.group("port"));
         }
-        return new TranslateOptions(portOffset, services).in(zone);
+        // In a cluster each Gateway has an address of its own, and so all ports.
+        return kubernetes
+                ? new TranslateOptions(portOffset, services, true, zone)
+                : new TranslateOptions(portOffset, services).in(zone);
+    }
+
+    /** What the files or the cluster hold. */
+    ReadResult read() throws IOException {
+        options();
+        return kubernetes ? ClusterReading.take(CLUSTER).read() : ManifestReader.read(paths);
     }
 
     private ParameterException wrong(String message) {

@@ -5,7 +5,6 @@ import dev.holdfast.console.StatusTree;
 import dev.holdfast.console.Tree;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
-import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Sources;
 import dev.holdfast.translate.Translator;
@@ -68,7 +67,13 @@ final class TranslateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        ReadResult read = ManifestReader.read(manifests.paths);
+        ReadResult read;
+        try {
+            read = manifests.read();
+        } catch (IOException e) {
+            spec.commandLine().getErr().println("holdfast translate: " + e.getMessage());
+            return 2;
+        }
         Plan plan = Translator.translate(read.resources(), manifests.options());
         Optional<XdsResources> resources = to == Target.xds ? Optional.of(XdsResources.of(plan)) : Optional.empty();
         List<Problem> problems = Stream.of(

@@ -6,6 +6,8 @@ import dev.holdfast.doctor.wire.Secrets;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.ResourceSet;
+import dev.holdfast.resource.read.ManifestReader;
+import dev.holdfast.resource.read.ReadResult;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
@@ -26,7 +28,7 @@ import java.util.function.Function;
  * @param deep run the slow probes
  * @param deepTime how long they watch
  * @param streams how many streams to hold open beside pages, 0 to 200
- * @param manifests files and folders to join findings with
+ * @param manifests to join findings with
  * @param checks what is to be said of manifests without asking the network; of it the report has what concerns the target.
  *     Unless given, the lints that need no translation
  */
@@ -40,7 +42,7 @@ public record Options(
         boolean deep,
         Duration deepTime,
         int streams,
-        List<Path> manifests,
+        Optional<ReadResult> manifests,
         Function<ResourceSet, List<Problem>> checks) {
     public static final Options DEFAULT = new Options(
             Optional.empty(),
@@ -52,7 +54,7 @@ public record Options(
             false,
             Duration.ofSeconds(330),
             20,
-            List.of(),
+            Optional.empty(),
             set -> Lints.look(set, Plan.EMPTY, Instant.now()));
 
     /** A host and a port. */
@@ -74,7 +76,6 @@ public record Options(
     public Options {
         trusted = List.copyOf(trusted);
         headers = List.copyOf(headers);
-        manifests = List.copyOf(manifests);
         if (streams < 0 || streams > 200) {
             throw new IllegalArgumentException("the number of streams is 0 to 200, not " + streams);
         }
@@ -149,9 +150,24 @@ public record Options(
                 connect, insecure, trusted, headers, origin, timeout, deep, deepTime, value, manifests, checks);
     }
 
+    /** Those of files and folders; none for an empty list. */
     public Options manifests(List<Path> value) {
+        return value.isEmpty() ? this : manifests(ManifestReader.read(value));
+    }
+
+    public Options manifests(ReadResult value) {
         return new Options(
-                connect, insecure, trusted, headers, origin, timeout, deep, deepTime, streams, value, checks);
+                connect,
+                insecure,
+                trusted,
+                headers,
+                origin,
+                timeout,
+                deep,
+                deepTime,
+                streams,
+                Optional.of(value),
+                checks);
     }
 
     public Options checks(Function<ResourceSet, List<Problem>> value) {

@@ -40,7 +40,8 @@ public final class Leadership implements AutoCloseable {
         return leads;
     }
 
-    private static String host() {
+    /** Of this replica: in a cluster the Pod's name. */
+    public static String host() {
         try {
             return InetAddress.getLocalHost().getHostName();
         } catch (UnknownHostException nameless) {

@@ -85,6 +85,11 @@ public final class KubernetesSource implements AutoCloseable {
         return watch == null || watch.version().isEmpty() ? Optional.empty() : Optional.of(watch.version());
     }
 
+    /** What keeps a reading from being whole, or from being there at all. */
+    public List<Problem> lacking() {
+        return problems();
+    }
+
     /** Asks for a reading although nothing has changed. */
     public void poke() {
         if (poked.availablePermits() == 0) {
