@@ -2,6 +2,7 @@ package dev.holdfast.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.management.ThreadMXBean;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.resource.read.ManifestReader;
@@ -27,6 +28,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class BadInputTest {
     /** Processor time of the reading thread, generous for a slow machine; what is not bounded takes minutes or all memory. */
     private static final long SECONDS = 60;
+    /** What reading may ask of memory for a text of 1 MB, all together; a parser that copied its line once a KiB took 2 GB. */
+    private static final long OCTETS = 200_000_000;
 
     private static final String ROUTE = """
             apiVersion: gateway.networking.k8s.io/v1
@@ -57,16 +60,25 @@ final class BadInputTest {
                     .append(i - 1)
                     .append("]\n");
         }
+        StringBuilder deeper = new StringBuilder("a0: &a0 " + "[".repeat(30) + "]".repeat(30) + "\n");
+        for (int i = 1; i < 40; i++) {
+            deeper.append("a%d: &a%d %s*a%d%s%n".formatted(i, i, "[".repeat(30), i - 1, "]".repeat(30)));
+        }
         return Stream.of(
                 new Case("a line of 1 MB as a value", ROUTE + "    - " + million + "\n", ProblemCode.INVALID_VALUE),
                 new Case(
                         "a line of 1 MB with labels",
                         ROUTE + "    - " + "a.".repeat(500_000) + "!\n",
                         ProblemCode.INVALID_VALUE),
+                new Case("a key of 1 MB", ROUTE + "    - a\n  " + million + ": 1\n", ProblemCode.SYNTAX),
                 new Case(
-                        "a key of 1 MB",
-                        ROUTE + "    - a\n  " + "b".repeat(1_000) + million.substring(0, 0) + ": 1\n",
+                        "a key of 1,000 characters",
+                        ROUTE + "    - a\n  " + "b".repeat(1_000) + ": 1\n",
                         ProblemCode.UNKNOWN_FIELD),
+                new Case(
+                        "a comment of 1 MB", "# " + million + "\n" + ROUTE + "    - a..b\n", ProblemCode.INVALID_VALUE),
+                new Case("an alias of nothing", "a: *nothing\n", ProblemCode.SYNTAX),
+                new Case("aliases that reach ever deeper", deeper.toString(), ProblemCode.SYNTAX),
                 new Case("lists 100,000 deep", ROUTE + "    - " + "[".repeat(100_000), ProblemCode.SYNTAX),
                 new Case(
                         "lists 5,000 deep and closed",
@@ -89,16 +101,20 @@ final class BadInputTest {
     @ParameterizedTest
     @MethodSource("cases")
     void isBoundedAndSaid(Case input) {
-        long before = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+        ThreadMXBean thread = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long before = thread.getCurrentThreadCpuTime();
+        long empty = thread.getCurrentThreadAllocatedBytes();
         ReadResult read = ManifestReader.readText("bad.yaml", input.text);
         Translator.translate(read.resources(), TranslateOptions.NONE);
-        long took = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - before;
+        long took = thread.getCurrentThreadCpuTime() - before;
+        long octets = thread.getCurrentThreadAllocatedBytes() - empty;
         assertThat(read.problems()).extracting(Problem::code).contains(input.expected);
         assertThat(read.problems()).allSatisfy(p -> {
             assertThat(p.position()).isPresent();
             assertThat(p.render().length()).as("what is printed stays readable").isLessThan(4_000);
         });
         assertThat(took / 1_000_000_000).isLessThan(SECONDS);
+        assertThat(octets).isLessThan(OCTETS);
     }
 
     @Test
