@@ -5,9 +5,9 @@ import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Origin;
 import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,6 +22,20 @@ import java.util.stream.Stream;
  * secrets and certificates never appear.
  */
 public final class Tree {
+    /** The JVM makes a record's accessors anew, and slowly, for each who asks. */
+    private static final ClassValue<Shape> SHAPES = new ClassValue<>() {
+        @Override
+        protected Shape computeValue(Class<?> type) {
+            return new Shape(
+                    Stream.of(type.getInterfaces()).anyMatch(Class::isSealed),
+                    Stream.of(type.getRecordComponents())
+                            .map(RecordComponent::getAccessor)
+                            .toList());
+        }
+    };
+
+    private record Shape(boolean sealed, List<Method> accessors) {}
+
     private Tree() {}
 
     /** Strings, numbers, booleans, lists and maps with text keys, all the way down. */
@@ -61,34 +75,30 @@ public final class Tree {
 
     private static Map<String, Object> record(Record entry) {
         Map<String, Object> tree = new LinkedHashMap<>();
-        if (Stream.of(entry.getClass().getInterfaces()).anyMatch(Class::isSealed)) {
+        Shape shape = SHAPES.get(entry.getClass());
+        if (shape.sealed()) {
             tree.put("type", entry.getClass().getSimpleName());
         }
-        for (RecordComponent component : components(entry)) {
-            Object value = read(entry, component);
+        for (Method accessor : shape.accessors()) {
+            Object value = read(entry, accessor);
             if (value instanceof Optional<?> optional) {
-                optional.ifPresent(present -> tree.put(component.getName(), of(present)));
+                optional.ifPresent(present -> tree.put(accessor.getName(), of(present)));
             } else {
-                tree.put(component.getName(), of(value));
+                tree.put(accessor.getName(), of(value));
             }
         }
         return tree;
     }
 
-    private static List<RecordComponent> components(Record entry) {
-        RecordComponent[] components = entry.getClass().getRecordComponents();
-        return components == null ? new ArrayList<>() : List.of(components);
-    }
-
-    private static Object read(Record entry, RecordComponent component) {
+    private static Object read(Record entry, Method accessor) {
         try {
-            Object value = component.getAccessor().invoke(entry);
+            Object value = accessor.invoke(entry);
             if (value == null) {
-                throw new IllegalStateException(component + " is null");
+                throw new IllegalStateException(accessor + " is null");
             }
             return value;
         } catch (IllegalAccessException | InvocationTargetException unreadable) {
-            throw new IllegalStateException("cannot read " + component, unreadable);
+            throw new IllegalStateException("cannot read " + accessor, unreadable);
         }
     }
 }

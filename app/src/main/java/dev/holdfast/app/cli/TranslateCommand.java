@@ -17,10 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
-import org.snakeyaml.engine.v2.api.Dump;
-import org.snakeyaml.engine.v2.api.DumpSettings;
-import org.snakeyaml.engine.v2.common.FlowStyle;
-import org.snakeyaml.engine.v2.schema.CoreSchema;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -88,7 +84,11 @@ final class TranslateCommand implements Callable<Integer> {
             return 2;
         }
         PrintWriter out = spec.commandLine().getOut();
-        out.print(resources.isPresent() ? text(resources.orElseThrow()) : text(plan, read));
+        if (resources.isPresent()) {
+            out.print(text(resources.orElseThrow()));
+        } else {
+            print(plan, read, out);
+        }
         out.flush();
         return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
     }
@@ -100,7 +100,7 @@ final class TranslateCommand implements Callable<Integer> {
         };
     }
 
-    private String text(Plan plan, ReadResult read) throws IOException {
+    private void print(Plan plan, ReadResult read, PrintWriter out) throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
         if (to == Target.status) {
             tree.put("resources", StatusTree.of(plan.outcomes()));
@@ -113,18 +113,10 @@ final class TranslateCommand implements Callable<Integer> {
             }
             tree.put("clusters", Tree.of(List.copyOf(plan.clusters().values())));
         }
-        return switch (format) {
-            case yaml ->
-                new Dump(DumpSettings.builder()
-                                .setDefaultFlowStyle(FlowStyle.BLOCK)
-                                .setWidth(140)
-                                .setIndicatorIndent(2)
-                                .setIndentWithIndicator(true)
-                                .setSchema(new CoreSchema())
-                                .setDereferenceAliases(true)
-                                .build())
-                        .dumpToString(tree);
-            case json -> new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree) + "\n";
-        };
+        switch (format) {
+            case yaml -> YamlPrinter.print(tree, out);
+            case json ->
+                out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(tree));
+        }
     }
 }
