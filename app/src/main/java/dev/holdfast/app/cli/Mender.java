@@ -6,9 +6,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /** Mends problems in their files. */
@@ -17,7 +19,7 @@ final class Mender {
 
     /** Makes the safe changes of {@code problems} in their files; how many were made in each. */
     static Map<String, Integer> mend(List<Problem> problems) throws IOException {
-        Map<String, String> changed = new LinkedHashMap<>();
+        Map<String, ManifestEditor> changed = new HashMap<>();
         Map<String, Integer> made = new LinkedHashMap<>();
         for (Problem problem : problems) {
             if (!problem.safe()
@@ -26,16 +28,19 @@ final class Mender {
                 continue;
             }
             String file = problem.position().get().file();
-            String before = changed.containsKey(file) ? changed.get(file) : Files.readString(Path.of(file));
-            Optional<String> after =
-                    ManifestEditor.edit(before, problem.resource().get(), problem.changes());
-            if (after.isPresent()) {
-                changed.put(file, after.get());
+            ManifestEditor editor = changed.get(file);
+            if (editor == null) {
+                editor = new ManifestEditor(Files.readString(Path.of(file)));
+            }
+            Optional<ManifestEditor.Edit> edit = editor.edit(problem.resource().get(), problem.changes());
+            changed.put(file, editor);
+            if (edit.isPresent()) {
+                editor.make(edit.get());
                 made.merge(file, 1, Integer::sum);
             }
         }
-        for (Map.Entry<String, String> file : changed.entrySet()) {
-            replace(Path.of(file.getKey()), file.getValue());
+        for (String file : made.keySet()) {
+            replace(Path.of(file), Objects.requireNonNull(changed.get(file)).text());
         }
         return made;
     }

@@ -8,45 +8,44 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /** What mends problems, as changes of the files they are in; each file is read once, and none is written. */
 public final class FileDiffs {
-    private final Map<String, String> texts = new HashMap<>();
+    private final Map<String, Optional<Known>> files = new HashMap<>();
 
-    private Optional<String> text(String file) {
-        try {
-            String known = texts.get(file);
-            if (known == null) {
-                known = Files.readString(Path.of(file));
-                texts.put(file, known);
+    private record Known(ManifestEditor editor, List<String> lines) {}
+
+    private Optional<Known> known(String file) {
+        return files.computeIfAbsent(file, name -> {
+            try {
+                String text = Files.readString(Path.of(name));
+                return Optional.of(
+                        new Known(new ManifestEditor(text), text.lines().toList()));
+            } catch (IOException goneMeanwhile) {
+                return Optional.empty();
             }
-            return Optional.of(known);
-        } catch (IOException goneMeanwhile) {
-            return Optional.empty();
-        }
+        });
     }
 
     /** What would change in the problem's file; empty where only a person can say. */
     public Optional<Diff> diff(Problem problem) {
-        return after(problem)
-                .flatMap(after ->
-                        problem.position().flatMap(at -> text(at.file())).map(before -> Diff.of(before, after)));
+        if (problem.changes().isEmpty()
+                || problem.position().isEmpty()
+                || problem.resource().isEmpty()) {
+            return Optional.empty();
+        }
+        return known(problem.position().get().file())
+                .flatMap(known -> known.editor
+                        .edit(problem.resource().get(), problem.changes())
+                        .map(e -> Diff.of(e.before(), e.after(), known.editor.linesBefore(e.document()))));
     }
 
     /** {@code diff} as people read it. */
     public String shown(Problem problem, Diff diff) {
         String file = problem.position().map(SourcePosition::file).orElse("");
-        return diff.text(file, text(file).orElse(""));
-    }
-
-    private Optional<String> after(Problem problem) {
-        return problem.changes().isEmpty()
-                ? Optional.empty()
-                : problem.position()
-                        .flatMap(at -> text(at.file()))
-                        .flatMap(text ->
-                                problem.resource().flatMap(ref -> ManifestEditor.edit(text, ref, problem.changes())));
+        return diff.text(file, known(file).map(Known::lines).orElse(List.of()));
     }
 }

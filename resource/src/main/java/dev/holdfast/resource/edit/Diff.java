@@ -18,7 +18,8 @@ public record Diff(int line, List<String> removed, List<String> added) {
         added = List.copyOf(added);
     }
 
-    public static Diff of(String before, String after) {
+    /** Of two texts that stand after so many other lines. */
+    public static Diff of(String before, String after, int linesBefore) {
         List<String> old = before.lines().toList();
         List<String> now = after.lines().toList();
         int shorter = Math.min(old.size(), now.size());
@@ -30,12 +31,12 @@ public record Diff(int line, List<String> removed, List<String> added) {
         while (tail < shorter - same && old.get(old.size() - 1 - tail).equals(now.get(now.size() - 1 - tail))) {
             tail++;
         }
-        return new Diff(same + 1, old.subList(same, old.size() - tail), now.subList(same, now.size() - tail));
+        return new Diff(
+                linesBefore + same + 1, old.subList(same, old.size() - tail), now.subList(same, now.size() - tail));
     }
 
-    /** As people read it: lines taken out, lines put in, two lines around. {@code before} is the whole old text. */
-    public String text(String file, String before) {
-        List<String> old = before.lines().toList();
+    /** As people read it: lines taken out, lines put in, two lines around. {@code old} is the whole file as it was. */
+    public String text(String file, List<String> old) {
         int from = Math.max(0, line - 1 - AROUND);
         int past = line - 1 + removed.size();
         int until = Math.min(old.size(), past + AROUND);

@@ -2,7 +2,10 @@ package dev.holdfast.resource.edit;
 
 import dev.holdfast.problem.Change;
 import dev.holdfast.problem.ResourceRef;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
@@ -13,35 +16,113 @@ import org.snakeyaml.engine.v2.nodes.NodeTuple;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
 import org.snakeyaml.engine.v2.nodes.SequenceNode;
 
-/** Changes a manifest's text by position: nothing but the place that is changed is touched. */
+/**
+ * Changes a manifest's text by position: nothing but the place that is changed is touched. A file is taken document by
+ * document, so that many changes in a file of many documents cost no more than as many small files would. Not for two
+ * threads at once.
+ */
 public final class ManifestEditor {
-    private ManifestEditor() {}
+    private static final int LARGEST = 64 * 1024 * 1024;
 
-    /** The text with {@code changes} made in {@code resource}; empty where one of them has no place. */
-    public static Optional<String> edit(String text, ResourceRef resource, List<Change> changes) {
-        String now = text;
+    private final List<String> documents;
+    private final int[] linesBefore;
+    private final Map<String, List<Integer>> places = new HashMap<>();
+
+    /**
+     * One document changed.
+     *
+     * @param before its whole text, and {@code after} what stands in its place
+     */
+    public record Edit(int document, String before, String after) {}
+
+    public ManifestEditor(String text) {
+        documents = Documents.of(text);
+        linesBefore = new int[documents.size() + 1];
+        for (int i = 0; i < documents.size(); i++) {
+            linesBefore[i + 1] = linesBefore[i] + (int) documents.get(i).lines().count();
+            for (Node root : composed(documents.get(i))) {
+                place(root, i);
+            }
+        }
+    }
+
+    /** What {@code changes} make of {@code resource}; empty where one of them has no place. Changes nothing yet. */
+    public Optional<Edit> edit(ResourceRef resource, List<Change> changes) {
+        for (int document : places.getOrDefault(key(resource.kind(), resource.name()), List.of())) {
+            String before = documents.get(document);
+            if (holds(before, resource)) {
+                return changed(before, resource, changes).map(after -> new Edit(document, before, after));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Makes an edit of this very editor. */
+    public void make(Edit edit) {
+        documents.set(edit.document, edit.after);
+    }
+
+    /** The text as it is with the edits that were made. */
+    public String text() {
+        return String.join("", documents);
+    }
+
+    /** How many lines stood before a document in the text as it was given. */
+    public int linesBefore(int document) {
+        return linesBefore[document];
+    }
+
+    private void place(Node root, int document) {
+        if (!(root instanceof MappingNode map)) {
+            return;
+        }
+        if (scalar(map, "kind").equals("List") && value(map, "items").orElse(map) instanceof SequenceNode items) {
+            items.getValue().forEach(item -> place(item, document));
+            return;
+        }
+        if (value(map, "metadata").orElse(map) instanceof MappingNode metadata) {
+            places.computeIfAbsent(key(scalar(map, "kind"), scalar(metadata, "name")), k -> new ArrayList<>())
+                    .add(document);
+        }
+    }
+
+    private static String key(String kind, String name) {
+        return kind + "\n" + name;
+    }
+
+    private static boolean holds(String document, ResourceRef resource) {
+        return composed(document).stream().anyMatch(root -> find(root, resource).isPresent());
+    }
+
+    private static Optional<String> changed(String document, ResourceRef resource, List<Change> changes) {
+        String now = document;
         for (Change change : changes) {
-            Optional<String> next = one(now, resource, change);
+            String text = now;
+            Optional<String> next = composed(text).stream()
+                    .flatMap(root -> find(root, resource).stream())
+                    .findFirst()
+                    .flatMap(root -> apply(new Text(text), root, change));
             if (next.isEmpty()) {
                 return Optional.empty();
             }
             now = next.get();
         }
-        return now.equals(text) ? Optional.empty() : Optional.of(now);
+        return now.equals(document) ? Optional.empty() : Optional.of(now);
     }
 
-    private static Optional<String> one(String text, ResourceRef resource, Change change) {
+    /** None where it cannot be read. */
+    private static List<Node> composed(String document) {
+        LoadSettings settings = LoadSettings.builder()
+                .setCodePointLimit(LARGEST)
+                .setBufferSize(Math.max(1024, document.length()))
+                .build();
+        List<Node> roots = new ArrayList<>();
         try {
-            for (Node document : new Compose(LoadSettings.builder().build()).composeAllFromString(text)) {
-                Optional<MappingNode> root = find(document, resource);
-                if (root.isPresent()) {
-                    return apply(new Text(text), root.get(), change);
-                }
-            }
-        } catch (YamlEngineException notToBeRead) {
-            return Optional.empty();
+            new Compose(settings).composeAllFromString(document).forEach(roots::add);
+        } catch (YamlEngineException | StackOverflowError notToBeRead) {
+            return List.of();
         }
-        return Optional.empty();
+        return roots;
     }
 
     private static Optional<MappingNode> find(Node document, ResourceRef resource) {

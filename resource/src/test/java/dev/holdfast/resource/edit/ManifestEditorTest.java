@@ -2,8 +2,10 @@ package dev.holdfast.resource.edit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.management.ThreadMXBean;
 import dev.holdfast.problem.Change;
 import dev.holdfast.problem.ResourceRef;
+import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -88,6 +90,50 @@ final class ManifestEditorTest {
         assertThat(edit(text, new Change.Replace("spec.a", "2"))).contains(text.replace("a: 1", "a: 2"));
     }
 
+    /** Cut wherever a document begins or ends, and nowhere else; what cannot be read hinders no other document. */
+    @Test
+    void findsItsDocumentAmongWhateverStandsAroundIt() {
+        for (String around : List.of(
+                "--- # first\nkind: Other\ntext: |\n  a\n ---\n  --- b\n",
+                "%YAML 1.2\n# of the file\n---\nkind: Other\n...\n%YAML 1.2\n",
+                "a: [\n",
+                "kind: Policy\nmetadata: {name: other}\n...\n# between\n\n",
+                "\r\n",
+                "kind: Policy\r\nmetadata: {name: p, namespace: elsewhere}\r\n",
+                "")) {
+            String before = around + "---\nkind: Policy\nmetadata: {name: p}\nspec: {a: 1}\n";
+            for (String after :
+                    List.of("", "---\n", "...\n", "---\nkind: Policy\nmetadata: {name: p}\nspec: {a: 1}\n")) {
+                assertThat(edit(before + after, new Change.Replace("spec.a", "2")))
+                        .as(before + after)
+                        .contains(before.replace("a: 1", "a: 2") + after);
+            }
+        }
+    }
+
+    /** What a change costs is its document's, not its file's. */
+    @Test
+    void manyChangesOfOneFileCostWhatTheyTouch() {
+        String document = "---\nkind: Policy\nmetadata: {name: p%d}\nspec: {a: 1}\n";
+        StringBuilder text = new StringBuilder();
+        int documents = 5_000;
+        for (int i = 0; i < documents; i++) {
+            text.append(document.formatted(i));
+        }
+        ThreadMXBean thread = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long empty = thread.getCurrentThreadAllocatedBytes();
+        ManifestEditor editor = new ManifestEditor(text.toString());
+        for (int i = 0; i < documents; i++) {
+            editor.make(editor.edit(
+                            new ResourceRef("", "Policy", "default", "p" + i),
+                            List.of(new Change.Replace("spec.a", "2")))
+                    .orElseThrow());
+        }
+        assertThat(editor.text()).isEqualTo(text.toString().replace("a: 1", "a: 2"));
+        long octets = (thread.getCurrentThreadAllocatedBytes() - empty) / documents;
+        assertThat(octets).as("a change").isLessThan(200_000);
+    }
+
     @Test
     void whatHasNoPlaceChangesNothing() {
         assertThat(edit(TEXT, new Change.Remove("spec.nothing"))).isEmpty();
@@ -96,6 +142,10 @@ final class ManifestEditorTest {
     }
 
     private static Optional<String> edit(String text, Change change) {
-        return ManifestEditor.edit(text, POLICY, List.of(change));
+        ManifestEditor editor = new ManifestEditor(text);
+        return editor.edit(POLICY, List.of(change)).map(edit -> {
+            editor.make(edit);
+            return editor.text();
+        });
     }
 }
