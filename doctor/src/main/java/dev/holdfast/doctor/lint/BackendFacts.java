@@ -50,12 +50,7 @@ record BackendFacts(String name, String appProtocol, boolean tls) {
                     .map(p -> p.get("appProtocol").text(""))
                     .findFirst()
                     .orElse("");
-            boolean tls = scene.policies("BackendTLSPolicy")
-                    .filter(p -> p.ref().namespace().equals(namespace))
-                    .flatMap(Scene::targets)
-                    .anyMatch(t -> t.get("kind").text("").equals("Service")
-                            && t.get("name").text("").equals(name));
-            return new BackendFacts(label, protocol, tls);
+            return new BackendFacts(label, protocol, scene.byTls(namespace, name));
         });
     }
 }

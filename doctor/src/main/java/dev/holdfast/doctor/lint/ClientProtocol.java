@@ -13,14 +13,17 @@ final class ClientProtocol implements Lint {
     public void look(Scene scene, Consumer<Problem> found) {
         scene.policies("BackendTrafficPolicy").forEach(policy -> {
             Field field = policy.spec().get("useClientProtocol");
+            if (!field.flag(false)) {
+                return;
+            }
             List<String> old = scene.reaches(policy).stream()
                     .filter(r -> r.ref().kind().equals("HTTPRoute"))
-                    .flatMap(r -> BackendFacts.of(scene, r).stream())
+                    .flatMap(r -> scene.backendsOf(r).stream())
                     .filter(BackendFacts::onlyHttp1)
                     .map(BackendFacts::name)
                     .distinct()
                     .toList();
-            if (field.flag(false) && !old.isEmpty()) {
+            if (!old.isEmpty()) {
                 found.accept(Scene.hint(
                                 field.origin(),
                                 ProblemCode.CLIENT_PROTOCOL,

@@ -5,7 +5,6 @@ import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.resource.Node;
 import dev.holdfast.resource.Resource;
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -19,16 +18,8 @@ final class DroppedPolicy implements Lint {
         scene.policies("BackendTrafficPolicy")
                 .filter(p -> !p.spec().get("mergeType").present())
                 .forEach(policy -> scene.routesOf(policy)
-                        .forEach(route -> scene.policies("BackendTrafficPolicy")
-                                .filter(wide -> covers(wide, Scene.gatewaysOf(route)))
-                                .forEach(wide -> compare(policy, wide, found))));
-    }
-
-    private static boolean covers(Resource policy, List<String> gateways) {
-        return Scene.targets(policy)
-                .anyMatch(t -> t.get("kind").text("").equals("Gateway")
-                        && gateways.contains(
-                                policy.ref().namespace() + "/" + t.get("name").text("")));
+                        .forEach(route ->
+                                scene.policiesOfGateways(route).forEach(wide -> compare(policy, wide, found))));
     }
 
     private static void compare(Resource narrow, Resource wide, Consumer<Problem> found) {

@@ -6,13 +6,15 @@ import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.resource.Field;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /** Fields that the API takes and Envoy Gateway does nothing with (1.9: marked as not implemented). */
 final class IgnoredFields implements Lint {
-    private static final Map<String, List<String>> FIELDS = Map.of(
+    private static final SortedMap<String, List<String>> FIELDS = new TreeMap<>(Map.of(
             "ClientTrafficPolicy", List.of("connection.socketBufferLimit"),
-            "BackendTrafficPolicy", List.of("connection.socketBufferLimit", "loadBalancer.dynamicModule"));
+            "BackendTrafficPolicy", List.of("connection.socketBufferLimit", "loadBalancer.dynamicModule")));
 
     @Override
     public void look(Scene scene, Consumer<Problem> found) {

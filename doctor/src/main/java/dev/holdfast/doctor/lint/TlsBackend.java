@@ -10,7 +10,7 @@ final class TlsBackend implements Lint {
     @Override
     public void look(Scene scene, Consumer<Problem> found) {
         for (Resource route : scene.set().kind("HTTPRoute")) {
-            for (BackendFacts backend : BackendFacts.of(scene, route)) {
+            for (BackendFacts backend : scene.backendsOf(route)) {
                 if (backend.tls() && !backend.saysWebSocket()) {
                     found.accept(Scene.hint(
                             route.spec().get("rules").origin(),

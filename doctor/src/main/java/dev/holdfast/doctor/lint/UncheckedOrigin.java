@@ -7,6 +7,7 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
@@ -21,9 +22,13 @@ final class UncheckedOrigin implements Lint {
                 .filter(r -> r.upgrades().contains("websocket"))
                 .filter(r -> !r.streams().origins().checked())
                 .collect(Collectors.toMap(Route::route, r -> r, (first, next) -> first));
+        Set<Resource> listed = scene.policies("BackendTrafficPolicy")
+                .filter(UncheckedOrigin::listsWebSocket)
+                .flatMap(p -> scene.reaches(p).stream())
+                .collect(Collectors.toSet());
         for (Resource route : scene.set().kind("HTTPRoute")) {
             Route at = open.get(route.ref().namespace() + "/" + route.ref().name());
-            if (at != null && saysWebSocket(scene, route)) {
+            if (at != null && (saysWebSocket(scene, route) || listed.contains(route))) {
                 found.accept(Scene.hint(
                                 at.origin(),
                                 ProblemCode.ORIGIN_UNCHECKED,
@@ -39,10 +44,7 @@ final class UncheckedOrigin implements Lint {
     /** Every route may carry them; only where they are named is it known that one does. */
     private static boolean saysWebSocket(Scene scene, Resource route) {
         return route.spec().get("rules").items().stream().anyMatch(AnsweredUpgrade::ofWebSockets)
-                || BackendFacts.of(scene, route).stream().anyMatch(BackendFacts::saysWebSocket)
-                || scene.policies("BackendTrafficPolicy")
-                        .filter(UncheckedOrigin::listsWebSocket)
-                        .anyMatch(p -> scene.reaches(p).contains(route));
+                || scene.backendsOf(route).stream().anyMatch(BackendFacts::saysWebSocket);
     }
 
     private static boolean listsWebSocket(Resource policy) {
