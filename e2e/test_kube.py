@@ -242,7 +242,7 @@ def test_check_and_translate_read_the_cluster(shop):
     assert done.returncode == 2 and "--kubernetes reads none" in done.stderr
     done = holdfast(shop, "translate", "--kubernetes", "--to", "plan")
     assert "shop/web/http" in done.stdout and "shop/echo" in done.stdout, done.stdout + done.stderr
-    done = subprocess.run([ROOT / "holdfast", "check", "--kubernetes"], env={**os.environ, "KUBECONFIG": "/nowhere", "HOME": "/nowhere"}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([ROOT / "holdfast", "check", "--kubernetes"], env={**os.environ, "KUBECONFIG": "/nowhere"}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and done.stderr == "holdfast check: KUBECONFIG names /nowhere, which is not there or cannot be read\n", done.stderr
 
 

@@ -22,7 +22,7 @@ public final class Connection {
         String configs = System.getenv("KUBECONFIG");
         if (configs != null
                 && !configs.isBlank()
-                && Arrays.stream(configs.split(File.pathSeparator)).noneMatch(c -> Files.isReadable(Path.of(c)))) {
+                && Arrays.stream(configs.split(File.pathSeparator)).noneMatch(c -> Files.isRegularFile(Path.of(c)))) {
             throw new IOException("KUBECONFIG names " + configs + ", which is not there or cannot be read");
         }
         Config found = Config.autoConfigure(null);
