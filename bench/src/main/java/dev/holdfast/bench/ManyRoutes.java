@@ -28,7 +28,15 @@ record ManyRoutes(int routes) {
         return out.toString();
     }
 
+    /** The class is Envoy Gateway's own, so that its tools translate the very same. */
     private static final String GATEWAY = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: GatewayClass
+            metadata:
+              name: holdfast
+            spec:
+              controllerName: gateway.envoyproxy.io/gatewayclass-controller
+            ---
             apiVersion: gateway.networking.k8s.io/v1
             kind: Gateway
             metadata:

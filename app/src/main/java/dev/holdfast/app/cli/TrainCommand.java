@@ -9,7 +9,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Run once after a build, so that the JVM can note what a start needs; serves a few requests and ends. */
+/** Run once after a build, so that the JVM can note what a start needs; reads many manifests, serves a few requests and ends. */
 @Command(name = "train", hidden = true, description = "Serves a few requests for the AOT cache, and ends.")
 final class TrainCommand implements Callable<Integer> {
     @Option(names = "--certificate-only", description = "Makes the demo's certificate, and ends.")
@@ -20,6 +20,9 @@ final class TrainCommand implements Callable<Integer> {
         if (certificateOnly) {
             Demo.makeCertificate();
             return 0;
+        }
+        if (!Training.translate()) {
+            return 1;
         }
         try (Demo demo = Demo.start(true, new PrintWriter(new StringWriter()))) {
             Pipeline pipeline = demo.pipeline();
