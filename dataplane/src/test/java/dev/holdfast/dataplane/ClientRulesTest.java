@@ -20,6 +20,7 @@ import dev.holdfast.plan.Tls;
 import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -35,6 +36,7 @@ import java.util.Locale;
 import java.util.Optional;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.X509ExtendedKeyManager;
 import org.jspecify.annotations.Nullable;
@@ -522,11 +524,108 @@ class ClientRulesTest {
                 List.of(),
                 "TLSv1.2",
                 "TLSv1.2",
-                new Tls.Crypto(List.of("ECDHE-ECDSA-AES256-GCM-SHA384"), List.of("P-256"), true, false),
+                new Tls.Crypto(List.of("ECDHE-ECDSA-AES256-GCM-SHA384"), List.of("P-256"), List.of(), true, false),
                 Optional.empty()));
         rules(D);
         assertThat(suite("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")).isTrue();
         assertThat(suite("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")).isFalse();
+    }
+
+    /** Of a P-256 key, which by TLS 1.2 may sign with any hash; whoever offers nothing of the list is refused. */
+    @Test
+    void onlyTheSignaturesOfThePolicyAreMade() throws Exception {
+        for (String version : List.of("TLSv1.2", "TLSv1.3")) {
+            signing("ecdsa_secp256r1_sha256");
+            assertThat(signed(version, "ecdsa_secp256r1_sha256")).as(version).isEqualTo("h2");
+            assertThat(signed(version, "ecdsa_secp384r1_sha384")).as(version).isEmpty();
+            assertThat(signed(version, "rsa_pss_rsae_sha256")).as(version).isEmpty();
+            assertThat(signed(version, "ecdsa_secp384r1_sha384", "ecdsa_secp256r1_sha256"))
+                    .as(version)
+                    .isEqualTo("h2");
+        }
+        signing("rsa_pss_rsae_sha256");
+        assertThat(signed("TLSv1.3", "ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256"))
+                .as("the key cannot sign so")
+                .isEmpty();
+        signing();
+        assertThat(signed("TLSv1.2", "ecdsa_secp384r1_sha384")).isEqualTo("h2");
+    }
+
+    /** What a list of signatures changes beneath changes nothing above: ciphers, curves, client certificates, resumption. */
+    @Test
+    void withSignaturesOfThePolicyAllElseGoesOn() throws Exception {
+        Tls.Crypto crypto = new Tls.Crypto(
+                List.of("ECDHE-ECDSA-AES256-GCM-SHA384"),
+                List.of("P-256"),
+                List.of("ecdsa_secp256r1_sha256"),
+                true,
+                true);
+        gateway.tls = Optional.of(new Tls(
+                List.of(new Tls.Certificate(
+                        "c", SERVER.getCertificatePathPEM(), new SecretText(SERVER.getPrivateKeyPEM()))),
+                List.of("h2", "http/1.1"),
+                "TLSv1.2",
+                "TLSv1.2",
+                crypto,
+                Optional.of(new Tls.ClientValidation(
+                        true, true, AUTHORITY.pem(), List.of(), List.of(), List.of(), "", false, false))));
+        rules(D);
+        assertThat(askTls(AUTHORITY.certificate("a.good.test"))).startsWith("HTTP/1.1 200");
+        assertThat(askTls(null)).isEmpty();
+        gateway.tls = gateway.tls.map(
+                t -> new Tls(t.certificates(), t.alpn(), "TLSv1.2", "TLSv1.3", crypto, Optional.empty()));
+        rules(D);
+        assertThat(suite("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")).isTrue();
+        assertThat(suite("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")).isFalse();
+        SSLContext client = SSLContext.getInstance("TLS");
+        client.init(null, InsecureTrustManagerFactory.INSTANCE.getTrustManagers(), null);
+        long first = made(client);
+        assertThat(made(client)).as("the session is resumed").isEqualTo(first);
+    }
+
+    /** When the session began, after a page has come by it: so that tickets have as well. */
+    private long made(SSLContext client) throws Exception {
+        try (SSLSocket socket =
+                (SSLSocket) client.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), gateway.port())) {
+            socket.setSoTimeout(20_000);
+            socket.getOutputStream()
+                    .write("GET /page HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                            .getBytes(StandardCharsets.US_ASCII));
+            assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
+                    .startsWith("HTTP/1.1 200");
+            return socket.getSession().getCreationTime();
+        }
+    }
+
+    private void signing(String... schemes) throws Exception {
+        gateway.tls = Optional.of(new Tls(
+                List.of(new Tls.Certificate(
+                        "c", SERVER.getCertificatePathPEM(), new SecretText(SERVER.getPrivateKeyPEM()))),
+                List.of("h2", "http/1.1"),
+                "TLSv1.2",
+                "TLSv1.3",
+                new Tls.Crypto(List.of(), List.of(), List.of(schemes), false, true),
+                Optional.empty()));
+        rules(D);
+    }
+
+    /** The protocol that a client which takes these signatures gets; empty where it is refused. */
+    private String signed(String version, String... schemes) throws Exception {
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, InsecureTrustManagerFactory.INSTANCE.getTrustManagers(), null);
+        try (SSLSocket socket =
+                (SSLSocket) context.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), gateway.port())) {
+            SSLParameters parameters = socket.getSSLParameters();
+            parameters.setProtocols(new String[] {version});
+            parameters.setSignatureSchemes(schemes);
+            parameters.setApplicationProtocols(new String[] {"h2"});
+            socket.setSSLParameters(parameters);
+            socket.setSoTimeout(20_000);
+            socket.startHandshake();
+            return socket.getApplicationProtocol();
+        } catch (IOException refused) {
+            return "";
+        }
     }
 
     private boolean suite(String name) throws Exception {

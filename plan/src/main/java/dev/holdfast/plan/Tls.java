@@ -30,15 +30,18 @@ public record Tls(
     /**
      * @param ciphers of TLS 1.2 and older by OpenSSL's names, empty for ours
      * @param curves by OpenSSL's names, empty for the library's
+     * @param signatures by their names of RFC 8446 ({@code rsa_pss_rsae_sha256}), in order of preference, empty for the library's
      * @param tickets whether sessions are resumed by tickets, which no server has to keep
      * @param sessionCache whether sessions of TLS 1.2 are resumed by id
      */
-    public record Crypto(List<String> ciphers, List<String> curves, boolean tickets, boolean sessionCache) {
-        public static final Crypto DEFAULT = new Crypto(List.of(), List.of(), false, true);
+    public record Crypto(
+            List<String> ciphers, List<String> curves, List<String> signatures, boolean tickets, boolean sessionCache) {
+        public static final Crypto DEFAULT = new Crypto(List.of(), List.of(), List.of(), false, true);
 
         public Crypto {
             ciphers = List.copyOf(ciphers);
             curves = List.copyOf(curves);
+            signatures = List.copyOf(signatures);
         }
     }
 

@@ -5,6 +5,7 @@ import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Origin;
+import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Quantity;
@@ -102,7 +103,8 @@ final class ClientTraffic {
             Optional<Field> policy,
             List<Tls.Certificate> certificates,
             List<String> usual,
-            Optional<Tls.ClientValidation> clients) {
+            Optional<Tls.ClientValidation> clients,
+            List<Problem> problems) {
         Field spec = policy.map(p -> p.get("tls")).orElse(NOWHERE);
         Field alpn = spec.get("alpnProtocols");
         return new Tls(
@@ -110,12 +112,12 @@ final class ClientTraffic {
                 alpn.present() ? alpn.items().stream().map(i -> i.text("")).toList() : usual,
                 version(spec.get("minVersion"), "TLSv1.2"),
                 version(spec.get("maxVersion"), "TLSv1.3"),
-                crypto(spec),
+                crypto(spec, problems),
                 clients);
     }
 
     /** Equal preference, {@code [A|B]}, has no counterpart: such ciphers are tried in the order they stand in. */
-    private static Tls.Crypto crypto(Field spec) {
+    private static Tls.Crypto crypto(Field spec, List<Problem> problems) {
         Field resumption = spec.at("session.resumption");
         return new Tls.Crypto(
                 spec.get("ciphers").items().stream()
@@ -124,6 +126,7 @@ final class ClientTraffic {
                         .filter(c -> !c.isEmpty())
                         .toList(),
                 spec.get("ecdhCurves").items().stream().map(c -> c.text("")).toList(),
+                SignatureNames.of(spec.get("signatureAlgorithms"), problems),
                 resumption.get("stateless").present(),
                 !spec.get("session").present() || resumption.get("stateful").present());
     }

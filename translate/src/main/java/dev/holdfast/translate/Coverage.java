@@ -126,7 +126,8 @@ final class Coverage {
         out.put(
                 "ClientTrafficPolicy",
                 policy(
-                        "tls: alpnProtocols minVersion maxVersion ciphers ecdhCurves session clientValidation fingerprints",
+                        "tls: alpnProtocols minVersion maxVersion ciphers ecdhCurves signatureAlgorithms session"
+                                + " clientValidation fingerprints",
                         "timeout",
                         "tcpKeepalive",
                         "connection: connectionLimit bufferLimit",

@@ -105,7 +105,8 @@ final class Gateways {
                     policy,
                     certs,
                     protocol == Protocol.HTTPS ? ClientTraffic.HTTP_ALPN : List.of(),
-                    asked.validation()));
+                    asked.validation(),
+                    problems));
         }
         OptionalInt bindPort = exposure.bindPort(gateway, port);
         GatewayListener made = new GatewayListener(

@@ -164,7 +164,10 @@ public final class TlsContexts {
     private static Entry make(Key key) throws SSLException, GeneralSecurityException {
         byte[] chain = key.certificate.chainPem().getBytes(StandardCharsets.UTF_8);
         SslContextBuilder builder = forServer(chain, key.certificate.keyPem().reveal())
-                .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
+                .sslProvider(
+                        OpenSsl.isAvailable() && key.crypto.signatures().isEmpty()
+                                ? SslProvider.OPENSSL
+                                : SslProvider.JDK)
                 .keyStoreType(IN_MEMORY)
                 .protocols(versions(key.min, key.max));
         if (!key.alpn.isEmpty()) {
@@ -182,7 +185,8 @@ public final class TlsContexts {
         } else {
             builder.trustManager(NO_CLIENTS);
         }
-        SslContext made = builder.build();
+        SslContext built = builder.build();
+        SslContext made = key.crypto.signatures().isEmpty() ? built : new JdkCrypto(built, key.crypto);
         if (made.sessionContext() instanceof OpenSslSessionContext sessions) {
             if (!key.crypto.sessionCache()) {
                 sessions.setSessionCacheEnabled(false);
@@ -201,9 +205,13 @@ public final class TlsContexts {
         } else {
             List<String> all = new ArrayList<>(TLS13_CIPHERS);
             all.addAll(crypto.ciphers());
-            builder.ciphers(all, IdentityCipherSuiteFilter.INSTANCE);
+            builder.ciphers(
+                    crypto.signatures().isEmpty() ? all : JdkCrypto.suites(all),
+                    crypto.signatures().isEmpty()
+                            ? IdentityCipherSuiteFilter.INSTANCE
+                            : SupportedCipherSuiteFilter.INSTANCE);
         }
-        if (!crypto.curves().isEmpty()) {
+        if (!crypto.curves().isEmpty() && crypto.signatures().isEmpty()) {
             builder.option(OpenSslContextOption.GROUPS, crypto.curves().toArray(String[]::new));
         }
     }
