@@ -39,6 +39,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.util.concurrent.EventExecutor;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -155,6 +156,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         FilterSet filtersBefore = snapshot.filterSet();
         FilterSet filters = filtersBefore.next(plan, this);
         snapshot = new Snapshot(plan, clusters, filters, telemetries.next(plan));
+        telemetries.letGo();
         filtersBefore.closeAllBut(filters);
         Map<String, Integer> ports = opening.commit();
         before.forEach((name, state) -> {
@@ -189,6 +191,21 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         streams.cutAll();
     }
 
+    /** Waits a moment until what was cut has ended on its loop, and so has been told of. */
+    private void settle() {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(1);
+        try {
+            while (System.nanoTime() < end && streams.size() > 0) {
+                TimeUnit.MILLISECONDS.sleep(5);
+            }
+            for (EventExecutor loop : loops) {
+                loop.submit(() -> {}).await(1, TimeUnit.SECONDS);
+            }
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     private synchronized boolean busy() {
         return sockets.busy();
     }
@@ -198,6 +215,9 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         shuttingDown = true;
         synchronized (this) {
             sockets.close();
+        }
+        if (telemetries.telling()) {
+            settle();
         }
         telemetries.close();
         snapshot.filterSet().closeAllBut(FilterSet.EMPTY);

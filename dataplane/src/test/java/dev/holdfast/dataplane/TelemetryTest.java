@@ -25,12 +25,16 @@ import io.opentelemetry.sdk.trace.samplers.SamplingResult;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,9 +48,14 @@ final class TelemetryTest {
     private final AtomicInteger forgotten = new AtomicInteger();
     private final List<Collection<Telemetry.Collector>> metrics = new CopyOnWriteArrayList<>();
 
+    private final AtomicInteger lastWords = new AtomicInteger();
+    private volatile Exports.@Nullable Post by;
+    private volatile Exports.Sink service = entry -> {};
+
     private final Exports exports = new Exports() {
         @Override
-        public OpenTelemetry spans(Telemetry.Provider to, Post by) {
+        public OpenTelemetry spans(Telemetry.Provider to, Post post) {
+            by = post;
             return OpenTelemetrySdk.builder()
                     .setTracerProvider(SdkTracerProvider.builder()
                             .setSampler(Sampler.parentBased(new ByRules()))
@@ -74,17 +83,25 @@ final class TelemetryTest {
 
         @Override
         public Sink log(Telemetry.Sink to, Post by) {
-            return entry -> {};
+            return service;
         }
 
         @Override
-        public void metrics(Collection<Telemetry.Collector> to, Post by) {
-            metrics.add(to);
+        public CompletableFuture<Void> metrics(Collection<Telemetry.Collector> to, Post by) {
+            if (!to.isEmpty() || !metrics.isEmpty()) {
+                metrics.add(to);
+            }
+            return CompletableFuture.completedFuture(null);
         }
 
         @Override
-        public void forget(OpenTelemetry gone) {
+        public CompletableFuture<Void> forget(OpenTelemetry gone) {
             forgotten.incrementAndGet();
+            Post post = by;
+            return post == null
+                    ? CompletableFuture.completedFuture(null)
+                    : post.send("c", false, "/last-words", Map.of(), new byte[0], Duration.ofSeconds(5))
+                            .thenAccept(reply -> lastWords.set(reply.status()));
         }
     };
 
@@ -260,6 +277,79 @@ final class TelemetryTest {
                 assertThat(folder.resolve("log")).doesNotExist();
             }
             assertThat(written(1)).startsWith("/ws 101 ");
+        }
+    }
+
+    @Test
+    void aTimeIsWrittenDirectiveByDirective() throws Exception {
+        try (TestGateway gateway = gateway(
+                TestGateway.says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+                logs(line("%START_TIME(the year %Y%Y, %H%H [%b%B] o'clock)%")))) {
+            gateway.all("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            assertThat(written(1)).matches("the year (\\d{4})\\1, (\\d{2})\\2 \\[([A-Z][a-z]{2})\\3[a-z]*] o'clock\n");
+        }
+    }
+
+    @Test
+    void whatIsLeftIsSentBeforeTheConnectionsEnd() throws Exception {
+        try (TestGateway gateway = gateway(
+                (head, in, out) -> {
+                    Thread.sleep(300);
+                    TestGateway.write(out, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                },
+                tracing(Telemetry.Spans.ALL))) {
+            gateway.plane.close();
+            assertThat(lastWords).hasValue(200);
+        }
+    }
+
+    @Test
+    void aStreamThatIsCutAtShutdownHasItsLineToo() throws Exception {
+        try (TestGateway gateway = gateway(TestGateway.tells(), logs(line("%REQ(:PATH)% %RESPONSE_CODE_DETAILS%")))) {
+            try (Socket client = gateway.client(TestGateway.HANDSHAKE)) {
+                assertThat(client.getInputStream().read()).isEqualTo('H');
+                await().until(() -> gateway.plane.list().size() == 1);
+                gateway.plane.drain(Duration.ZERO);
+                gateway.plane.close();
+                assertThat(Files.readString(folder.resolve("log"))).matches("/ws (drain_deadline|shutdown)\n");
+            }
+        }
+    }
+
+    @Test
+    void aSinkThatStandsHoldsNeitherRequestsNorMemory() throws Exception {
+        CountDownLatch stands = new CountDownLatch(1);
+        List<Integer> got = new CopyOnWriteArrayList<>();
+        service = entry -> {
+            got.add(1);
+            try {
+                stands.await();
+            } catch (InterruptedException stop) {
+                Thread.currentThread().interrupt();
+            }
+        };
+        Telemetry told = new Telemetry(
+                Optional.empty(),
+                Optional.of(new Telemetry.AccessLogs(List.of(new Telemetry.AccessLog(
+                        line("-"),
+                        List.of(),
+                        List.of(new Telemetry.Sink.Service("c", "log", List.of(), List.of(), List.of())))))),
+                List.of());
+        try (TestGateway gateway = gateway(TestGateway.says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), told)) {
+            String long_ = "x".repeat(40_000);
+            try (Socket client = new Socket(java.net.InetAddress.getLoopbackAddress(), gateway.port())) {
+                for (int i = 0; i < 450; i++) {
+                    TestGateway.write(
+                            client.getOutputStream(), "GET /a HTTP/1.1\r\nHost: a\r\nX-Long: " + long_ + "\r\n\r\n");
+                    TestGateway.until(client, "\r\n\r\n");
+                }
+            }
+            stands.countDown();
+            // 16 MiB of them waited, and no more.
+            int fit = (16 << 20) / long_.length();
+            await().until(() -> got.size() >= fit - 5);
+            Thread.sleep(200);
+            assertThat(got).hasSizeBetween(fit - 5, fit + 1);
         }
     }
 }

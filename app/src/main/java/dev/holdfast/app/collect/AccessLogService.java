@@ -4,6 +4,7 @@ import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.UInt32Value;
 import dev.holdfast.dataplane.observe.Facts;
+import dev.holdfast.dataplane.telemetry.Backlog;
 import dev.holdfast.dataplane.telemetry.Entry;
 import dev.holdfast.dataplane.telemetry.Exports;
 import dev.holdfast.plan.Telemetry;
@@ -16,10 +17,12 @@ import io.envoyproxy.envoy.data.accesslog.v3.HTTPAccessLogEntry;
 import io.envoyproxy.envoy.data.accesslog.v3.HTTPRequestProperties;
 import io.envoyproxy.envoy.data.accesslog.v3.HTTPResponseProperties;
 import io.envoyproxy.envoy.service.accesslog.v3.StreamAccessLogsMessage;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -36,17 +39,27 @@ import org.slf4j.LoggerFactory;
 final class AccessLogService implements Exports.Sink {
     private static final Logger LOG = LoggerFactory.getLogger("telemetry");
     private static final String METHOD = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";
-    private static final int WAITING = 16_384;
-    private static final int AT_ONCE = 500;
+    private static final int LINES_AT_ONCE = 500;
+    /** A server takes messages of four by default (gRPC, "maximum receive message size"). */
+    private static final int OCTETS_AT_ONCE = 1 << 20;
+
     private static final long PAUSE_MILLIS = 500;
+    private static final long GATHER_MILLIS = 100;
     private static final java.time.Duration TIMEOUT = java.time.Duration.ofSeconds(5);
+    private static final java.time.Duration QUIET = java.time.Duration.ofMinutes(1);
+    /**
+     * Statuses that mean that nothing was taken: PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE,
+     * UNAUTHENTICATED. Some servers end the call without a word, others with an error of theirs when it has been taken.
+     */
+    private static final Set<Integer> REFUSED = Set.of(7, 8, 12, 14, 16);
 
     private final Telemetry.Sink.Service to;
     private final Exports.Post post;
-    private final BlockingQueue<Entry> waiting = new LinkedBlockingQueue<>(WAITING);
+    private final Backlog backlog = new Backlog();
+    private final BlockingQueue<HTTPAccessLogEntry> waiting = new LinkedBlockingQueue<>();
     private final Thread sender;
     private volatile boolean over;
-    private boolean failed;
+    private @Nullable Instant said;
 
     AccessLogService(Telemetry.Sink.Service to, Exports.Post post) {
         this.to = to;
@@ -54,43 +67,43 @@ final class AccessLogService implements Exports.Sink {
         this.sender = Thread.ofVirtual().name("access-log-service").start(this::send);
     }
 
+    /** What is asked for is taken out at once, so that nothing else of the request is held. */
     @Override
     public void line(Entry entry) {
-        if (!waiting.offer(entry)) {
-            say("it does not keep up");
+        HTTPAccessLogEntry line = entry(entry.facts());
+        if (backlog.take(line.getSerializedSize())) {
+            waiting.add(line);
         }
     }
 
-    private synchronized void say(String why) {
-        if (!failed) {
-            failed = true;
-            LOG.warn("access log lines for {} are lost: {}", to.cluster(), why);
+    private void lost(int lines, String why) {
+        Instant now = Instant.now();
+        if (said == null || java.time.Duration.between(said, now).compareTo(QUIET) > 0) {
+            said = now;
+            LOG.warn("{} lines of the access log for {} are lost: {}", lines, to.cluster(), why);
         }
     }
 
     private void send() {
-        List<Entry> some = new ArrayList<>();
+        List<HTTPAccessLogEntry> some = new ArrayList<>();
         try {
             while (!over || !waiting.isEmpty()) {
-                Entry first = waiting.poll(PAUSE_MILLIS, TimeUnit.MILLISECONDS);
-                if (first == null) {
+                HTTPAccessLogEntry next = waiting.poll(PAUSE_MILLIS, TimeUnit.MILLISECONDS);
+                if (next == null) {
                     continue;
                 }
                 if (!over) {
-                    TimeUnit.MILLISECONDS.sleep(Math.min(PAUSE_MILLIS, 100));
+                    TimeUnit.MILLISECONDS.sleep(GATHER_MILLIS);
                 }
-                some.add(first);
-                waiting.drainTo(some, AT_ONCE - 1);
-                Exports.Reply reply = post.send(to.cluster(), true, METHOD, Map.of(), message(some), TIMEOUT)
-                        .join();
-                // Some servers end the call without a word, others with an error of theirs: it has been taken by then.
-                if (reply.status() != 200) {
-                    say(reply.status() == 0 ? reply.message() : "status " + reply.status());
-                } else {
-                    synchronized (this) {
-                        failed = false;
-                    }
+                int octets = 0;
+                while (next != null) {
+                    int size = next.getSerializedSize();
+                    backlog.give(size);
+                    some.add(next);
+                    octets += size;
+                    next = some.size() < LINES_AT_ONCE && octets < OCTETS_AT_ONCE ? waiting.poll() : null;
                 }
+                send(some);
                 some.clear();
             }
         } catch (InterruptedException stop) {
@@ -98,15 +111,27 @@ final class AccessLogService implements Exports.Sink {
         }
     }
 
-    private byte[] message(List<Entry> entries) {
-        StreamAccessLogsMessage.HTTPAccessLogEntries.Builder all =
-                StreamAccessLogsMessage.HTTPAccessLogEntries.newBuilder();
-        entries.forEach(e -> all.addLogEntry(entry(e.facts())));
+    private void send(List<HTTPAccessLogEntry> some) {
+        try {
+            Exports.Reply reply = post.send(to.cluster(), true, METHOD, Map.of(), message(some), TIMEOUT)
+                    .join();
+            if (reply.status() != 200) {
+                lost(some.size(), reply.status() == 0 ? reply.message() : "status " + reply.status());
+            } else if (REFUSED.contains(reply.grpcStatus())) {
+                lost(some.size(), "gRPC status " + reply.grpcStatus() + " " + reply.message());
+            }
+        } catch (RuntimeException wrong) {
+            lost(some.size(), wrong.toString());
+        }
+    }
+
+    private byte[] message(List<HTTPAccessLogEntry> entries) {
         return StreamAccessLogsMessage.newBuilder()
                 .setIdentifier(StreamAccessLogsMessage.Identifier.newBuilder()
                         .setNode(Node.newBuilder().setId("holdfast").setCluster("holdfast"))
                         .setLogName(to.name()))
-                .setHttpLogs(all)
+                .setHttpLogs(StreamAccessLogsMessage.HTTPAccessLogEntries.newBuilder()
+                        .addAllLogEntry(entries))
                 .build()
                 .toByteArray();
     }

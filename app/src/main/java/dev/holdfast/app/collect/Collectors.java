@@ -20,6 +20,7 @@ import io.opentelemetry.exporter.otlp.trace.OtlpGrpcSpanExporter;
 import io.opentelemetry.extension.trace.propagation.B3Propagator;
 import io.opentelemetry.instrumentation.micrometer.v1_5.OpenTelemetryMeterRegistry;
 import io.opentelemetry.sdk.OpenTelemetrySdk;
+import io.opentelemetry.sdk.logs.LogLimits;
 import io.opentelemetry.sdk.logs.SdkLoggerProvider;
 import io.opentelemetry.sdk.logs.export.BatchLogRecordProcessor;
 import io.opentelemetry.sdk.metrics.SdkMeterProvider;
@@ -29,6 +30,7 @@ import io.opentelemetry.sdk.resources.ResourceBuilder;
 import io.opentelemetry.sdk.trace.IdGenerator;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
 import io.opentelemetry.sdk.trace.SdkTracerProviderBuilder;
+import io.opentelemetry.sdk.trace.SpanLimits;
 import io.opentelemetry.sdk.trace.export.BatchSpanProcessor;
 import io.opentelemetry.sdk.trace.export.SpanExporter;
 import io.opentelemetry.sdk.trace.samplers.Sampler;
@@ -40,6 +42,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /** OpenTelemetry's SDK, Zipkin and Envoy's access log service, for whom a plan names. */
@@ -49,6 +52,9 @@ public final class Collectors implements Exports {
 
     private static final Duration SOON = Duration.ofSeconds(1);
     private static final Duration METRICS = Duration.ofSeconds(5);
+    /** In characters: a client chooses how long its headers and paths are, and thousands wait at once. */
+    private static final int LONGEST_ATTRIBUTE = 4096;
+
     private static final long LAST_WORDS_SECONDS = 2;
     private static final AttributeKey<String> SERVICE = AttributeKey.stringKey("service.name");
 
@@ -83,6 +89,7 @@ public final class Collectors implements Exports {
 
     @Override
     public OpenTelemetry spans(Telemetry.Provider to, Post by) {
+        SdkWords.toOurLog();
         return switch (to) {
             case Telemetry.Provider.OpenTelemetry(Telemetry.Collector collector, Optional<Telemetry.Sampler> sampler) ->
                 sdk(
@@ -110,6 +117,9 @@ public final class Collectors implements Exports {
         SdkTracerProviderBuilder tracers = SdkTracerProvider.builder()
                 .setResource(resource)
                 .setSampler(sampler)
+                .setSpanLimits(SpanLimits.builder()
+                        .setMaxAttributeValueLength(LONGEST_ATTRIBUTE)
+                        .build())
                 .addSpanProcessor(BatchSpanProcessor.builder(exporter)
                         .setScheduleDelay(SOON)
                         .build());
@@ -137,6 +147,7 @@ public final class Collectors implements Exports {
 
     @Override
     public Sink log(Telemetry.Sink to, Post by) {
+        SdkWords.toOurLog();
         return switch (to) {
             case Telemetry.Sink.OpenTelemetry(Telemetry.Collector collector) -> new OtlpLog(collector, by);
             case Telemetry.Sink.Service service -> new AccessLogService(service, by);
@@ -151,6 +162,9 @@ public final class Collectors implements Exports {
         OtlpLog(Telemetry.Collector collector, Post by) {
             this.provider = SdkLoggerProvider.builder()
                     .setResource(resource(collector))
+                    .setLogLimits(() -> LogLimits.builder()
+                            .setMaxAttributeValueLength(LONGEST_ATTRIBUTE)
+                            .build())
                     .addLogRecordProcessor(BatchLogRecordProcessor.builder(OtlpGrpcLogRecordExporter.builder()
                                     .setComponentLoader(PlaneSender.loader(collector.cluster(), by))
                                     .setEndpoint(NOWHERE)
@@ -185,18 +199,20 @@ public final class Collectors implements Exports {
     }
 
     @Override
-    public synchronized void metrics(Collection<Telemetry.Collector> to, Post by) {
+    public synchronized CompletableFuture<Void> metrics(Collection<Telemetry.Collector> to, Post by) {
         List<Told> over = new ArrayList<>();
         told.entrySet().removeIf(e -> !to.contains(e.getKey()) && over.add(e.getValue()));
+        List<CompletableFuture<Void>> ends = new ArrayList<>();
         for (Told gone : over) {
-            meters.remove(gone.registry);
-            Thread.ofVirtual().name("telemetry-end").start(() -> {
-                gone.sdk.shutdown().join(LAST_WORDS_SECONDS, TimeUnit.SECONDS);
+            // Its last words are what the meters say now: those of a registry that is closed say nothing.
+            ends.add(end(gone.sdk).thenRun(() -> {
+                meters.remove(gone.registry);
                 gone.registry.close();
-            });
+            }));
         }
         for (Telemetry.Collector collector : to) {
             told.computeIfAbsent(collector, c -> {
+                SdkWords.toOurLog();
                 OpenTelemetrySdk sdk = OpenTelemetrySdk.builder()
                         .setMeterProvider(SdkMeterProvider.builder()
                                 .setResource(resource(c))
@@ -214,14 +230,23 @@ public final class Collectors implements Exports {
                 return new Told(sdk, registry);
             });
         }
+        return CompletableFuture.allOf(ends.toArray(CompletableFuture[]::new));
     }
 
     @Override
-    public void forget(OpenTelemetry spans) {
-        if (spans instanceof OpenTelemetrySdk sdk) {
-            Thread.ofVirtual()
-                    .name("telemetry-end")
-                    .start(() -> sdk.shutdown().join(LAST_WORDS_SECONDS, TimeUnit.SECONDS));
-        }
+    public CompletableFuture<Void> forget(OpenTelemetry spans) {
+        return spans instanceof OpenTelemetrySdk sdk ? end(sdk) : CompletableFuture.completedFuture(null);
+    }
+
+    private static CompletableFuture<Void> end(OpenTelemetrySdk sdk) {
+        CompletableFuture<Void> out = new CompletableFuture<>();
+        Thread.ofVirtual().name("telemetry-end").start(() -> {
+            try {
+                sdk.shutdown().join(LAST_WORDS_SECONDS, TimeUnit.SECONDS);
+            } finally {
+                out.complete(null);
+            }
+        });
+        return out;
     }
 }

@@ -4,6 +4,7 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.spi.FilterReply;
+import dev.holdfast.app.collect.SdkWords;
 import dev.holdfast.dataplane.observe.Tracing;
 import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.opentelemetry.api.common.AttributeKey;
@@ -15,17 +16,11 @@ import io.opentelemetry.instrumentation.micrometer.v1_5.OpenTelemetryMeterRegist
 import io.opentelemetry.sdk.OpenTelemetrySdk;
 import io.opentelemetry.sdk.autoconfigure.AutoConfiguredOpenTelemetrySdk;
 import io.opentelemetry.sdk.autoconfigure.spi.ConfigurationException;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.logging.Handler;
-import java.util.logging.Level;
-import java.util.logging.LogRecord;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -37,8 +32,6 @@ public final class Telemetry implements AutoCloseable {
     private static final Set<String> CHOICES =
             Set.of("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER");
     private static final long LAST_WORDS_SECONDS = 5;
-    private static final Duration PAUSE = Duration.ofMinutes(1);
-    private static final String LOGGER = "OpenTelemetry";
 
     private final OpenTelemetrySdk sdk;
     private final OpenTelemetryAppender appender = new OpenTelemetryAppender();
@@ -53,7 +46,7 @@ public final class Telemetry implements AutoCloseable {
             @Override
             public FilterReply decide(ILoggingEvent event) {
                 // That it cannot be told is not told to it.
-                return event.getLoggerName().equals(LOGGER) ? FilterReply.DENY : FilterReply.NEUTRAL;
+                return event.getLoggerName().equals(SdkWords.LOGGER) ? FilterReply.DENY : FilterReply.NEUTRAL;
             }
         });
         appender.start();
@@ -81,7 +74,7 @@ public final class Telemetry implements AutoCloseable {
 
     /** @param meters of the process; what is told goes there too */
     static Telemetry begin(CompositeMeterRegistry meters) {
-        quiet();
+        SdkWords.toOurLog();
         try {
             return new Telemetry(
                     AutoConfiguredOpenTelemetrySdk.builder()
@@ -94,41 +87,6 @@ public final class Telemetry implements AutoCloseable {
         } catch (ConfigurationException | IllegalArgumentException e) {
             throw new Unusable("an OTEL_ variable cannot be used: " + e.getMessage());
         }
-    }
-
-    /** The SDK tells of failures with a stack trace; a line says as much. */
-    private static void quiet() {
-        Lines.ITS.setUseParentHandlers(false);
-        if (Lines.ITS.getHandlers().length == 0) {
-            Lines.ITS.addHandler(new Lines());
-        }
-    }
-
-    /** One line a minute: each export fails as the one before. */
-    private static final class Lines extends Handler {
-        /** Held, for java.util.logging forgets loggers that nobody holds, and their handlers with them. */
-        private static final java.util.logging.Logger ITS = java.util.logging.Logger.getLogger("io.opentelemetry");
-
-        private final org.slf4j.Logger to = LoggerFactory.getLogger(LOGGER);
-        private @Nullable Instant last;
-
-        @Override
-        public synchronized void publish(LogRecord entry) {
-            Instant now = Instant.now();
-            Instant before = last;
-            if (entry.getLevel().intValue() >= Level.WARNING.intValue()
-                    && (before == null || Duration.between(before, now).compareTo(PAUSE) > 0)) {
-                last = now;
-                Throwable why = entry.getThrown();
-                to.warn("OpenTelemetry: {}{}", entry.getMessage(), why == null ? "" : ": " + why.getMessage());
-            }
-        }
-
-        @Override
-        public void flush() {}
-
-        @Override
-        public void close() {}
     }
 
     Tracing tracing() {

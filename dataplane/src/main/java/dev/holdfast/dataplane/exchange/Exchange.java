@@ -1148,7 +1148,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         long fromClient = bytesFromClient + (established == null ? 0 : established.bytesFromClient());
         long toClient = bytesToClient + (established == null ? 0 : established.bytesToClient());
         RequestSpan traced = span;
-        ListenerTelemetry told = streamId.isEmpty() ? telemetry : now();
+        ListenerTelemetry told = now();
         Facts facts = told.wantsFacts() || (traced != null && traced.ruled()) ? facts(why, fromClient, toClient) : null;
         if (traced != null) {
             traced.end(status, why, whose.remoteIp(), endpoint, upstreamProtocol, fromClient, toClient, facts);
@@ -1175,7 +1175,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
     }
 
-    /** Of a stream, which may have lived through changes of what is told. */
+    /** Of what may have lived through changes of what is told: whom the plan before named may be gone by now. */
     private ListenerTelemetry now() {
         ListenerTelemetry own = gateway.snapshot().telemetry(listenerName);
         return own == null ? gateway.telemetry() : own;

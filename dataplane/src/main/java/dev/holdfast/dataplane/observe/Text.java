@@ -183,33 +183,48 @@ public final class Text {
     }
 
     private static Said time(String format) {
-        DateTimeFormatter by = format.isEmpty() ? USUAL : formatter(format);
+        List<Said> all = format.isEmpty() ? List.of(by(USUAL)) : directives(format);
         return facts -> {
-            Instant at = Instant.ofEpochMilli(facts.startedMillis());
-            return by.format(at).replace("\0", Long.toString(at.getEpochSecond()));
+            StringBuilder out = new StringBuilder();
+            all.forEach(part -> out.append(part.of(facts)));
+            return out.toString();
         };
     }
 
-    private static DateTimeFormatter formatter(String format) {
-        StringBuilder out = new StringBuilder();
+    private static Said by(DateTimeFormatter formatter) {
+        return facts -> formatter.format(Instant.ofEpochMilli(facts.startedMillis()));
+    }
+
+    private static Said by(String pattern) {
+        return by(DateTimeFormatter.ofPattern(pattern, Locale.ROOT).withZone(ZoneOffset.UTC));
+    }
+
+    /** Each by itself: a pattern of them all would read two that are alike, or what stands between, as another one. */
+    private static List<Said> directives(String format) {
+        List<Said> out = new ArrayList<>();
         for (int i = 0; i < format.length(); i++) {
             char c = format.charAt(i);
             if (c != '%' || i + 1 == format.length()) {
-                out.append(c == '\'' ? "''" : Character.isLetter(c) || "[]{}#".indexOf(c) >= 0 ? "'" + c + "'" : c);
+                String plain = String.valueOf(c);
+                out.add(facts -> plain);
                 continue;
             }
             char next = format.charAt(++i);
+            String directive = DIRECTIVES.get(next);
             if (next == 's') {
-                out.append("'\0'");
+                out.add(facts -> Long.toString(Math.floorDiv(facts.startedMillis(), 1000)));
             } else if (Character.isDigit(next) && i + 1 < format.length() && format.charAt(i + 1) == 'f') {
-                out.append("S".repeat(Math.clamp(next - '0', 1, 9)));
+                out.add(by("S".repeat(Math.clamp(next - '0', 1, 9))));
                 i++;
             } else if (next == 'f') {
-                out.append("SSSSSSSSS");
+                out.add(by("SSSSSSSSS"));
+            } else if (directive != null) {
+                out.add(by(directive));
             } else {
-                out.append(DIRECTIVES.getOrDefault(next, "'" + (next == '\'' ? "''" : next) + "'"));
+                String plain = String.valueOf(next);
+                out.add(facts -> plain);
             }
         }
-        return DateTimeFormatter.ofPattern(out.toString(), Locale.ROOT).withZone(ZoneOffset.UTC);
+        return out;
     }
 }

@@ -22,10 +22,14 @@ public interface Exports {
         }
 
         @Override
-        public void metrics(Collection<Telemetry.Collector> to, Post by) {}
+        public CompletableFuture<Void> metrics(Collection<Telemetry.Collector> to, Post by) {
+            return CompletableFuture.completedFuture(null);
+        }
 
         @Override
-        public void forget(OpenTelemetry spans) {}
+        public CompletableFuture<Void> forget(OpenTelemetry spans) {
+            return CompletableFuture.completedFuture(null);
+        }
     };
 
     /** Makes spans that go {@code to} there. */
@@ -34,11 +38,11 @@ public interface Exports {
     /** Takes lines that go {@code to} there. */
     Sink log(Telemetry.Sink to, Post by);
 
-    /** Sends the metrics of the process to these from now on, and to no others. */
-    void metrics(Collection<Telemetry.Collector> to, Post by);
+    /** Sends the metrics of the process to these from now on, and to no others; done when the others have been sent the last. */
+    CompletableFuture<Void> metrics(Collection<Telemetry.Collector> to, Post by);
 
-    /** Sends what is left; no more spans are made by it. May take its time elsewhere. */
-    void forget(OpenTelemetry spans);
+    /** No more spans are made by it. Takes its time elsewhere; done when what was left has been sent, or given up. */
+    CompletableFuture<Void> forget(OpenTelemetry spans);
 
     /** Takes lines of an access log, in the thread that writes them. */
     interface Sink extends AutoCloseable {

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -32,16 +33,16 @@ public final class ListenerTelemetry {
             Optional<Text> text,
             Map<String, Text> fields,
             List<Condition> matches,
-            List<Telemetry.Sink> sinks,
-            BiConsumer<Telemetry.Sink, Entry> to) {
-        static Log of(Telemetry.AccessLog log, BiConsumer<Telemetry.Sink, Entry> to) {
+            List<Exports.Sink> sinks,
+            BiConsumer<Exports.Sink, Entry> to) {
+        static Log of(Telemetry.AccessLog log, List<Exports.Sink> sinks, BiConsumer<Exports.Sink, Entry> to) {
             Map<String, Text> fields = new LinkedHashMap<>();
             log.layout().fields().forEach((name, text) -> fields.put(name, new Text(text)));
             return new Log(
                     log.layout().text().map(Text::new),
                     fields,
                     log.matches().stream().map(Condition::new).toList(),
-                    log.sinks(),
+                    sinks,
                     to);
         }
 
@@ -81,6 +82,11 @@ public final class ListenerTelemetry {
         return base == null || route.spans().isEmpty()
                 ? null
                 : ofRoutes.computeIfAbsent(route.spans().get(), base::of);
+    }
+
+    /** Forgets the rules of routes that are not in {@code use} any more. */
+    void keep(Set<Telemetry.Spans> use) {
+        ofRoutes.keySet().retainAll(use);
     }
 
     /** Whether the process's own line is not written for these requests. */

@@ -28,6 +28,7 @@ final class LogFile implements Exports.Sink {
     private @Nullable Object key;
     private long looked;
     private boolean failed;
+    private boolean over;
 
     LogFile(String path) {
         this.path = path;
@@ -35,7 +36,10 @@ final class LogFile implements Exports.Sink {
 
     @Override
     @SuppressWarnings("SystemOut")
-    public void line(Entry entry) {
+    public synchronized void line(Entry entry) {
+        if (over) {
+            return;
+        }
         String line = entry.text().orElseGet(() -> json(entry.fields()));
         PrintStream console = path.equals("/dev/stdout") ? System.out : path.equals("/dev/stderr") ? System.err : null;
         if (console != null) {
@@ -105,8 +109,10 @@ final class LogFile implements Exports.Sink {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        over = true;
         Writer open = out;
+        out = null;
         try {
             if (open != null) {
                 open.close();
