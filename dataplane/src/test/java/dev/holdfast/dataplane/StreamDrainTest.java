@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
@@ -392,6 +393,131 @@ class StreamDrainTest {
                 String rest = TestGateway.until(socket, "\r\n0\r\n\r\n");
                 assertThat(rest).contains("\u0080\0\0\0").contains("grpc-status: 14\r\n");
                 gateway.drained("route_removed", 1, 1, 0);
+            }
+        }
+    }
+
+    /** In one run of letters without padding between messages, and in one for each; cut where it hurts. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void grpcWebTextGetsItsStatusInTheBodyToo(boolean oneRun) throws Exception {
+        Base64.Encoder base64 = Base64.getEncoder();
+        byte[] first = message("first!!");
+        byte[] second = message("second");
+        byte[] both = java.nio.ByteBuffer.allocate(first.length + second.length)
+                .put(first)
+                .put(second)
+                .array();
+        byte[] sent = oneRun
+                ? base64.encode(both)
+                : (base64.encodeToString(first) + base64.encodeToString(second)).getBytes(StandardCharsets.US_ASCII);
+        CountDownLatch told = new CountDownLatch(1);
+        try (TestGateway gateway = new TestGateway((head, in, out) -> {
+            TestGateway.write(
+                    out,
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n");
+            chunk(out, java.util.Arrays.copyOf(sent, sent.length - 6));
+            told.await();
+            chunk(out, java.util.Arrays.copyOfRange(sent, sent.length - 6, sent.length - 3));
+            chunk(out, java.util.Arrays.copyOfRange(sent, sent.length - 3, sent.length));
+            in.read();
+        })) {
+            gateway.rules = Rules.PLAIN.drain(LONG, LONG, 1001, "").done();
+            gateway.start();
+            try (Socket socket = gateway.client("POST /s/M HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")) {
+                await().ignoreExceptions()
+                        .untilAsserted(
+                                () -> assertThat(gateway.plane.list().getFirst().messagesToClient())
+                                        .isEqualTo(1));
+                gateway.plane.close(gateway.plane.list().getFirst().id());
+                await().ignoreExceptions()
+                        .untilAsserted(
+                                () -> assertThat(gateway.plane.list().getFirst().draining())
+                                        .isTrue());
+                told.countDown();
+                String body = TestGateway.until(socket, "\r\n0\r\n\r\n").split("\r\n\r\n", 2)[1];
+                String letters = body.replaceAll("(?m)^[0-9a-f]+\r\n|\r\n", "");
+                assertThat(letters).startsWith(new String(sent, StandardCharsets.US_ASCII));
+                assertThat(new String(
+                                Base64.getDecoder().decode(letters.substring(sent.length)),
+                                StandardCharsets.ISO_8859_1))
+                        .startsWith("\u0080\0\0\0")
+                        .contains("grpc-status: 14\r\n");
+                gateway.closedFor("closed_by_operator", 1);
+            }
+        }
+    }
+
+    @Test
+    void whatIsNoBase64IsCutAtTheDeadline() throws Exception {
+        try (TestGateway gateway = new TestGateway((head, in, out) -> {
+            TestGateway.write(
+                    out,
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/grpc-web-text\r\nTransfer-Encoding: chunked\r\n\r\n");
+            chunk(out, "AA\u00ff=====".getBytes(StandardCharsets.ISO_8859_1));
+            in.read();
+        })) {
+            gateway.rules = Rules.PLAIN
+                    .drain(Duration.ofMillis(400), Duration.ofMillis(300), 1001, "")
+                    .done();
+            gateway.start();
+            try (Socket socket = gateway.client("POST /s/M HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")) {
+                TestGateway.until(socket, "=====\r\n");
+                removeRoute(gateway);
+                gateway.drained("route_removed", 1, 0, 1);
+            }
+        }
+    }
+
+    /** RFC 9113 §6.8: no new calls here, but those under way end in their own time and by their own words. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aGrpcClientByHttp2IsToldToGoAndItsCallEndsByAStatus(boolean shutdown) throws Exception {
+        try (TestGateway gateway = new TestGateway((head, in, out) -> {
+            TestGateway.write(
+                    out, "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n");
+            chunk(out, message("first"));
+            in.read();
+        })) {
+            gateway.rules = Rules.PLAIN
+                    .drain(Duration.ofSeconds(2), Duration.ofSeconds(1), 1001, "")
+                    .done();
+            gateway.start();
+            try (Http2Client client = new Http2Client(gateway.port())) {
+                int call = client.begin(
+                        true,
+                        Http2Client.block(
+                                ":method",
+                                "POST",
+                                ":scheme",
+                                "http",
+                                ":authority",
+                                "a",
+                                ":path",
+                                "/s/M",
+                                "te",
+                                "trailers",
+                                "content-type",
+                                "application/grpc"));
+                client.data(call, message("first").length);
+                Thread ending = Thread.ofVirtual().start(() -> {
+                    if (shutdown) {
+                        gateway.plane.drain(Duration.ofSeconds(10));
+                    } else {
+                        gateway.plane.apply(dev.holdfast.plan.Plan.EMPTY);
+                    }
+                });
+                Http2Client.Frame bye = client.next(Http2Client.GOAWAY);
+                assertThat(bye.number(0)).isEqualTo(call);
+                assertThat(bye.number(4)).isZero();
+                Http2Client.Frame trailers = client.next(Http2Client.HEADERS, call);
+                assertThat(trailers.ends()).isTrue();
+                assertThat(String.valueOf(java.util.Objects.requireNonNull(trailers.headers())
+                                .get("grpc-status")))
+                        .isEqualTo("14");
+                assertThat(client.ended()).isTrue();
+                gateway.drained(shutdown ? "shutdown" : "route_removed", 1, 1, 0);
+                ending.join();
             }
         }
     }

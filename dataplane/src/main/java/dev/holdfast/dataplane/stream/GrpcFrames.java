@@ -29,19 +29,32 @@ final class GrpcFrames {
         int end = buffer.writerIndex();
         while (index < end) {
             if (prefixRead < PREFIX) {
-                int octet = buffer.getByte(index++) & 0xff;
-                length = prefixRead == 0 ? 0 : (length << 8) | octet;
-                prefixRead++;
-                left = length;
+                octet(buffer.getByte(index++) & 0xff);
             } else {
                 long step = Math.min(left, end - index);
                 index += (int) step;
                 left -= step;
+                settle();
             }
-            if (prefixRead == PREFIX && left == 0) {
-                messages++;
-                prefixRead = 0;
-            }
+        }
+    }
+
+    /** One octet, 0 to 255. */
+    void octet(int octet) {
+        if (prefixRead < PREFIX) {
+            length = prefixRead == 0 ? 0 : (length << 8) | octet;
+            prefixRead++;
+            left = length;
+        } else {
+            left--;
+        }
+        settle();
+    }
+
+    private void settle() {
+        if (prefixRead == PREFIX && left == 0) {
+            messages++;
+            prefixRead = 0;
         }
     }
 }

@@ -5,7 +5,9 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaders;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 
 /** A gRPC call whose response goes on; its goodbye is the status 14, which clients take for "try again elsewhere". */
 public final class GrpcStream extends LongStream {
@@ -15,7 +17,7 @@ public final class GrpcStream extends LongStream {
     public enum Form {
         NATIVE,
         WEB,
-        /** In base64, of which nothing is read. */
+        /** The same in base64. */
         WEB_TEXT;
 
         public static Form of(String contentType) {
@@ -29,6 +31,8 @@ public final class GrpcStream extends LongStream {
     private final Form form;
     private final GrpcFrames toClient = new GrpcFrames();
     private final GrpcFrames fromClient = new GrpcFrames();
+    private final GrpcTextFrames textToClient = new GrpcTextFrames();
+    private final GrpcTextFrames textFromClient = new GrpcTextFrames();
 
     public GrpcStream(Owner owner, Downstream client, Terms terms, Form form) {
         super(owner, terms);
@@ -38,7 +42,9 @@ public final class GrpcStream extends LongStream {
 
     @Override
     void relayToBackend(ByteBuf data, boolean end) {
-        if (form != Form.WEB_TEXT) {
+        if (form == Form.WEB_TEXT) {
+            textFromClient.advance(data);
+        } else {
             fromClient.advance(data);
         }
         toBackend(data, end);
@@ -46,7 +52,9 @@ public final class GrpcStream extends LongStream {
 
     @Override
     void relayToClient(ByteBuf data, boolean end) {
-        if (form != Form.WEB_TEXT) {
+        if (form == Form.WEB_TEXT) {
+            textToClient.advance(data);
+        } else {
             toClient.advance(data);
         }
         owner.downstream().data(data, end);
@@ -74,7 +82,8 @@ public final class GrpcStream extends LongStream {
 
     /** A status stands in line behind what the client has not read: where that is much, it is cut in time instead. */
     private void leaveIfPossible() {
-        if (finished() || !toClient.between() || !owner.downstream().writable()) {
+        boolean between = form == Form.WEB_TEXT ? textToClient.between() : toClient.between();
+        if (finished() || !between || !owner.downstream().writable()) {
             return;
         }
         switch (form) {
@@ -85,28 +94,36 @@ public final class GrpcStream extends LongStream {
                 client.trailers(trailers);
             }
             case WEB -> {
-                byte[] trailers =
-                        ("grpc-status: 14\r\ngrpc-message: " + TEXT + "\r\n").getBytes(StandardCharsets.US_ASCII);
-                ByteBuf frame = Unpooled.buffer(5 + trailers.length);
-                frame.writeByte(0x80).writeInt(trailers.length).writeBytes(trailers);
                 abortBackend();
-                owner.downstream().data(frame, true);
+                owner.downstream().data(Unpooled.wrappedBuffer(statusInBody()), true);
             }
             case WEB_TEXT -> {
-                return;
+                abortBackend();
+                byte[] text = Base64.getEncoder().encode(statusInBody());
+                owner.downstream().data(Unpooled.wrappedBuffer(text), true);
             }
         }
         owner.downstream().flush();
         finish(reason());
     }
 
+    /** Trailers as gRPC-Web has them: a frame whose flag is 80 (gRPC-Web, "Message framing"). */
+    private static byte[] statusInBody() {
+        byte[] trailers = ("grpc-status: 14\r\ngrpc-message: " + TEXT + "\r\n").getBytes(StandardCharsets.US_ASCII);
+        return ByteBuffer.allocate(5 + trailers.length)
+                .put((byte) 0x80)
+                .putInt(trailers.length)
+                .put(trailers)
+                .array();
+    }
+
     @Override
     public long messagesFromClient() {
-        return fromClient.messages();
+        return fromClient.messages() + textFromClient.messages();
     }
 
     @Override
     public long messagesToClient() {
-        return toClient.messages();
+        return toClient.messages() + textToClient.messages();
     }
 }
