@@ -65,7 +65,8 @@ record L4Rules(Rules rules, List<Problem> problems) {
         GatewayListener listener = attachment.listener();
         String ruleName = rule.get("name").text("");
         Optional<Field> policy = rules.traffic().rule(resource, ruleName, listener);
-        Optional<Field> streams = rules.streams().rule(resource, ruleName, listener);
+        Policies.Held held = rules.streams().held(resource, ruleName, listener);
+        Optional<Field> streams = rules.streams().laid(held);
         String name = resource.ref().namespace() + "/" + resource.ref().name();
         String id = name + "/" + (ruleName.isEmpty() ? "0" : ruleName);
         SecurityPolicies.Admission admission = rules.security().ofConnections(resource, ruleName, listener);
@@ -78,7 +79,7 @@ record L4Rules(Rules rules, List<Problem> problems) {
                         : destinations(attachment, rule, id, policy, streams),
                 time(streams, "idleTimeout", listener.connection().idleTimeout()),
                 time(streams, "maxLifetime", listener.connection().maxDuration()),
-                StreamPolicies.rules(streams),
+                StreamPolicies.rules(streams, rules.streams().around(held)),
                 admission.authorization(),
                 rule.origin());
     }

@@ -146,10 +146,19 @@ final class Overrides {
                 message,
                 policies.kind().equals("ClientTrafficPolicy")
                         ? "Nothing of it holds there; repeat in the narrower policy what is to hold."
-                        : "Nothing of it holds there; to lay the narrower policy over this one, give it mergeType:"
-                                + " StrategicMerge.");
+                        : (limitsListener(claim)
+                                        ? "Of it only " + StreamPolicies.PER_LISTENER + " holds for routes there"
+                                        : "Nothing of it holds there")
+                                + "; to lay the narrower policy over this one, give it mergeType: StrategicMerge.");
         problems.add(problem);
         remarks.add(new Remark(claim, new Condition("Overridden", true, "Overridden", Conditions.text(problem))));
+    }
+
+    /** Whether the policy says what a narrower one of a route does not replace. */
+    private static boolean limitsListener(Claim claim) {
+        return claim.policy().ref().kind().equals("StreamPolicy")
+                && claim.policy().spec().at(StreamPolicies.PER_LISTENER).present()
+                && !claim.at().get("kind").text("").endsWith("Route");
     }
 
     private void remark(Claim claim, String type, String message) {

@@ -285,6 +285,11 @@ final class Policies {
         return policies(held).stream().map(this::spec).toList();
     }
 
+    /** The policy of what is around a rule, whether or not a narrower one stands before it. */
+    Optional<Field> around(Held held) {
+        return Optional.ofNullable(held.wider).map(this::spec);
+    }
+
     /** The policies that {@link #rule} is made of, the narrowest first. */
     static List<Resource> policies(Held held) {
         return Stream.concat(

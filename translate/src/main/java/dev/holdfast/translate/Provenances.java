@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Notes where the values that people ask about came from: for each value of the plan, the fields that may set it, the
@@ -20,7 +21,9 @@ final class Provenances {
         CLIENT,
         RULE,
         TRAFFIC,
-        STREAM
+        STREAM,
+        /** The policy of the rule or that of its listener, whichever says less. */
+        STREAM_LEAST
     }
 
     /** {@code value} of the plan, set by the field at {@code path}; of several lines for a value the first wins. */
@@ -60,7 +63,7 @@ final class Provenances {
             new Line("maxStreamDuration", From.STREAM, "maxLifetime"),
             new Line("maxStreamDuration", From.TRAFFIC, HTTP + "maxStreamDuration"),
             new Line("upgrades", From.TRAFFIC, "httpUpgrade"),
-            new Line("streams.limits.perListener", From.STREAM, "limits.perListener"),
+            new Line("streams.limits.perListener", From.STREAM_LEAST, StreamPolicies.PER_LISTENER),
             new Line("streams.limits.perRoute", From.STREAM, "limits.perRoute"),
             new Line("streams.limits.perClient", From.STREAM, "limits.perClient"),
             new Line("streams.limits.messageBytes", From.STREAM, "limits.messageBytes"),
@@ -149,6 +152,10 @@ final class Provenances {
             switch (line.from) {
                 case TRAFFIC -> note(found, line, ofTraffic);
                 case STREAM -> note(found, line, ofStreams);
+                case STREAM_LEAST ->
+                    StreamPolicies.ofListener(
+                                    Stream.concat(ofStreams.stream(), streams.around(layers.streams).stream()))
+                            .ifPresent(limit -> found.putIfAbsent(line.value, limit.origin()));
                 case LISTENER, CLIENT, RULE -> {}
             }
         }

@@ -125,7 +125,7 @@ record Rules(
         ByName<Origin> ofClusters = provenances.cluster(layers);
         String created = resource.creationTimestamp();
         Set<String> upgrades = upgrades(resource, policy);
-        StreamRules streamRules = StreamPolicies.rules(streamPolicy);
+        StreamRules streamRules = StreamPolicies.rules(streamPolicy, streams.around(layers.streams()));
         List<Optional<Route.Match>> matches = new Matches(problems).of(resource, rule);
         Optional<RouteTraffic.Retry> retry = RouteTraffics.retry(rule, policy);
         List<RouteTraffic.Mirror> mirrors = refused ? List.of() : mirrors(attachment, rule, id, policy, streamPolicy);

@@ -4,16 +4,30 @@ import dev.holdfast.plan.StreamRules;
 import dev.holdfast.resource.Field;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** What a StreamPolicy makes of a rule's streams. */
 final class StreamPolicies {
+    static final String PER_LISTENER = "limits.perListener";
     private static final int STREAMS_OF_A_CLUSTER = 100_000;
 
     private StreamPolicies() {}
 
-    static StreamRules rules(Optional<Field> policy) {
+    /** Of the layers, the narrowest first, the one with the smallest limit for the listener: a route may have less, not more. */
+    static Optional<Field> ofListener(Stream<Field> layers) {
+        return layers.map(spec -> spec.at(PER_LISTENER))
+                .filter(limit -> limit.number(0) > 0)
+                .min(Comparator.comparingLong(limit -> limit.number(0)));
+    }
+
+    /**
+     * @param policy that holds at the rule
+     * @param around that holds at its listener, of which one limit always does: the listener's own
+     */
+    static StreamRules rules(Optional<Field> policy, Optional<Field> around) {
         if (policy.isEmpty()) {
             return StreamRules.DEFAULT;
         }
@@ -22,7 +36,10 @@ final class StreamPolicies {
         return new StreamRules(
                 spec.resource().namespace() + "/" + spec.resource().name(),
                 new StreamRules.Limits(
-                        (int) limits.get("perListener").number(0),
+                        (int) ofListener(Stream.concat(policy.stream(), around.stream()))
+                                .map(limit -> limit.number(0))
+                                .orElse(0L)
+                                .longValue(),
                         (int) limits.get("perRoute").number(0),
                         (int) limits.get("perClient").number(0),
                         ClientTraffic.quantity(limits.get("messageBytes"), 0),
