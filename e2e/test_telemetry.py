@@ -4,6 +4,7 @@ import concurrent.futures
 import http.server
 import json
 import re
+import signal
 import threading
 import urllib.request
 
@@ -382,9 +383,30 @@ def test_zipkin(told, otlp, backend):
     zipkin.stop()
 
 
+def test_what_ends_as_the_process_stops_is_told_too(told, otlp, go):
+    gateway = told(otlp)
+
+    async def talk():
+        ws = await WebSocket.connect(gateway.port, "a", headers="x-who: me\r\n")
+        await ws.echo("hi")
+        gateway.gateway.signal(signal.SIGTERM)
+        for _ in range(800):
+            if ws.closed:
+                break
+            await asyncio.sleep(0.05)
+        assert ws.closed == 1001
+    go(talk())
+    assert gateway.gateway.ended() == 0
+    stream = next(s for s in otlp.spans() if s.name.startswith("websocket "))
+    assert [e.name for e in stream.events] == ["open", "close"] and attributes(stream)["holdfast.reason"] == "shutdown"
+    assert gateway.log.read_text().startswith("GET /api/websocket 101 ")
+    assert [attributes(r)["path"] for r in otlp.logs()] == ["/api/websocket"]
+    assert any(b"/api/websocket" in line for line in otlp.lines)
+
+
 def test_a_collector_that_is_not_there_costs_no_request(told, otlp):
     gateway = told(otlp, to=free_port())
     assert gateway.get("/a") == 200
-    wait(lambda: "WARN" in gateway.gateway.text(), 30, gateway.gateway.text)
+    wait(lambda: "OpenTelemetry: Failed to export" in gateway.gateway.text(), 30, gateway.gateway.text)
     assert gateway.get("/a") == 200
     assert "\tat " not in gateway.gateway.text() and "Exception" not in gateway.gateway.text(), gateway.gateway.text()
