@@ -188,7 +188,13 @@ final class SilenceTest {
     /** Where a value was written is not what it does. */
     static Plan meaning(Plan plan) {
         return new Plan(
-                plan.listeners(), plan.l4(), plan.clusters(), plan.problems(), plan.outcomes(), Provenance.NONE);
+                plan.listeners(),
+                plan.l4(),
+                plan.clusters(),
+                plan.problems(),
+                plan.outcomes(),
+                Provenance.NONE,
+                plan.patches());
     }
 
     /** @param errors what makes the manifests no good, read or translated: code and field */

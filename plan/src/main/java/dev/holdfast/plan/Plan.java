@@ -12,6 +12,7 @@ import java.util.Map;
  * @param clusters cluster name to cluster
  * @param outcomes what became of each resource of ours, by kind, namespace and name
  * @param provenance where the values came from
+ * @param patches of what Envoys are told, in the order in which they are carried out
  */
 public record Plan(
         List<Listener> listeners,
@@ -19,7 +20,8 @@ public record Plan(
         Map<String, Cluster> clusters,
         List<Problem> problems,
         List<Outcome> outcomes,
-        Provenance provenance) {
+        Provenance provenance,
+        List<EnvoyPatch> patches) {
     public static final Plan EMPTY = new Plan(List.of(), Map.of(), List.of());
 
     public Plan {
@@ -28,11 +30,12 @@ public record Plan(
         clusters = ByName.of(clusters);
         problems = List.copyOf(problems);
         outcomes = List.copyOf(outcomes);
+        patches = List.copyOf(patches);
     }
 
     /** The same with fewer listeners. */
     public Plan serving(List<Listener> kept) {
-        return new Plan(kept, l4, clusters, problems, outcomes, provenance);
+        return new Plan(kept, l4, clusters, problems, outcomes, provenance, patches);
     }
 
     /** A plan whose values came from nowhere in particular. */
@@ -42,7 +45,7 @@ public record Plan(
             Map<String, Cluster> clusters,
             List<Problem> problems,
             List<Outcome> outcomes) {
-        this(listeners, l4, clusters, problems, outcomes, Provenance.NONE);
+        this(listeners, l4, clusters, problems, outcomes, Provenance.NONE, List.of());
     }
 
     /** A plan of HTTP alone, of which nothing is to be told. */

@@ -29,6 +29,9 @@ final class Coverage {
     private static final Set<String> FACTS =
             Set.of("Service", "EndpointSlice", "Secret", "ConfigMap", "Namespace", "ServiceAccount", "ReferenceGrant");
 
+    /** Kinds that only Envoy carries out; it does so whole, or says what it does not. */
+    private static final Set<String> ENVOYS = Set.of("EnvoyPatchPolicy");
+
     private Coverage() {}
 
     private static Map<String, Set<String>> table() {
@@ -243,11 +246,15 @@ final class Coverage {
     private static final Map<String, Place> PLACES =
             CARRIED.entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, e -> Place.of(e.getValue())));
 
-    /** Each resource is a step of its own. */
-    static void check(ResourceSet set, Steps<Resource, Boolean> steps, List<Problem> problems) {
+    /**
+     * Each resource is a step of its own.
+     *
+     * @param envoy whether the plane is Envoy, which has what {@link #ENVOYS} ask for
+     */
+    static void check(ResourceSet set, boolean envoy, Steps<Resource, Boolean> steps, List<Problem> problems) {
         for (Resource resource : set.resources()) {
             String kind = resource.ref().kind();
-            if (!FACTS.contains(kind)) {
+            if (!FACTS.contains(kind) && !(envoy && ENVOYS.contains(kind))) {
                 steps.of(resource, problems, () -> check(resource, PLACES.get(kind), problems));
             }
         }

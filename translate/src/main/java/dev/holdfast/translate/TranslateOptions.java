@@ -9,8 +9,10 @@ import java.util.Map;
  * @param resolve {@code namespace/service[:port]} to {@code host:port}
  * @param exposed each Gateway has a Service of its own, whose targetPorts are the ports to bind
  * @param zone where this gateway runs, as EndpointSlices name zones; empty where that is not known
+ * @param envoy whether Envoys carry the plan out
  */
-public record TranslateOptions(int portOffset, Map<String, String> resolve, boolean exposed, String zone) {
+public record TranslateOptions(
+        int portOffset, Map<String, String> resolve, boolean exposed, String zone, boolean envoy) {
     public static final TranslateOptions NONE = new TranslateOptions(0, Map.of());
 
     public TranslateOptions {
@@ -19,11 +21,16 @@ public record TranslateOptions(int portOffset, Map<String, String> resolve, bool
 
     /** Where listeners are bound on the ports they name. */
     public TranslateOptions(int portOffset, Map<String, String> resolve) {
-        this(portOffset, resolve, false, "");
+        this(portOffset, resolve, false, "", false);
     }
 
     public TranslateOptions in(String otherZone) {
-        return new TranslateOptions(portOffset, resolve, exposed, otherZone);
+        return new TranslateOptions(portOffset, resolve, exposed, otherZone, envoy);
+    }
+
+    /** The same for the plane that is Envoy, or not. */
+    public TranslateOptions onEnvoy(boolean really) {
+        return new TranslateOptions(portOffset, resolve, exposed, zone, really);
     }
 
     /** The port that a listener's port is bound as, where no Service says. */

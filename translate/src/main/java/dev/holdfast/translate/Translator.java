@@ -44,7 +44,7 @@ public final class Translator {
         ResourceSet set = new NotedResources(last, shelves);
         List.of(coverage, attaching, rules, outcomes).forEach(Steps::begin);
         List<Problem> problems = new ArrayList<>();
-        Coverage.check(set, coverage, problems);
+        Coverage.check(set, options.envoy(), coverage, problems);
         Grants grants = new Grants(set);
         Policies client = new Policies(set, shelves, "ClientTrafficPolicy", problems);
         Policies backend = new Policies(set, shelves, "BackendTrafficPolicy", problems);
@@ -120,7 +120,8 @@ public final class Translator {
                         policies,
                         remarks,
                         Stream.concat(set.problems().stream(), found.stream()).toList()),
-                assembly.provenance());
+                assembly.provenance(),
+                Patches.of(set, listeners));
     }
 
     /** Each listener that is as it was is the very one of the last translation. */

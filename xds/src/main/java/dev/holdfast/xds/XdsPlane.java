@@ -44,10 +44,18 @@ public final class XdsPlane implements PlanSink {
         }
     }
 
-    /** Offered to every Envoy from now on; what they make of it is in {@link #nodes} and {@link #problems}. */
+    /**
+     * Offered to every Envoy from now on; what they make of it is in {@link #nodes} and {@link #problems}. Where a patch cannot
+     * be carried out nothing of it is.
+     */
     @Override
     public synchronized Applied apply(Plan plan) {
-        snapshot = snapshot.next(XdsResources.of(plan));
+        XdsResources made = XdsResources.of(plan);
+        if (made.problems().stream().anyMatch(Problem::isError)) {
+            metrics.counter("holdfast.reloads", "result", "refused").increment();
+            return new Applied(false, Map.of(), 0, made.problems());
+        }
+        snapshot = snapshot.next(made);
         fleet.publish(snapshot);
         metrics.counter("holdfast.reloads", "result", "applied").increment();
         Map<String, Integer> ports = new HashMap<>();

@@ -1,7 +1,9 @@
 package dev.holdfast.xds;
 
 import dev.holdfast.plan.Cidr;
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.HttpSettings;
@@ -132,6 +134,8 @@ public final class Plans {
     public long maxConnections = 1024;
     public Cluster.Protocol protocol = Cluster.Protocol.AUTO;
     public HttpSettings settings = HttpSettings.DEFAULT;
+    public ClientRules client = ClientRules.DEFAULT;
+    public ClusterTraffic traffic = ClusterTraffic.NONE;
     public List<String> alpn = List.of("http/1.1", "h2");
     public List<HttpFilter> filters = List.of();
     public final List<Route> moreRoutes = new ArrayList<>();
@@ -174,6 +178,7 @@ public final class Plans {
                 host,
                 tls,
                 settings,
+                client,
                 hosts,
                 origin("Gateway", "envoy", "spec.listeners", "gateway.yaml", 10));
     }
@@ -222,6 +227,7 @@ public final class Plans {
                 Duration.ofHours(1),
                 Duration.ZERO,
                 Http2Settings.DEFAULT,
+                traffic,
                 origin("HTTPRoute", "home-assistant-internal", "spec.rules[0].backendRefs[0]", "route.yaml", 18));
     }
 

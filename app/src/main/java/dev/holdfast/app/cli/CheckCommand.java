@@ -107,7 +107,7 @@ final class CheckCommand implements Callable<Integer> {
 
     private Seen look() throws IOException {
         ReadResult read = manifests.read();
-        Plan plan = Translator.translate(read.resources(), manifests.options());
+        Plan plan = Translator.translate(read.resources(), manifests.options().onEnvoy(envoy.asked()));
         List<Problem> problems = Stream.of(
                         read.problems(),
                         plan.problems(),

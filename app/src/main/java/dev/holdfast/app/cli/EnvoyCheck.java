@@ -33,6 +33,10 @@ final class EnvoyCheck {
     @Mixin
     private AdminOption admin = new AdminOption();
 
+    boolean asked() {
+        return envoy;
+    }
+
     List<Problem> of(Plan plan) throws IOException {
         if (!envoy) {
             return List.of();

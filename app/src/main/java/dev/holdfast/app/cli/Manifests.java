@@ -84,7 +84,7 @@ final class Manifests {
         }
         // In a cluster each Gateway has an address of its own, and so all ports.
         return kubernetes
-                ? new TranslateOptions(portOffset, services, true, zone)
+                ? new TranslateOptions(portOffset, services, true, zone, false)
                 : new TranslateOptions(portOffset, services).in(zone);
     }
 

@@ -99,7 +99,12 @@ final class RunCommand implements Callable<Integer> {
         Settings settings = new Settings(
                 manifests.paths,
                 cluster(),
-                new TranslateOptions(options.portOffset(), options.resolve(), !expose.isEmpty(), options.zone()),
+                new TranslateOptions(
+                        options.portOffset(),
+                        options.resolve(),
+                        !expose.isEmpty(),
+                        options.zone(),
+                        envoy.settings().isPresent()),
                 devTls,
                 admin.address(),
                 admin.tokenFile(),

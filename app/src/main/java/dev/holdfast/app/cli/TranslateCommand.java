@@ -50,6 +50,11 @@ final class TranslateCommand implements Callable<Integer> {
             description = "How to print (default: yaml).")
     private Format format = Format.yaml;
 
+    @Option(
+            names = "--envoy",
+            description = "For Envoys, and not for the embedded plane; of --to xds it goes without saying.")
+    private boolean envoy;
+
     enum Target {
         plan,
         status,
@@ -70,8 +75,9 @@ final class TranslateCommand implements Callable<Integer> {
             spec.commandLine().getErr().println("holdfast translate: " + e.getMessage());
             return 2;
         }
-        Plan plan = Translator.translate(read.resources(), manifests.options());
-        Optional<XdsResources> resources = to == Target.xds ? Optional.of(XdsResources.of(plan)) : Optional.empty();
+        Plan plan = Translator.translate(read.resources(), manifests.options().onEnvoy(envoy || to == Target.xds));
+        Optional<XdsResources> resources =
+                envoy || to == Target.xds ? Optional.of(XdsResources.of(plan)) : Optional.empty();
         List<Problem> problems = Stream.of(
                         read.problems(),
                         plan.problems(),
@@ -84,10 +90,10 @@ final class TranslateCommand implements Callable<Integer> {
             return 2;
         }
         PrintWriter out = spec.commandLine().getOut();
-        if (resources.isPresent()) {
+        if (to == Target.xds) {
             out.print(text(resources.orElseThrow()));
         } else {
-            print(plan, read, out);
+            print(plan, read, resources, out);
         }
         out.flush();
         return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
@@ -100,10 +106,13 @@ final class TranslateCommand implements Callable<Integer> {
         };
     }
 
-    private void print(Plan plan, ReadResult read, PrintWriter out) throws IOException {
+    private void print(Plan plan, ReadResult read, Optional<XdsResources> resources, PrintWriter out)
+            throws IOException {
         Map<String, Object> tree = new LinkedHashMap<>();
         if (to == Target.status) {
-            tree.put("resources", StatusTree.of(plan.outcomes()));
+            tree.put(
+                    "resources",
+                    StatusTree.of(resources.map(XdsResources::outcomes).orElse(plan.outcomes())));
         } else {
             tree.put(
                     "listeners",

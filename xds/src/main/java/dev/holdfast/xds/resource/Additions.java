@@ -1,5 +1,6 @@
 package dev.holdfast.xds.resource;
 
+import com.google.protobuf.BoolValue;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.DescriptorProtos.DescriptorProto;
 import com.google.protobuf.DescriptorProtos.FieldDescriptorProto;
@@ -12,10 +13,18 @@ import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
+import io.envoyproxy.envoy.config.cluster.v3.LoadBalancingPolicy;
+import io.envoyproxy.envoy.config.common.mutation_rules.v3.HeaderMutation;
 import io.envoyproxy.envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth;
 import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.ExtAuthz;
 import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.HttpService;
+import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
+import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
+import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 
 /** What Envoy 1.40's definitions have and those of our jar (of Envoy 1.34) have not yet: a few fields and a message. */
 final class Additions {
@@ -23,6 +32,13 @@ final class Additions {
     private static final Descriptor RATE_LIMIT = rateLimit();
     private static final Descriptor EXT_AUTH = extAuth();
     private static final Descriptor LOCAL_REPLY = localReply();
+    private static final Descriptor TLS_INSPECTOR = tlsInspector();
+    private static final Map<String, FileDescriptor> MUTATION_RULES = mutationRules();
+    private static final Descriptor EARLY = above(
+            io.envoyproxy.envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation.getDescriptor(),
+            MUTATION_RULES);
+    private static final Descriptor LATE = above(HeaderMutationPerRoute.getDescriptor(), MUTATION_RULES);
+    private static final Descriptor OVERRIDE_HOST = overrideHost();
 
     private Additions() {}
 
@@ -67,9 +83,43 @@ final class Additions {
         return DynamicMessage.getDefaultInstance(LOCAL_REPLY);
     }
 
+    /** Which fingerprints are taken is the same for every listener, so that asking for one replaces none. */
+    static Message fingerprints(TlsInspector inspector) {
+        return read(TLS_INSPECTOR, inspector.toByteString())
+                .setField(TLS_INSPECTOR.findFieldByName("enable_ja4_fingerprinting"), BoolValue.of(true))
+                .build();
+    }
+
+    /** With {@code remove_on_match} known. */
+    static Message early(Message mutation) {
+        return read(EARLY, mutation.toByteString()).build();
+    }
+
+    /** Likewise. */
+    static Message late(Message mutation) {
+        return read(LATE, mutation.toByteString()).build();
+    }
+
+    /** An endpoint named by a header, in {@code address:port} form; another by {@code otherwise} where none is. */
+    static Message overrideHost(List<String> headers, LoadBalancingPolicy otherwise) {
+        Descriptor source = OVERRIDE_HOST.findNestedTypeByName("OverrideHostSource");
+        DynamicMessage.Builder out = DynamicMessage.newBuilder(OVERRIDE_HOST);
+        headers.forEach(h -> out.addRepeatedField(
+                OVERRIDE_HOST.findFieldByName("override_host_sources"),
+                DynamicMessage.newBuilder(source)
+                        .setField(source.findFieldByName("header"), h)
+                        .build()));
+        return out.setField(OVERRIDE_HOST.findFieldByName("fallback_policy"), otherwise)
+                .build();
+    }
+
     /** In place of the jar's own messages of these names. */
     static Message[] kinds() {
         return new Message[] {
+            DynamicMessage.getDefaultInstance(TLS_INSPECTOR),
+            DynamicMessage.getDefaultInstance(EARLY),
+            DynamicMessage.getDefaultInstance(LATE),
+            DynamicMessage.getDefaultInstance(OVERRIDE_HOST),
             DynamicMessage.getDefaultInstance(API_KEYS),
             DynamicMessage.getDefaultInstance(RATE_LIMIT),
             DynamicMessage.getDefaultInstance(EXT_AUTH),
@@ -122,6 +172,68 @@ final class Additions {
                         .addMessageType(DescriptorProto.newBuilder().setName("HttpResponseLocalReplyMatchInput")),
                 "HttpResponseLocalReplyMatchInput",
                 new FileDescriptor[0]);
+    }
+
+    private static Descriptor tlsInspector() {
+        Descriptor known = TlsInspector.getDescriptor();
+        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
+        file.getMessageTypeBuilder(known.getIndex())
+                .addField(field("enable_ja4_fingerprinting", 3, Type.TYPE_MESSAGE)
+                        .setTypeName(".google.protobuf.BoolValue"));
+        return built(file, known);
+    }
+
+    private static Map<String, FileDescriptor> mutationRules() {
+        Descriptor known = HeaderMutation.getDescriptor();
+        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
+        String name = "." + known.getFullName();
+        file.addDependency(StringMatcher.getDescriptor().getFile().getName())
+                .getMessageTypeBuilder(known.getIndex())
+                .addNestedType(DescriptorProto.newBuilder()
+                        .setName("RemoveOnMatch")
+                        .addField(field("key_matcher", 1, Type.TYPE_MESSAGE)
+                                .setTypeName("." + StringMatcher.getDescriptor().getFullName())))
+                .addField(field("remove_on_match", 3, Type.TYPE_MESSAGE)
+                        .setTypeName(name + ".RemoveOnMatch")
+                        .setOneofIndex(0));
+        List<FileDescriptor> dependencies = new ArrayList<>(known.getFile().getDependencies());
+        dependencies.add(StringMatcher.getDescriptor().getFile());
+        return Map.of(
+                known.getFile().getName(),
+                built(file, known.getName(), dependencies.toArray(new FileDescriptor[0]))
+                        .getFile());
+    }
+
+    /** A message that holds others whose definitions are {@code newer}. */
+    private static Descriptor above(Descriptor known, Map<String, FileDescriptor> newer) {
+        return built(
+                known.getFile().toProto().toBuilder(),
+                known.getName(),
+                known.getFile().getDependencies().stream()
+                        .map(d -> newer.getOrDefault(d.getName(), d))
+                        .toArray(FileDescriptor[]::new));
+    }
+
+    private static Descriptor overrideHost() {
+        FileDescriptor cluster = LoadBalancingPolicy.getDescriptor().getFile();
+        String name = "OverrideHost";
+        String in = "envoy.extensions.load_balancing_policies.override_host.v3";
+        FileDescriptorProto.Builder file = FileDescriptorProto.newBuilder()
+                .setName("envoy/extensions/load_balancing_policies/override_host/v3/override_host.proto")
+                .setPackage(in)
+                .setSyntax("proto3")
+                .addDependency(cluster.getName());
+        file.addMessageType(DescriptorProto.newBuilder()
+                .setName(name)
+                .addNestedType(DescriptorProto.newBuilder()
+                        .setName("OverrideHostSource")
+                        .addField(field("header", 1, Type.TYPE_STRING)))
+                .addField(field("override_host_sources", 1, Type.TYPE_MESSAGE)
+                        .setTypeName("." + in + "." + name + ".OverrideHostSource")
+                        .setLabel(FieldDescriptorProto.Label.LABEL_REPEATED))
+                .addField(field("fallback_policy", 3, Type.TYPE_MESSAGE)
+                        .setTypeName("." + LoadBalancingPolicy.getDescriptor().getFullName())));
+        return built(file, name, new FileDescriptor[] {cluster});
     }
 
     private static FieldDescriptorProto.Builder field(String name, int number, Type type) {

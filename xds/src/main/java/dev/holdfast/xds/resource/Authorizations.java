@@ -31,7 +31,7 @@ final class Authorizations {
     /** An escaped slash or backslash, which a backend may take for a slash. */
     private static final String ESCAPED = "(?i)%2f|%5c|\\\\";
 
-    private static final Principal ANY = Principal.newBuilder().setAny(true).build();
+    static final Principal ANY = Principal.newBuilder().setAny(true).build();
 
     private Authorizations() {}
 
@@ -86,7 +86,7 @@ final class Authorizations {
         return rules.build();
     }
 
-    private static String name(int number, SecurityFilter.Rule rule) {
+    static String name(int number, SecurityFilter.Rule rule) {
         return number + (rule.name().isEmpty() ? "" : "/" + rule.name());
     }
 
@@ -124,7 +124,8 @@ final class Authorizations {
         return Principal.newBuilder().setNotId(of).build();
     }
 
-    private static List<Principal> conditions(SecurityFilter.Rule rule) {
+    /** All of a rule but its condition in CEL. */
+    static List<Principal> conditions(SecurityFilter.Rule rule) {
         List<Principal> out = new ArrayList<>();
         if (!rule.clients().isEmpty()) {
             out.add(one(rule.clients().stream()

@@ -63,7 +63,7 @@ final class ClientCertificates {
                 .build();
     }
 
-    private static StringMatcher text(TextMatch match) {
+    static StringMatcher text(TextMatch match) {
         StringMatcher.Builder out = StringMatcher.newBuilder();
         return switch (match.kind()) {
             case EXACT -> Proto.exact(match.value());

@@ -3,6 +3,7 @@ package dev.holdfast.xds.resource;
 import com.google.protobuf.BoolValue;
 import com.google.protobuf.UInt32Value;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.DiscoveryType;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.DnsLookupFamily;
@@ -11,8 +12,9 @@ import io.envoyproxy.envoy.config.cluster.v3.Cluster.LbPolicy;
 import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
-import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
+import io.envoyproxy.envoy.config.core.v3.KeepaliveSettings;
+import io.envoyproxy.envoy.config.core.v3.Locality;
 import io.envoyproxy.envoy.config.core.v3.Pipe;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.envoyproxy.envoy.config.core.v3.TcpKeepalive;
@@ -29,6 +31,7 @@ import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMat
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
 import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
+import io.envoyproxy.envoy.type.v3.Percent;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -45,6 +48,7 @@ public final class Clusters {
     private static final String STREAMS = "/streams";
     private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
     private static final int BUFFER = 32_768;
+    private static final Duration DNS_REFRESH = Duration.ofSeconds(30);
     private static final Pattern IPV4 = Pattern.compile("\\d{1,3}(\\.\\d{1,3}){3}");
 
     private Clusters() {}
@@ -77,20 +81,25 @@ public final class Clusters {
             endpoints.put(cluster.name(), assignment(cluster, cluster.name()));
         }
         cluster.tls().filter(Clusters::hasOwnCa).ifPresent(tls -> secrets.put(caName(cluster), ca(cluster, tls)));
+        cluster.tls()
+                .flatMap(Cluster.UpstreamTls::shown)
+                .ifPresent(c -> secrets.put(c.name(), XdsResources.certificate(c)));
     }
 
     private static io.envoyproxy.envoy.config.cluster.v3.Cluster of(Cluster cluster, boolean streams) {
         String name = streams ? streams(cluster.name()) : cluster.name();
+        ClusterTraffic traffic = cluster.traffic();
         HttpProtocolOptions http = protocol(cluster, streams);
         io.envoyproxy.envoy.config.cluster.v3.Cluster.Builder out =
                 io.envoyproxy.envoy.config.cluster.v3.Cluster.newBuilder()
                         .setName(name)
                         .setConnectTimeout(Proto.duration(
                                 cluster.connectTimeout().isZero() ? Duration.ofSeconds(10) : cluster.connectTimeout()))
-                        .setPerConnectionBufferLimitBytes(UInt32Value.of(BUFFER))
+                        .setPerConnectionBufferLimitBytes(
+                                Proto.count(traffic.bufferLimit() > 0 ? traffic.bufferLimit() : BUFFER))
                         .setLbPolicy(LbPolicy.ROUND_ROBIN)
                         .setIgnoreHealthOnHostRemoval(true)
-                        .setCircuitBreakers(CircuitBreakers.newBuilder().addThresholds(thresholds(cluster, streams)))
+                        .setCircuitBreakers(breakers(cluster, streams))
                         .putTypedExtensionProtocolOptions(HTTP_OPTIONS, Proto.any(http));
         if (!hasNames(cluster)) {
             out.setType(DiscoveryType.EDS)
@@ -100,17 +109,49 @@ public final class Clusters {
         } else {
             // One name: a connection tries its addresses in turn (RFC 8305). Several: each address is an endpoint.
             boolean one = cluster.endpoints().size() == 1;
+            Duration refresh = traffic.dns().refresh();
             out.setType(one ? DiscoveryType.LOGICAL_DNS : DiscoveryType.STRICT_DNS)
-                    .setDnsLookupFamily(one ? DnsLookupFamily.ALL : DnsLookupFamily.V4_PREFERRED)
-                    .setDnsRefreshRate(Proto.duration(Duration.ofSeconds(30)))
-                    .setRespectDnsTtl(true)
+                    .setDnsLookupFamily(family(traffic.dns().family(), one))
+                    .setDnsRefreshRate(Proto.duration(refresh.isZero() ? DNS_REFRESH : refresh))
+                    .setRespectDnsTtl(refresh.isZero())
                     .setLoadAssignment(assignment(cluster, name));
         }
         cluster.tcpKeepalive()
                 .ifPresent(k -> out.setUpstreamConnectionOptions(
                         UpstreamConnectionOptions.newBuilder().setTcpKeepalive(keepalive(k))));
         cluster.tls().ifPresent(tls -> out.setTransportSocket(tls(cluster, tls, http)));
+        Balances.of(traffic, out);
+        boolean http2 =
+                http.hasExplicitHttpConfig() && http.getExplicitHttpConfig().hasHttp2ProtocolOptions();
+        traffic.active()
+                .filter(check -> canAsk(cluster, streams, check))
+                .ifPresent(check -> out.addHealthChecks(Health.active(check, http2)));
+        traffic.passive().ifPresent(check -> out.setOutlierDetection(Health.passive(check)));
+        if (traffic.panicPercent() != ClusterTraffic.NONE.panicPercent()) {
+            out.setCommonLbConfig(io.envoyproxy.envoy.config.cluster.v3.Cluster.CommonLbConfig.newBuilder()
+                    .setHealthyPanicThreshold(Percent.newBuilder().setValue(traffic.panicPercent())));
+        }
         return out.build();
+    }
+
+    /** A check by gRPC goes by HTTP/2, which a cluster must speak. */
+    static boolean canAsk(Cluster cluster, boolean streams, ClusterTraffic.ActiveCheck check) {
+        return !(check.probe() instanceof ClusterTraffic.Probe.Grpc)
+                || cluster.protocol() == Cluster.Protocol.HTTP2
+                || (!streams
+                        && cluster.protocol() == Cluster.Protocol.AUTO
+                        && cluster.tls().isPresent());
+    }
+
+    private static DnsLookupFamily family(ClusterTraffic.Family family, boolean oneName) {
+        return switch (family) {
+            case ANY -> oneName ? DnsLookupFamily.ALL : DnsLookupFamily.V4_PREFERRED;
+            case IPV4 -> DnsLookupFamily.V4_ONLY;
+            case IPV6 -> DnsLookupFamily.V6_ONLY;
+            case IPV4_PREFERRED -> DnsLookupFamily.V4_PREFERRED;
+            // Envoy's AUTO asks for IPv4 only where there is no IPv6.
+            case IPV6_PREFERRED -> DnsLookupFamily.AUTO;
+        };
     }
 
     static TcpKeepalive keepalive(dev.holdfast.plan.TcpKeepalive keepalive) {
@@ -122,20 +163,33 @@ public final class Clusters {
                 .build();
     }
 
+    private static CircuitBreakers breakers(Cluster cluster, boolean streams) {
+        CircuitBreakers.Builder out = CircuitBreakers.newBuilder().addThresholds(thresholds(cluster, streams));
+        long each = cluster.traffic().connectionsPerEndpoint();
+        if (each >= 0) {
+            out.addPerHostThresholds(CircuitBreakers.Thresholds.newBuilder().setMaxConnections(Proto.count(each)));
+        }
+        return out.build();
+    }
+
     private static CircuitBreakers.Thresholds thresholds(Cluster cluster, boolean streams) {
-        CircuitBreakers.Thresholds.Builder out = CircuitBreakers.Thresholds.newBuilder();
+        CircuitBreakers.Thresholds.Builder out = CircuitBreakers.Thresholds.newBuilder()
+                .setMaxRetries(Proto.count(cluster.traffic().maxRetries()));
+        cluster.traffic()
+                .retryBudget()
+                .ifPresent(budget -> out.setRetryBudget(CircuitBreakers.Thresholds.RetryBudget.newBuilder()
+                        .setBudgetPercent(Percent.newBuilder().setValue(Math.clamp(budget.percent(), 0, 100)))
+                        .setMinRetryConcurrency(Proto.count(budget.atLeast()))));
         if (streams && !cluster.streamsInBreaker()) {
             UInt32Value most = Proto.count(cluster.maxStreams() == 0 ? Integer.MAX_VALUE : cluster.maxStreams());
             return out.setMaxConnections(most)
                     .setMaxPendingRequests(most)
                     .setMaxRequests(most)
-                    .setMaxRetries(Proto.count(cluster.traffic().maxRetries()))
                     .build();
         }
         return out.setMaxConnections(Proto.count(cluster.breaker().maxConnections()))
                 .setMaxPendingRequests(Proto.count(cluster.breaker().maxPendingRequests()))
                 .setMaxRequests(Proto.count(cluster.breaker().maxParallelRequests()))
-                .setMaxRetries(Proto.count(cluster.traffic().maxRetries()))
                 .build();
     }
 
@@ -155,18 +209,28 @@ public final class Clusters {
             common.setMaxRequestsPerConnection(Proto.count(cluster.breaker().maxRequestsPerConnection()));
         }
         out.setCommonHttpProtocolOptions(common);
-        Http2ProtocolOptions http2 = Listeners.http2(cluster.http2());
+        Http2ProtocolOptions http2 = http2(cluster);
         if (cluster.protocol() == Cluster.Protocol.HTTP2) {
             out.setExplicitHttpConfig(
                     HttpProtocolOptions.ExplicitHttpConfig.newBuilder().setHttp2ProtocolOptions(http2));
         } else if (!streams && cluster.tls().isPresent() && cluster.protocol() == Cluster.Protocol.AUTO) {
             out.setAutoConfig(HttpProtocolOptions.AutoHttpConfig.newBuilder()
-                    .setHttpProtocolOptions(Http1ProtocolOptions.getDefaultInstance())
+                    .setHttpProtocolOptions(ClientSide.http1())
                     .setHttp2ProtocolOptions(http2));
         } else {
-            out.setExplicitHttpConfig(HttpProtocolOptions.ExplicitHttpConfig.newBuilder()
-                    .setHttpProtocolOptions(Http1ProtocolOptions.getDefaultInstance()));
+            out.setExplicitHttpConfig(
+                    HttpProtocolOptions.ExplicitHttpConfig.newBuilder().setHttpProtocolOptions(ClientSide.http1()));
         }
+        return out.build();
+    }
+
+    private static Http2ProtocolOptions http2(Cluster cluster) {
+        Http2ProtocolOptions.Builder out = Listeners.http2(cluster.http2()).toBuilder();
+        cluster.traffic()
+                .ping()
+                .ifPresent(ping -> out.setConnectionKeepalive(KeepaliveSettings.newBuilder()
+                        .setInterval(Proto.duration(ping.interval()))
+                        .setTimeout(Proto.duration(ping.timeout()))));
         return out.build();
     }
 
@@ -183,7 +247,11 @@ public final class Clusters {
         String sni =
                 !tls.sni().isEmpty() ? tls.sni() : hosts.size() == 1 && !isIp(hosts.getFirst()) ? hosts.getFirst() : "";
         CertificateValidationContext.Builder check = CertificateValidationContext.newBuilder();
-        if (!sni.isEmpty()) {
+        if (!tls.names().isEmpty()) {
+            // Any of these is enough; the name that is asked for is no more than that.
+            out.setSni(sni);
+            tls.names().forEach(n -> check.addMatchTypedSubjectAltNames(ClientCertificates.name(n)));
+        } else if (!sni.isEmpty()) {
             out.setSni(sni);
             check.addMatchTypedSubjectAltNames(san(SubjectAltNameMatcher.SanType.DNS, sni));
         } else if (hasNames(cluster)) {
@@ -191,6 +259,9 @@ public final class Clusters {
         } else {
             hosts.forEach(h -> check.addMatchTypedSubjectAltNames(san(SubjectAltNameMatcher.SanType.IP_ADDRESS, h)));
         }
+        tls.shown()
+                .ifPresent(c -> common.addTlsCertificateSdsSecretConfigs(
+                        SdsSecretConfig.newBuilder().setName(c.name()).setSdsConfig(Proto.ADS)));
         if (!tls.insecureSkipVerify()) {
             if (hasOwnCa(tls)) {
                 common.setCombinedValidationContext(CommonTlsContext.CombinedCertificateValidationContext.newBuilder()
@@ -249,17 +320,29 @@ public final class Clusters {
             return out.build();
         }
         boolean names = hasNames(cluster);
-        LocalityLbEndpoints.Builder all = LocalityLbEndpoints.newBuilder();
-        for (Cluster.Endpoint endpoint : cluster.endpoints()) {
-            if (endpoint.isUnix() && names) {
-                continue;
+        int port =
+                cluster.traffic().active().map(ClusterTraffic.ActiveCheck::port).orElse(0);
+        for (Zones.Place place : Zones.of(cluster)) {
+            LocalityLbEndpoints.Builder all = LocalityLbEndpoints.newBuilder().setPriority(place.priority());
+            place.weight()
+                    .ifPresent(weight -> all.setLocality(Locality.newBuilder().setZone(place.zone()))
+                            .setLoadBalancingWeight(UInt32Value.of(weight)));
+            for (Cluster.Endpoint endpoint : place.endpoints()) {
+                if (endpoint.isUnix() && names) {
+                    continue;
+                }
+                Endpoint.Builder one = Endpoint.newBuilder()
+                        .setAddress(address(endpoint))
+                        .setHostname(endpoint.isUnix() ? "" : endpoint.host());
+                if (port > 0) {
+                    one.setHealthCheckConfig(
+                            Endpoint.HealthCheckConfig.newBuilder().setPortValue(port));
+                }
+                all.addLbEndpoints(LbEndpoint.newBuilder().setEndpoint(one));
             }
-            all.addLbEndpoints(LbEndpoint.newBuilder()
-                    .setEndpoint(Endpoint.newBuilder()
-                            .setAddress(address(endpoint))
-                            .setHostname(names ? endpoint.host() : "")));
+            out.addEndpoints(all);
         }
-        return out.addEndpoints(all).build();
+        return out.build();
     }
 
     private static Address address(Cluster.Endpoint endpoint) {

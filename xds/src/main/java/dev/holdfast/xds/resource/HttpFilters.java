@@ -20,6 +20,9 @@ import java.util.List;
  * cut its streams.
  */
 final class HttpFilters {
+    static final String LATE = "holdfast.late_headers";
+    static final String HEALTH = "holdfast.health_check";
+    static final String GRPC_WEB = "holdfast.grpc_web";
     static final String OVERRIDE = "holdfast.response_override";
     static final String FAULT = "envoy.filters.http.fault";
     static final String CORS = "envoy.filters.http.cors";
@@ -39,9 +42,12 @@ final class HttpFilters {
     static final String SESSION = "envoy.filters.http.stateful_session";
 
     static final List<HttpFilter> ALL = List.of(
+            off(LATE, HeaderMutation.getDefaultInstance()),
+            off(HEALTH, Composites.PLACE),
             off(OVERRIDE, Composites.PLACE),
             off(FAULT, HTTPFault.getDefaultInstance()),
             off(CORS, Cors.getDefaultInstance()),
+            off(GRPC_WEB, Composites.PLACE),
             off(
                     CSRF,
                     CsrfPolicy.newBuilder()

@@ -1,6 +1,9 @@
 package dev.holdfast.xds.resource;
 
+import com.google.protobuf.BoolValue;
+import com.google.protobuf.Message;
 import com.google.protobuf.UInt32Value;
+import com.google.protobuf.UInt64Value;
 import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
@@ -33,6 +36,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The listener of a port. Nothing stands in it that a route, an endpoint or a certificate decides: what changes here makes
@@ -49,6 +53,11 @@ final class Listeners {
     private static final int TCP_KEEPINTVL = 5;
     private static final int TCP_KEEPCNT = 6;
 
+    /** The same for all ports: asking for a fingerprint replaces no listener. */
+    private static final Message INSPECTOR = Additions.fingerprints(TlsInspector.newBuilder()
+            .setEnableJa3Fingerprinting(BoolValue.of(true))
+            .build());
+
     private Listeners() {}
 
     /** By the port alone, so that a Gateway that is renamed keeps its listener. */
@@ -58,12 +67,16 @@ final class Listeners {
 
     /** Of what is HTTP and what is relayed at a TCP port; one of the two may be empty. */
     static Listener of(int bindPort, List<dev.holdfast.plan.Listener> http, List<L4Listener> relayed, Plan plan) {
+        ConnectionSettings connection = connection(http, relayed);
         Listener.Builder out = Listener.newBuilder()
                 .setName(name(bindPort))
                 .setAddress(Address.newBuilder()
                         .setSocketAddress(
                                 SocketAddress.newBuilder().setAddress("0.0.0.0").setPortValue(bindPort)))
-                .setPerConnectionBufferLimitBytes(UInt32Value.of(BUFFER));
+                .setPerConnectionBufferLimitBytes(UInt32Value.of(
+                        connection.bufferBytes() == ConnectionSettings.DEFAULT.bufferBytes()
+                                ? BUFFER
+                                : connection.bufferBytes()));
         Optional<TcpKeepalive> keepalive = http.isEmpty()
                 ? relayed.getFirst().connection().tcpKeepalive()
                 : http.getFirst().http().tcpKeepalive();
@@ -75,15 +88,14 @@ final class Listeners {
                     option(IPPROTO_TCP, TCP_KEEPINTVL, Math.max(1, k.interval().toSeconds())));
             out.addSocketOptions(option(IPPROTO_TCP, TCP_KEEPCNT, k.probes()));
         });
-        if (http.isEmpty()) {
-            relay(relayed.getFirst().connection(), out);
-        } else if (http.getFirst().tls().isEmpty()) {
+        begin(connection, out);
+        if (!http.isEmpty() && http.getFirst().tls().isEmpty()) {
             return out.addFilterChains(chain(name(bindPort), http.getFirst())).build();
         }
         if (!http.isEmpty() || relayed.getFirst().byName()) {
             out.addListenerFilters(ListenerFilter.newBuilder()
                     .setName("envoy.filters.listener.tls_inspector")
-                    .setTypedConfig(Proto.any(TlsInspector.getDefaultInstance())));
+                    .setTypedConfig(Proto.any(INSPECTOR)));
         }
         http.stream()
                 .sorted(Comparator.comparing(dev.holdfast.plan.Listener::name))
@@ -92,8 +104,21 @@ final class Listeners {
         return out.addAllFilterChains(new Relays(plan).chains(relayed, names)).build();
     }
 
-    private static void relay(ConnectionSettings connection, Listener.Builder out) {
-        if (!connection.inspectionTimeout().isZero()) {
+    /** Envoy has this once for a port: of the first listener, by name, that says anything of it. */
+    private static ConnectionSettings connection(List<dev.holdfast.plan.Listener> http, List<L4Listener> relayed) {
+        return Stream.concat(
+                        http.stream()
+                                .sorted(Comparator.comparing(dev.holdfast.plan.Listener::name))
+                                .map(l -> l.client().connection()),
+                        relayed.stream().map(L4Listener::connection))
+                .filter(c -> !c.equals(ConnectionSettings.DEFAULT))
+                .findFirst()
+                .orElse(ConnectionSettings.DEFAULT);
+    }
+
+    /** What comes before TLS. */
+    private static void begin(ConnectionSettings connection, Listener.Builder out) {
+        if (!connection.inspectionTimeout().equals(ConnectionSettings.DEFAULT.inspectionTimeout())) {
             out.setListenerFiltersTimeout(Proto.duration(connection.inspectionTimeout()));
         }
         if (connection.proxyProtocol() != ConnectionSettings.ProxyProtocol.NONE) {
@@ -128,12 +153,8 @@ final class Listeners {
             }
         });
         if (http.maxConnections() > 0) {
-            out.addFilters(Filter.newBuilder()
-                    .setName("envoy.filters.network.connection_limit")
-                    .setTypedConfig(Proto.any(ConnectionLimit.newBuilder()
-                            .setStatPrefix("limit")
-                            .setMaxConnections(com.google.protobuf.UInt64Value.of(http.maxConnections()))
-                            .build())));
+            out.addFilters(
+                    limit(http.maxConnections(), listener.client().connection().closeDelay()));
         }
         return out.addFilters(Filter.newBuilder()
                         .setName("envoy.filters.network.http_connection_manager")
@@ -141,32 +162,29 @@ final class Listeners {
                 .build();
     }
 
+    /** @param delay for which a connection too many is held before it is closed */
+    static Filter limit(long most, Duration delay) {
+        ConnectionLimit.Builder limit =
+                ConnectionLimit.newBuilder().setStatPrefix("limit").setMaxConnections(UInt64Value.of(most));
+        if (!delay.isZero()) {
+            limit.setDelay(Proto.duration(delay));
+        }
+        return Filter.newBuilder()
+                .setName("envoy.filters.network.connection_limit")
+                .setTypedConfig(Proto.any(limit.build()))
+                .build();
+    }
+
     private static HttpConnectionManager manager(String routes, dev.holdfast.plan.Listener listener) {
         HttpSettings http = listener.http();
-        io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions.Builder common =
-                io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions.newBuilder()
-                        .setIdleTimeout(Proto.duration(http.idleTimeout()));
-        if (!http.maxConnectionDuration().isZero()) {
-            common.setMaxConnectionDuration(Proto.duration(http.maxConnectionDuration()));
-        }
-        if (http.maxRequestsPerConnection() > 0) {
-            common.setMaxRequestsPerConnection(Proto.count(http.maxRequestsPerConnection()));
-        }
         HttpConnectionManager.Builder out = HttpConnectionManager.newBuilder()
                 .setStatPrefix(name(listener.bindPort()))
                 .setRds(Rds.newBuilder().setConfigSource(Proto.ADS).setRouteConfigName(routes))
-                .setCommonHttpProtocolOptions(common)
-                .setHttp2ProtocolOptions(http2(http.http2()))
                 // Routes say how long a stream may be idle; here nothing does, so that no stream ends by surprise.
                 .setStreamIdleTimeout(Proto.duration(Duration.ZERO))
                 .setRequestHeadersTimeout(Proto.duration(http.requestHeadersTimeout()))
                 .setRequestTimeout(Proto.duration(http.requestReceivedTimeout()))
-                .setUseRemoteAddress(Clusters.yes())
-                .setPreserveExternalRequestId(true)
                 .setServerHeaderTransformation(HttpConnectionManager.ServerHeaderTransformation.PASS_THROUGH)
-                .setNormalizePath(Clusters.yes())
-                .setMergeSlashes(true)
-                .setPathWithEscapedSlashesAction(HttpConnectionManager.PathWithEscapedSlashesAction.KEEP_UNCHANGED)
                 // On here and off on routes that forbid it: so a handshake meets a redirect or an answer as a page
                 // does.
                 .addUpgradeConfigs(
@@ -175,7 +193,7 @@ final class Listeners {
                 .addAllAccessLog(Telemetries.accessLogs(listener))
                 .addAllHttpFilters(HttpFilters.ALL);
         Telemetries.tracing(listener).ifPresent(out::setTracing);
-        ClientCertificates.tell(listener.client().headers().forwardedCert(), out);
+        ClientSide.settings(listener.client(), http, out);
         return out.build();
     }
 
@@ -195,19 +213,23 @@ final class Listeners {
         CommonTlsContext.Builder common = CommonTlsContext.newBuilder()
                 .setTlsParams(TlsParameters.newBuilder()
                         .setTlsMinimumProtocolVersion(version(tls.minVersion()))
-                        .setTlsMaximumProtocolVersion(version(tls.maxVersion())))
+                        .setTlsMaximumProtocolVersion(version(tls.maxVersion()))
+                        .addAllCipherSuites(tls.crypto().ciphers())
+                        .addAllEcdhCurves(tls.crypto().curves()))
                 .addAllAlpnProtocols(tls.alpn());
         tls.certificates().stream()
                 .map(Tls.Certificate::name)
                 .distinct()
                 .forEach(name -> common.addTlsCertificateSdsSecretConfigs(
                         SdsSecretConfig.newBuilder().setName(name).setSdsConfig(Proto.ADS)));
-        DownstreamTlsContext.Builder out = DownstreamTlsContext.newBuilder();
+        DownstreamTlsContext.Builder out = DownstreamTlsContext.newBuilder()
+                .setDisableStatelessSessionResumption(!tls.crypto().tickets())
+                .setDisableStatefulSessionResumption(!tls.crypto().sessionCache());
         tls.clientValidation().ifPresent(clients -> {
             common.setValidationContextSdsSecretConfig(SdsSecretConfig.newBuilder()
                     .setName(ClientCertificates.name(listener))
                     .setSdsConfig(Proto.ADS));
-            out.setRequireClientCertificate(com.google.protobuf.BoolValue.of(clients.required()));
+            out.setRequireClientCertificate(BoolValue.of(clients.required()));
         });
         return TransportSocket.newBuilder()
                 .setName("envoy.transport_sockets.tls")

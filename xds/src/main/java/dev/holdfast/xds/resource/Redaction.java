@@ -11,8 +11,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /** Resources as people may see them: keys, passwords, tokens' keys and injected credentials are {@code [redacted]}. */
 final class Redaction {
@@ -27,9 +25,6 @@ final class Redaction {
 
     /** A value of these is secret where it is one of {@link #values}. */
     private static final String HEADER = "envoy.config.core.v3.HeaderValue.value";
-
-    private static final Map<String, Message> KINDS = Kinds.ALL.stream()
-            .collect(Collectors.toMap(k -> k.getDescriptorForType().getFullName(), Function.identity()));
 
     private final Set<String> values = new HashSet<>();
 
@@ -78,11 +73,9 @@ final class Redaction {
     }
 
     private static Message unpacked(Any any) {
-        String name = any.getTypeUrl().substring(any.getTypeUrl().lastIndexOf('/') + 1);
-        Message kind = KINDS.get(name);
-        if (kind == null) {
-            throw new IllegalStateException("a kind of message is missing from the registry: " + name);
-        }
+        Message kind = Kinds.find(any.getTypeUrl())
+                .orElseThrow(() -> new IllegalStateException(
+                        "a kind of message is missing from the registry: " + any.getTypeUrl()));
         try {
             return kind.getParserForType().parseFrom(any.getValue());
         } catch (InvalidProtocolBufferException ours) {

@@ -12,7 +12,6 @@ import io.envoyproxy.envoy.config.listener.v3.FilterChainMatch;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.listener.v3.ListenerFilter;
 import io.envoyproxy.envoy.config.listener.v3.UdpListenerConfig;
-import io.envoyproxy.envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit;
 import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 import io.envoyproxy.envoy.extensions.filters.udp.udp_proxy.v3.Route;
 import io.envoyproxy.envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig;
@@ -80,15 +79,7 @@ record Relays(Plan plan) {
                         .setName("envoy.filters.network.rbac")
                         .setTypedConfig(Proto.any(Authorizations.ofConnections(rules)))));
         if (connection.maxConnections() > 0) {
-            ConnectionLimit.Builder limit = ConnectionLimit.newBuilder()
-                    .setStatPrefix("limit")
-                    .setMaxConnections(com.google.protobuf.UInt64Value.of(connection.maxConnections()));
-            if (!connection.closeDelay().isZero()) {
-                limit.setDelay(Proto.duration(connection.closeDelay()));
-            }
-            out.addFilters(Filter.newBuilder()
-                    .setName("envoy.filters.network.connection_limit")
-                    .setTypedConfig(Proto.any(limit.build())));
+            out.addFilters(Listeners.limit(connection.maxConnections(), connection.closeDelay()));
         }
         return out.addFilters(Filter.newBuilder()
                         .setName("envoy.filters.network.tcp_proxy")

@@ -10,16 +10,14 @@ import com.google.gson.JsonPrimitive;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
+import java.util.List;
 import java.util.Map;
 
 /** Resources as text, in the field order of their definitions. */
 final class Rendering {
-    private static final JsonFormat.Printer PRINTER = JsonFormat.printer()
-            .preservingProtoFieldNames()
-            .sortingMapKeys()
-            .usingTypeRegistry(JsonFormat.TypeRegistry.newBuilder()
-                    .add(Kinds.ALL.stream().map(Message::getDescriptorForType).toList())
-                    .build());
+    private static final JsonFormat.Printer PRINTER =
+            JsonFormat.printer().preservingProtoFieldNames().sortingMapKeys();
+    private static final JsonFormat.Printer USUAL = PRINTER.usingTypeRegistry(Kinds.registry(List.of()));
     private static final Gson PRETTY =
             new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
 
@@ -54,9 +52,20 @@ final class Rendering {
         return out;
     }
 
-    private static JsonElement element(Message message) {
+    /** The JSON form, fields as the definitions write them. */
+    static JsonElement element(Message message) {
         try {
-            return JsonParser.parseString(PRINTER.print(message));
+            return JsonParser.parseString(USUAL.print(message));
+        } catch (InvalidProtocolBufferException unknown) {
+            return patched(message);
+        }
+    }
+
+    /** There are messages in it that a user has brought. */
+    private static JsonElement patched(Message message) {
+        try {
+            return JsonParser.parseString(PRINTER.usingTypeRegistry(Kinds.registry(Kinds.within(message)))
+                    .print(message));
         } catch (InvalidProtocolBufferException e) {
             throw new IllegalStateException("a kind of message is missing from the registry: " + e.getMessage(), e);
         }

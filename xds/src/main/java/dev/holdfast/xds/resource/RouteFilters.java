@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -129,11 +130,15 @@ final class RouteFilters {
                 composite(HttpFilters.JWT, Tokens.METADATA, Tokens.of(auth), true);
             }
             case SecurityFilter.Authorization rules -> {
-                if (rules.rules().stream().allMatch(r -> r.condition().isEmpty())) {
-                    both(HttpFilters.RBAC, Authorizations.of(rules));
-                } else {
-                    missing(true, "conditions by CEL (Envoy takes them parsed only)");
-                }
+                boolean asks =
+                        rules.rules().stream().anyMatch(r -> !r.condition().isEmpty());
+                Optional<Message> made = asks ? OrderedRules.of(rules) : Optional.of(Authorizations.of(rules));
+                made.ifPresentOrElse(
+                        config -> both(HttpFilters.RBAC, config),
+                        () -> missing(
+                                true,
+                                "a condition by CEL that goes through a list, joins texts or makes them (Envoy has these"
+                                        + " switched off)"));
             }
             case TrafficFilter.ResponseOverride override ->
                 composite(HttpFilters.OVERRIDE, "envoy.filters.http.custom_response", Overrides.of(override), true);

@@ -75,8 +75,9 @@ final class RouteTables {
         VirtualHost serving = hosts.computeIfAbsent(
                         owner.name(), o -> new ByHost<>(owner.virtualHosts(), VirtualHost::hostname))
                 .covering(domain);
+        out.putAllTypedPerFilterConfig(ClientSide.filters(owner.client()));
         if (serving != null) {
-            Routes routes = new Routes(plan, owner.http());
+            Routes routes = new Routes(plan, owner);
             for (Route route : serving.routes()) {
                 out.addAllRoutes(routes.of(route));
             }

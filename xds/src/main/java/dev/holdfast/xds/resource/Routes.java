@@ -2,7 +2,8 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.UInt32Value;
 import dev.holdfast.plan.Cluster;
-import dev.holdfast.plan.HttpSettings;
+import dev.holdfast.plan.ClusterTraffic;
+import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
@@ -14,11 +15,13 @@ import io.envoyproxy.envoy.config.route.v3.RetryPolicy;
 import io.envoyproxy.envoy.config.route.v3.RouteAction;
 import io.envoyproxy.envoy.config.route.v3.RouteMatch;
 import io.envoyproxy.envoy.config.route.v3.WeightedCluster;
+import io.envoyproxy.envoy.type.matcher.v3.RegexMatchAndSubstitute;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
 import io.envoyproxy.envoy.type.v3.FractionalPercent;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -26,7 +29,7 @@ import java.util.Optional;
  * events, gRPC (where the backend is HTTP/2) and pages. The first three go to the streams' cluster, which has a budget and a
  * protocol of its own; Envoy decides both by cluster, and chooses the cluster by route.
  */
-record Routes(Plan plan, HttpSettings listener) {
+record Routes(Plan plan, Listener listener) {
     /**
      * Goes out where an upgrade that came by extended CONNECT, which has no such header, meets an HTTP/1.1 backend. It only
      * proves that a server speaks WebSocket (RFC 6455 §1.3), so a fixed one does: 16 bytes in base64.
@@ -39,6 +42,7 @@ record Routes(Plan plan, HttpSettings listener) {
         UPGRADE("/upgrade"),
         EVENTS("/events"),
         GRPC("/grpc"),
+        GRPC_WEB("/grpc-web"),
         PAGE("");
 
         private final String suffix;
@@ -190,6 +194,9 @@ record Routes(Plan plan, HttpSettings listener) {
         if (http2) {
             out.add(one(route, filters, good, Kind.GRPC, upgrades));
         }
+        if (http2 && listener.client().grpcWeb()) {
+            out.add(one(route, filters, good, Kind.GRPC_WEB, upgrades));
+        }
         out.add(one(route, filters, good, Kind.PAGE, upgrades));
         return out;
     }
@@ -217,7 +224,7 @@ record Routes(Plan plan, HttpSettings listener) {
         io.envoyproxy.envoy.config.route.v3.Route.Builder out = named(route, httpFilters, kind.suffix);
         RouteMatch.Builder match = Matches.of(route.match());
         RouteAction.Builder action = RouteAction.newBuilder();
-        Duration idle = route.idleTimeout().isZero() ? listener.streamIdleTimeout() : route.idleTimeout();
+        Duration idle = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
         action.setIdleTimeout(Proto.duration(idle));
         switch (kind) {
             case UPGRADE -> {
@@ -245,6 +252,12 @@ record Routes(Plan plan, HttpSettings listener) {
                 match.setGrpc(RouteMatch.GrpcRouteMatchOptions.getDefaultInstance());
                 untilHeaders(route, action);
             }
+            case GRPC_WEB -> {
+                match.addHeaders(HeaderMatcher.newBuilder()
+                        .setName("content-type")
+                        .setStringMatch(StringMatcher.newBuilder().setPrefix("application/grpc-web")));
+                untilHeaders(route, action);
+            }
             case PAGE -> {
                 action.setTimeout(Proto.duration(route.requestTimeout()));
                 oneTry(route.backendRequestTimeout(), action);
@@ -267,7 +280,8 @@ record Routes(Plan plan, HttpSettings listener) {
                     .filter(m -> plan.clusters().containsKey(m.cluster()))
                     .forEach(m -> action.addRequestMirrorPolicies(Ways.mirror(m)));
         }
-        Duration life = route.maxStreamDuration().isZero() ? listener.maxStreamDuration() : route.maxStreamDuration();
+        Duration life =
+                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
         if (kind != Kind.PAGE && !life.isZero()) {
             action.setMaxStreamDuration(
                     RouteAction.MaxStreamDuration.newBuilder().setMaxStreamDuration(Proto.duration(life)));
@@ -280,6 +294,17 @@ record Routes(Plan plan, HttpSettings listener) {
             action.setWeightedClusters(weighted(destinations, kind));
         }
         rewrite(filters, action);
+        List<ClusterTraffic> traffic = destinations.stream()
+                .map(d -> plan.clusters().get(d.cluster()))
+                .filter(Objects::nonNull)
+                .map(Cluster::traffic)
+                .toList();
+        traffic.stream().flatMap(t -> Balances.hashed(t).stream()).distinct().forEach(action::addHashPolicy);
+        boolean reports = traffic.stream()
+                .anyMatch(t -> t.balance() instanceof ClusterTraffic.Balance.Utilization u && !u.headersKept());
+        if (reports) {
+            out.addAllResponseHeadersToRemove(Balances.REPORTS);
+        }
         Headers request = Headers.request(filters);
         Headers response = Headers.response(filters);
         return out.setMatch(match)
@@ -344,6 +369,19 @@ record Routes(Plan plan, HttpSettings listener) {
                     action.setHostRewriteLiteral(hostname);
                 }
                 Rewrites.of(path).ifPresent(action::setRegexRewrite);
+            }
+            if (filter instanceof Route.Filter.HostRewrite(Route.HostSource source)) {
+                switch (source) {
+                    case Route.HostSource.FromHeader(String name) -> action.setHostRewriteHeader(name);
+                    case Route.HostSource.FromBackend() -> action.setAutoHostRewrite(Clusters.yes());
+                    case Route.HostSource.FromPath(String pattern, String substitution) ->
+                        action.setHostRewritePathRegex(RegexMatchAndSubstitute.newBuilder()
+                                .setPattern(Proto.regex(pattern))
+                                .setSubstitution(substitution));
+                }
+            }
+            if (filter instanceof Route.Filter.ForwardedHost) {
+                action.setAppendXForwardedHost(true);
             }
         }
     }

@@ -71,6 +71,7 @@ final class Ways {
                 .build();
     }
 
+    /** Envoy looks for the kind of state by its name, whatever the message is. */
     static Message session(RouteTraffic.Session session) {
         Message state = session.cookie()
                 ? CookieBasedSessionState.newBuilder()
@@ -83,7 +84,7 @@ final class Ways {
         return StatefulSessionPerRoute.newBuilder()
                 .setStatefulSession(StatefulSession.newBuilder()
                         .setSessionState(TypedExtensionConfig.newBuilder()
-                                .setName("state")
+                                .setName("envoy.http.stateful_session." + (session.cookie() ? "cookie" : "header"))
                                 .setTypedConfig(Proto.any(state))))
                 .build();
     }

@@ -1,11 +1,11 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
-import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Cluster;
-import dev.holdfast.plan.ClusterTraffic;
+import dev.holdfast.plan.Condition;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Outcome;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.Tls;
@@ -13,6 +13,7 @@ import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.problem.Severity;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
@@ -23,6 +24,7 @@ import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -91,16 +93,21 @@ public final class XdsResources {
             Clusters.addTo(cluster, clusters, endpoints, secrets);
         }
         Map<ResourceType, Map<String, Message>> all = new EnumMap<>(ResourceType.class);
-        all.put(ResourceType.CLUSTER, Collections.unmodifiableMap(new LinkedHashMap<>(clusters)));
-        all.put(ResourceType.ENDPOINT, Collections.unmodifiableMap(new LinkedHashMap<>(endpoints)));
-        all.put(ResourceType.SECRET, Collections.unmodifiableMap(new LinkedHashMap<>(secrets)));
-        all.put(ResourceType.LISTENER, Collections.unmodifiableMap(new LinkedHashMap<>(listeners)));
-        all.put(ResourceType.ROUTE, Collections.unmodifiableMap(new LinkedHashMap<>(routes)));
+        all.put(ResourceType.CLUSTER, new TreeMap<>(clusters));
+        all.put(ResourceType.ENDPOINT, new TreeMap<>(endpoints));
+        all.put(ResourceType.SECRET, new TreeMap<>(secrets));
+        all.put(ResourceType.LISTENER, listeners);
+        all.put(ResourceType.ROUTE, new TreeMap<>(routes));
+        List<Problem> problems = new ArrayList<>(Patching.apply(plan, all));
+        problems.addAll(notCarriedOut(plan));
         Map<String, Message> hosts = new LinkedHashMap<>();
-        routes.forEach((name, table) ->
-                table.getVirtualHostsList().forEach(host -> hosts.put(name + "/" + host.getName(), host)));
-        all.put(ResourceType.VIRTUAL_HOST, Collections.unmodifiableMap(hosts));
-        return new XdsResources(plan, all, notCarriedOut(plan));
+        all.getOrDefault(ResourceType.ROUTE, Map.of())
+                .forEach((name, table) -> ((RouteConfiguration) table)
+                        .getVirtualHostsList()
+                        .forEach(host -> hosts.put(name + "/" + host.getName(), host)));
+        all.put(ResourceType.VIRTUAL_HOST, hosts);
+        all.replaceAll((type, of) -> Collections.unmodifiableMap(of));
+        return new XdsResources(plan, all, List.copyOf(problems));
     }
 
     private static void relay(L4Listener listener, Map<Integer, List<L4Listener>> ports) {
@@ -130,9 +137,40 @@ public final class XdsResources {
         return out;
     }
 
-    /** What the plan asks and Envoy cannot do. */
+    /** What the plan asks and Envoy cannot do; with an error among it the resources are offered to no Envoy. */
     public List<Problem> problems() {
         return problems;
+    }
+
+    /** What became of each resource, with what patches came to. */
+    public List<Outcome> outcomes() {
+        return plan.outcomes().stream().map(this::outcome).toList();
+    }
+
+    private Outcome outcome(Outcome of) {
+        if (!(of instanceof Outcome.OfPolicy(ResourceRef policy, List<Outcome.OfParent> ancestors))
+                || !policy.kind().equals("EnvoyPatchPolicy")) {
+            return of;
+        }
+        String wrong = problems.stream()
+                .filter(p -> p.isError() && p.resource().equals(Optional.of(policy)))
+                .map(Problem::message)
+                .collect(Collectors.joining("\n"));
+        Condition programmed = wrong.isEmpty()
+                ? new Condition("Programmed", true, "Programmed", "Patches have been successfully applied.")
+                : new Condition("Programmed", false, "Invalid", wrong);
+        return new Outcome.OfPolicy(
+                policy,
+                ancestors.stream()
+                        .map(a -> new Outcome.OfParent(
+                                a.parent(),
+                                Stream.concat(
+                                                a.conditions().stream()
+                                                        .filter(c -> !c.type().equals("Programmed")),
+                                                Stream.of(programmed))
+                                        .sorted(Comparator.comparing(Condition::type))
+                                        .toList()))
+                        .toList());
     }
 
     /** For people: YAML, kinds and names in a fixed order, keys redacted. */
@@ -244,29 +282,7 @@ public final class XdsResources {
                 .ifPresent(v -> out.put(ClientCertificates.name(listener), ClientCertificates.of(listener, v)));
     }
 
-    private static ClientRules withoutCertificates(ClientRules rules) {
-        ClientRules.Headers h = rules.headers();
-        return new ClientRules(
-                rules.connection(),
-                rules.address(),
-                new ClientRules.Headers(
-                        h.underscores(),
-                        h.early(),
-                        h.late(),
-                        h.requestId(),
-                        h.stripTrailingDot(),
-                        h.maxBytes(),
-                        ClientRules.ForwardedCert.DEFAULT),
-                rules.paths(),
-                rules.http1(),
-                rules.http2(),
-                rules.healthCheckPath(),
-                rules.schemeKept(),
-                rules.grpcWeb(),
-                rules.fingerprints());
-    }
-
-    private static Secret certificate(Tls.Certificate certificate) {
+    static Secret certificate(Tls.Certificate certificate) {
         return Secret.newBuilder()
                 .setName(certificate.name())
                 .setTlsCertificate(TlsCertificate.newBuilder()
@@ -290,25 +306,14 @@ public final class XdsResources {
             }
         }
         plan.clusters().values().stream()
-                .filter(c -> !c.traffic().equals(ClusterTraffic.NONE))
+                .filter(c -> c.traffic().active().stream().anyMatch(check -> !Clusters.canAsk(c, false, check)))
                 .forEach(c -> out.putIfAbsent(
                         c.name(),
                         warning(
                                 c.origin(),
-                                "how the backend's endpoints are chosen and checked is not carried out on Envoy yet:"
-                                        + " they are used in turn",
-                                "Run these routes on the embedded plane.")));
-        for (Cluster cluster : plan.clusters().values()) {
-            cluster.tls()
-                    .filter(t -> !t.names().isEmpty() || t.shown().isPresent())
-                    .ifPresent(t -> out.putIfAbsent(
-                            cluster.name(),
-                            warning(
-                                    cluster.origin(),
-                                    "Envoy asks the backend for the policy's hostname and not for its subjectAltNames, and"
-                                            + " shows it no certificate yet",
-                                    "Run it on the embedded plane.")));
-        }
+                                "Envoy asks for health by gRPC only where it speaks HTTP/2 to the backend: these endpoints are not"
+                                        + " asked",
+                                "Say appProtocol: kubernetes.io/h2c at the Service's port.")));
         for (L4Listener listener : plan.l4()) {
             listener.routes().stream()
                     .filter(r -> !r.streams().policy().isEmpty())
@@ -340,7 +345,6 @@ public final class XdsResources {
             }
         }
         for (Listener listener : plan.listeners()) {
-            clients(listener).ifPresent(p -> out.put(listener.name(), p));
             untold(Telemetries.lacks(listener), listener.origin())
                     .ifPresent(p -> out.put(listener.name() + "/telemetry", p));
             for (VirtualHost host : listener.virtualHosts()) {
@@ -361,21 +365,6 @@ public final class XdsResources {
                 : Optional.of(warning(
                         origin,
                         "of its telemetry Envoy is not told " + String.join(", ", lacks),
-                        "Run it on the embedded plane, or live without these."));
-    }
-
-    private static Optional<Problem> clients(Listener listener) {
-        boolean plain = withoutCertificates(listener.client()).equals(ClientRules.DEFAULT)
-                && listener.tls()
-                        .map(t -> t.crypto().equals(Tls.Crypto.DEFAULT))
-                        .orElse(true);
-        return plain
-                ? Optional.empty()
-                : Optional.of(warning(
-                        listener.origin(),
-                        "of the ClientTrafficPolicy Envoy carries out TLS versions, ALPN, client certificates, timeouts, keepalive,"
-                                + " connection limits and HTTP/2 limits only, not what it says of addresses, headers, paths, HTTP/1,"
-                                + " the scheme, gRPC-Web, fingerprints or PROXY headers",
                         "Run it on the embedded plane, or live without these."));
     }
 
@@ -407,23 +396,13 @@ public final class XdsResources {
         if (route.action() instanceof Route.Action.Forward(List<Route.Destination> destinations)) {
             destinations.forEach(d -> filters.addAll(d.filters()));
             boolean rewrites = destinations.size() > 1
-                    && destinations.stream()
-                            .flatMap(d -> d.filters().stream())
-                            .anyMatch(f -> f instanceof Route.Filter.UrlRewrite(String h, Route.PathRewrite path)
-                                    && !(path instanceof Route.PathRewrite.Keep));
+                    && destinations.stream().flatMap(d -> d.filters().stream()).anyMatch(XdsResources::isOfARule);
             if (rewrites) {
                 return Optional.of(warning(
                         route.origin(),
-                        "Envoy cannot rewrite the path for one of several backendRefs",
-                        "Put the URLRewrite filter on the rule."));
+                        "Envoy cannot rewrite the path, or the Host by what a request says, for one of several backendRefs",
+                        "Put the filter on the rule."));
             }
-        }
-        if (filters.stream()
-                .anyMatch(f -> f instanceof Route.Filter.HostRewrite || f instanceof Route.Filter.ForwardedHost)) {
-            return Optional.of(warning(
-                    route.origin(),
-                    "a Host that is taken from a header, the path or the backend is not carried out on Envoy yet",
-                    "Run these routes on the embedded plane."));
         }
         boolean refused = filters.stream()
                 .flatMap(f -> switch (f) {
@@ -442,6 +421,18 @@ public final class XdsResources {
                         "Envoy does not let a header filter change Host: this part of it is left out",
                         "Use the URLRewrite filter's hostname."))
                 : Optional.empty();
+    }
+
+    /** Which Envoy has for all backendRefs or for none. */
+    private static boolean isOfARule(Route.Filter filter) {
+        return switch (filter) {
+            case Route.Filter.UrlRewrite(String ignored, Route.PathRewrite path) ->
+                !(path instanceof Route.PathRewrite.Keep);
+            case Route.Filter.HostRewrite ignored -> true;
+            case Route.Filter.ForwardedHost ignored -> true;
+            case Route.Filter.RequestHeaders ignored -> false;
+            case Route.Filter.ResponseHeaders ignored -> false;
+        };
     }
 
     private static Problem warning(Origin origin, String message, String fix) {

@@ -56,7 +56,7 @@ final class CorpusTest {
         return Translator.translate(
                 ManifestReader.readText("manifests.yaml", Files.readString(folder.resolve("manifests.yaml")))
                         .resources(),
-                new TranslateOptions(8000, Map.of()));
+                new TranslateOptions(8000, Map.of()).in("zone-a").onEnvoy(true));
     }
 
     private static Stream<Path> cases() throws IOException {

@@ -23,8 +23,12 @@ final class RouteFiltersTest {
     void aGuardThatEnvoyCannotBeRefuses() {
         assertThat(refuses(new SecurityFilter.BasicAuth(List.of(new SecretText("eve:$2y$05$hash")), "")))
                 .contains("bcrypt");
-        assertThat(refuses(new SecurityFilter.Authorization(List.of(rule(Optional.empty(), "true")), false)))
-                .contains("CEL");
+        for (String condition :
+                List.of("['a'].exists(x, x == request.method)", "'a' + request.method == 'b'", "string(1) == '1'")) {
+            assertThat(refuses(new SecurityFilter.Authorization(List.of(rule(Optional.empty(), condition)), false)))
+                    .as(condition)
+                    .contains("CEL");
+        }
         assertThat(refuses(new SecurityFilter.ExtAuth(
                         new SecurityFilter.AuthServer.Grpc(Plans.CLUSTER, "auth"),
                         List.of(),

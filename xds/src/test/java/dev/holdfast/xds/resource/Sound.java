@@ -69,6 +69,9 @@ final class Sound {
                                     .getValidationContextSdsSecretConfig()
                                     .getName());
                 }
+                tls.getCommonTlsContext().getTlsCertificateSdsSecretConfigsList().stream()
+                        .map(SdsSecretConfig::getName)
+                        .forEach(asked.get(ResourceType.SECRET)::add);
             }
         }
         assertThat(asked.get(ResourceType.ROUTE))

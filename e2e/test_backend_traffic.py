@@ -1,0 +1,171 @@
+"""What a BackendTrafficPolicy says of the choice of endpoints and their health, and how backends are met over TLS, on both planes."""
+import json
+import ssl
+import time
+
+import pytest
+
+from lib.clients import page
+from lib.gateway import BOTH_PLANES, Gateway, offset_for, wait
+from lib.peers import Authority
+from lib.telling import Telling
+
+pytestmark = BOTH_PLANES
+
+ROUTES = {
+    "hash": "loadBalancer: {type: ConsistentHash, consistentHash: {type: Header, header: {name: x-user}}}",
+    "cookie": "loadBalancer: {type: ConsistentHash, consistentHash: {type: Cookie, cookie: {name: stick, ttl: 60s}}}",
+    "random": "loadBalancer: {type: Random}",
+    "least": "loadBalancer: {type: LeastRequest, slowStart: {window: 5s}}",
+    "named": "loadBalancer: {type: RoundRobin, endpointOverride: {extractFrom: [{header: x-endpoint}]}}",
+    "load": "loadBalancer: {type: BackendUtilization, backendUtilization: {blackoutPeriod: 1s}}",
+    "asked": """healthCheck:
+    panicThreshold: 0
+    active: {type: HTTP, interval: 100ms, timeout: 1s, unhealthyThreshold: 1, healthyThreshold: 1, http: {path: /healthz, expectedStatuses: [200]}}""",
+    "ejected": """healthCheck:
+    panicThreshold: 0
+    passive: {consecutive5XxErrors: 2, interval: 100ms, baseEjectionTime: 60s, maxEjectionPercent: 100}""",
+    "connection": """connection: {bufferLimit: 16Ki, preconnect: {perEndpointPercent: 150}}
+  circuitBreaker: {perEndpoint: {maxConnections: 10}, retryBudget: {percent: {numerator: 50}}}
+  tcpKeepalive: {probes: 2, idleTime: 30s, interval: 10s}""",
+}
+
+
+def manifests(one, other, sealed):
+    routes = "".join(f"""---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+    - matches: [{{path: {{value: /{name}}}}}]
+      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: app}}]
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {{name: {name}, namespace: app}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {name}}}]
+  {policy}
+""" for name, policy in ROUTES.items())
+    return f"""apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gw, namespace: app}}
+spec:
+  gatewayClassName: holdfast
+  tls: {{backend: {{clientCertificateRef: {{name: shown}}}}}}
+  listeners: [{{name: http, port: 80, protocol: HTTP}}]
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: app, namespace: app}}
+spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {one}}}}}, {{ip: {{address: 127.0.0.1, port: {other}}}}}]}}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: sealed, namespace: app}}
+spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {sealed}}}}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: sealed, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+    - matches: [{{path: {{value: /sealed}}}}]
+      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: sealed}}]
+""" + routes
+
+
+def tls(hostname, name):
+    return f"""---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {{name: sealed, namespace: app}}
+spec:
+  targetRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: sealed}}]
+  validation:
+    hostname: {hostname}
+    subjectAltNames: [{{type: Hostname, hostname: {name}}}]
+    caCertificateRefs: [{{group: "", kind: ConfigMap, name: ca}}]
+"""
+
+
+def block(key, text):
+    return f"  {key}: |\n" + "".join("    " + line + "\n" for line in text.splitlines())
+
+
+class Site:
+    def __init__(self, gateway, port, folder, one, other):
+        self.gateway, self.port, self.folder, self.one, self.other = gateway, port, folder, one, other
+
+    def ask(self, path, **headers):
+        status, answer, body = page(self.port, path=path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        told = json.loads(body) if body.startswith(b"{") else {"name": ""}
+        return status, told, answer
+
+    def names(self, path, times=10, **headers):
+        return [self.ask(path, **headers)[1]["name"] for _ in range(times)]
+
+
+@pytest.fixture
+def site(tmp_path, plane):
+    (tmp_path / "authority").mkdir()
+    authority = Authority(tmp_path / "authority")
+    crt, key, _ = authority.issue("other.test", "more.test")
+    mine, my_key, _ = authority.issue("gateway.test")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(crt, key)
+    context.load_verify_locations(authority.pem)
+    context.verify_mode = ssl.CERT_REQUIRED
+    one, other, sealed = Telling("one"), Telling("other"), Telling("sealed", context)
+    folder = tmp_path / "m"
+    folder.mkdir()
+    (folder / "m.yaml").write_text(
+        manifests(one.port, other.port, sealed.port)
+        + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: shown, namespace: app}\ntype: kubernetes.io/tls\nstringData:\n"
+        + block("tls.crt", mine.read_text()) + block("tls.key", my_key.read_text())
+        + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: app}\ndata:\n" + block("ca.crt", authority.pem.read_text()))
+    (folder / "tls.yaml").write_text(tls("asked.test", "other.test"))
+    offset = offset_for(80)
+    with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:
+        gateway.ready()
+        made = Site(gateway, 80 + offset, folder, one, other)
+        wait(lambda: made.ask("/random")[0] == 200, what=gateway.text)
+        assert not [p for p in gateway.json("/api/problems") if p["severity"].lower() != "info"], gateway.json("/api/problems")
+        yield made
+    for backend in (one, other, sealed):
+        backend.stop()
+
+
+def test_the_choice_of_endpoints(site):
+    users = [set(site.names("/hash", x_user=str(user))) for user in range(12)]
+    assert all(len(names) == 1 for names in users) and len(set.union(*users)) == 2
+    status, told, answer = site.ask("/cookie")
+    cookie = answer["set-cookie"]
+    assert cookie.startswith("stick=") and "max-age=60" in cookie.lower()
+    assert set(site.names("/cookie", cookie=cookie.split(";")[0])) == {told["name"]}
+    for path in ("/random", "/least", "/load", "/connection"):
+        assert set(site.names(path, 30)) == {"one", "other"}, path
+    for backend in (site.one, site.other):
+        assert set(site.names("/named", x_endpoint=f"127.0.0.1:{backend.port}")) == {backend.name}
+    assert set(site.names("/named", 30, x_endpoint="127.0.0.1:1")) == {"one", "other"}
+
+
+def test_endpoints_that_answer_wrongly_are_left_out(site):
+    site.one.status = 503
+    wait(lambda: set(site.names("/asked", 6)) == {"other"}, what=site.gateway.text)
+    site.one.status = 200
+    wait(lambda: set(site.names("/asked", 20)) == {"one", "other"}, what=site.gateway.text)
+    site.other.status = 500
+    wait(lambda: set(site.names("/ejected", 6)) == {"one"}, what=site.gateway.text)
+    time.sleep(0.3)
+    assert set(site.names("/ejected", 6)) == {"one"}
+
+
+def test_backends_are_known_by_any_of_their_names_and_shown_ours(site):
+    wait(lambda: site.ask("/sealed")[0] == 200, what=lambda: (site.ask("/sealed"), site.gateway.text()))
+    assert "gateway.test" in site.ask("/sealed")[1]["certificate"]
+    (site.folder / "tls.yaml").write_text(tls("asked.test", "nobody.test"))
+    wait(lambda: site.ask("/sealed")[0] in (502, 503), what=site.gateway.text)
