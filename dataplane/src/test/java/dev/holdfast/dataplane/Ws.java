@@ -58,6 +58,11 @@ final class Ws implements AutoCloseable {
         return new Ws(socket, socket.getInputStream(), socket.getOutputStream(), true);
     }
 
+    /** A client on a stream of HTTP/3 whose handshake has been answered with 200. */
+    static Ws over(Http3Client.Stream stream) {
+        return new Ws(null, stream.in(), stream.out(), true);
+    }
+
     /** The backend's end, after it has accepted. */
     static Ws accepted(InputStream in, OutputStream out) throws IOException {
         TestGateway.write(

@@ -51,6 +51,12 @@ public record ClientRules(
         fingerprints = fingerprints.isEmpty() ? Set.of() : Collections.unmodifiableSet(EnumSet.copyOf(fingerprints));
     }
 
+    /** The same of other connections. */
+    public ClientRules with(ConnectionSettings other) {
+        return new ClientRules(
+                other, address, headers, paths, http1, http2, healthCheckPath, schemeKept, grpcWeb, fingerprints);
+    }
+
     /** What tells clients' TLS libraries apart. */
     public enum Fingerprint {
         JA3,

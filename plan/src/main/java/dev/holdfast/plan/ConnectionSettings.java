@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param maxDuration after which a relayed connection is drained
  * @param maxConnections of the listener; of UDP the sessions
  * @param closeDelay for which a connection too many is held before it is closed
+ * @param quic whether clients may come by QUIC too, to the UDP port of the same number (HTTP/3); only where TLS ends
  * @param bufferBytes that wait to be written to the client before the other side is held back
  */
 public record ConnectionSettings(
@@ -22,7 +23,8 @@ public record ConnectionSettings(
         Duration closeDelay,
         int bufferBytes,
         ProxyProtocol proxyProtocol,
-        Optional<TcpKeepalive> tcpKeepalive) {
+        Optional<TcpKeepalive> tcpKeepalive,
+        boolean quic) {
     public static final ConnectionSettings DEFAULT = new ConnectionSettings(
             Duration.ofHours(1),
             Duration.ofSeconds(15),
@@ -32,7 +34,47 @@ public record ConnectionSettings(
             Duration.ZERO,
             65_536,
             ProxyProtocol.NONE,
-            Optional.empty());
+            Optional.empty(),
+            false);
+
+    /** Without QUIC. */
+    public ConnectionSettings(
+            Duration idleTimeout,
+            Duration inspectionTimeout,
+            Duration tlsHandshakeTimeout,
+            Duration maxDuration,
+            long maxConnections,
+            Duration closeDelay,
+            int bufferBytes,
+            ProxyProtocol proxyProtocol,
+            Optional<TcpKeepalive> tcpKeepalive) {
+        this(
+                idleTimeout,
+                inspectionTimeout,
+                tlsHandshakeTimeout,
+                maxDuration,
+                maxConnections,
+                closeDelay,
+                bufferBytes,
+                proxyProtocol,
+                tcpKeepalive,
+                false);
+    }
+
+    /** The same with QUIC, or without. */
+    public ConnectionSettings quic(boolean wanted) {
+        return new ConnectionSettings(
+                idleTimeout,
+                inspectionTimeout,
+                tlsHandshakeTimeout,
+                maxDuration,
+                maxConnections,
+                closeDelay,
+                bufferBytes,
+                proxyProtocol,
+                tcpKeepalive,
+                wanted);
+    }
 
     /** Whether a connection begins with a PROXY header, version 1 or 2, that names its client. */
     public enum ProxyProtocol {

@@ -5,7 +5,7 @@ package dev.holdfast.plan;
  *
  * @param kind {@code websocket}, {@code sse}, {@code grpc} or another upgrade type; of a relay {@code tcp}, {@code tls} or
  *     {@code udp}, whose host is the name in its ClientHello and whose path is empty
- * @param downstreamProtocol {@code http/1.1} or {@code h2}; likewise {@code upstreamProtocol}
+ * @param downstreamProtocol {@code http/1.1}, {@code h2} or {@code h3}; {@code upstreamProtocol} one of the first two
  * @param roundTripMicros of the last Ping of ours to the client and its Pong, 0 where there was none
  * @param closesBy the next timer that would close it ({@code idle}, {@code lifetime}, {@code drain}), empty for none
  * @param closesAtMillis when that is, 0 for never

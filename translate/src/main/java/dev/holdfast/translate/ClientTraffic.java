@@ -44,7 +44,8 @@ final class ClientTraffic {
                 (int) Math.clamp(
                         quantity(spec.at("connection.bufferLimit"), base.bufferBytes()), 1024, Integer.MAX_VALUE),
                 proxyProtocol(spec),
-                Backends.keepalive(spec.get("tcpKeepalive")));
+                Backends.keepalive(spec.get("tcpKeepalive")),
+                protocol == GatewayListener.Protocol.HTTPS && spec.get("http3").present());
     }
 
     static HttpSettings http(Optional<Field> policy) {

@@ -144,6 +144,7 @@ final class Coverage {
                         "http1",
                         "scheme",
                         "grpc.enableWeb",
+                        "http3",
                         "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"
                                 + " connectionKeepalive onInvalidMessage"));
         out.put(

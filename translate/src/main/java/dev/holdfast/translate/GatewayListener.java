@@ -103,6 +103,24 @@ record GatewayListener(
         return new L4Listener(name(), port, bindPort, layer, hostname, connection, routes, field.origin());
     }
 
+    /** The same, to which no client comes by QUIC. */
+    GatewayListener withoutQuic() {
+        return new GatewayListener(
+                gateway,
+                owner,
+                field,
+                protocol,
+                port,
+                bindPort,
+                hostname,
+                tls,
+                http,
+                client.with(client.connection().quic(false)),
+                connection.quic(false),
+                serves,
+                refuses);
+    }
+
     GatewayListener broken() {
         return new GatewayListener(
                 gateway,

@@ -49,7 +49,7 @@ final class Gateways {
             pass.listeners(taken.gateway(), taken.listenerSet(), out);
         }
         pass.ports.sharedPorts();
-        return List.copyOf(out);
+        return new Http3(client, problems).settle(out);
     }
 
     private void listeners(Resource gateway, Resource owner, List<GatewayListener> out) {

@@ -181,9 +181,11 @@ final class AccessLogService implements Exports.Sink {
         return HTTPAccessLogEntry.newBuilder()
                 .setCommonProperties(common)
                 .setProtocolVersion(
-                        facts.request().http2()
-                                ? HTTPAccessLogEntry.HTTPVersion.HTTP2
-                                : HTTPAccessLogEntry.HTTPVersion.HTTP11)
+                        switch (facts.request().protocol()) {
+                            case HTTP_1_1 -> HTTPAccessLogEntry.HTTPVersion.HTTP11;
+                            case HTTP_2 -> HTTPAccessLogEntry.HTTPVersion.HTTP2;
+                            case HTTP_3 -> HTTPAccessLogEntry.HTTPVersion.HTTP3;
+                        })
                 .setRequest(request)
                 .setResponse(response)
                 .build();

@@ -1,17 +1,27 @@
 package dev.holdfast.dataplane.codec;
 
+import dev.holdfast.dataplane.message.HttpProtocol;
+import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.dataplane.message.ResponseHead;
+import io.netty.handler.codec.Headers;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
+import io.netty.handler.codec.http.HttpHeaderValidationUtil;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2Headers;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
-/** Between the two forms of headers: pseudo-headers apart, cookies joined (RFC 9113 §8.2.3), names lower-case. */
+/**
+ * Between the forms of headers: pseudo-headers apart, cookies joined (RFC 9113 §8.2.3, RFC 9114 §4.2.1), names lower-case.
+ * HTTP/2 and HTTP/3 have theirs in common.
+ */
 public final class HeaderForms {
     private HeaderForms() {}
 
-    public static HttpHeaders toHttp1(Http2Headers from) {
+    /** @throws IllegalArgumentException where a name or value has a character that none may have (RFC 9110 §5.5) */
+    public static HttpHeaders toHttp1(Iterable<Map.Entry<CharSequence, CharSequence>> from) {
         HttpHeaders to = new DefaultHttpHeaders();
         StringBuilder cookies = new StringBuilder();
         for (Map.Entry<CharSequence, CharSequence> header : from) {
@@ -31,16 +41,88 @@ public final class HeaderForms {
         return to;
     }
 
-    /** Adds all but what HTTP/2 forbids (RFC 9113 §8.2.2). */
+    /** All but what HTTP/2 forbids (RFC 9113 §8.2.2). */
     public static Http2Headers toHttp2(HttpHeaders from) {
-        Http2Headers to = new DefaultHttp2Headers(false);
+        return add(from, new DefaultHttp2Headers(false));
+    }
+
+    /** Adds all but what HTTP/2 and HTTP/3 forbid (RFC 9114 §4.2). */
+    public static <H extends Headers<CharSequence, CharSequence, H>> H add(HttpHeaders from, H to) {
         for (Map.Entry<String, String> header : from) {
             String name = header.getKey().toLowerCase(Locale.ROOT);
-            switch (name) {
-                case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "host" -> {}
-                default -> to.add(name, header.getValue());
+            if (!isOfOneConnection(name) && !name.equals("host")) {
+                to.add(name, header.getValue());
             }
         }
         return to;
+    }
+
+    private static boolean isOfOneConnection(String name) {
+        return switch (name) {
+            case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade" -> true;
+            default -> false;
+        };
+    }
+
+    /** An answer's head. RFC 8441 §5: the 101 of HTTP/1.1 is a 200 here, without the handshake's key. */
+    public static <H extends Headers<CharSequence, CharSequence, H>> H answer(ResponseHead head, H to) {
+        add(head.headers(), to);
+        if (head.status() == 101) {
+            to.remove("sec-websocket-accept");
+            to.remove("content-length");
+            to.set(":status", "200");
+        } else {
+            to.set(":status", Integer.toString(head.status()));
+        }
+        return to;
+    }
+
+    /**
+     * What a request's header section asks for; null where it is malformed (RFC 9113 §8.3.1, RFC 9114 §4.3.1; for extended
+     * CONNECT RFC 8441 §4: {@code :scheme} and {@code :path} are there too).
+     */
+    public static @Nullable RequestHead request(HttpProtocol protocol, Headers<CharSequence, CharSequence, ?> from) {
+        CharSequence method = from.get(":method");
+        CharSequence path = from.get(":path");
+        CharSequence upgrade = from.get(":protocol");
+        CharSequence authority = from.get(":authority");
+        if (method == null
+                || path == null
+                || path.isEmpty()
+                || from.get(":scheme") == null
+                || (upgrade != null) != "CONNECT".contentEquals(method)
+                || HttpHeaderValidationUtil.validateToken(method) != -1
+                || !isOneWord(path)) {
+            return null;
+        }
+        HttpHeaders plain;
+        try {
+            plain = toHttp1(from);
+        } catch (IllegalArgumentException forbidden) {
+            return null;
+        }
+        String host = authority != null ? authority.toString() : plain.get("host", "");
+        plain.remove("host");
+        if (!isOneWord(host) || plain.names().stream().anyMatch(HeaderForms::isOfOneConnection)) {
+            return null;
+        }
+        return new RequestHead(
+                method.toString(),
+                host,
+                path.toString(),
+                upgrade == null ? null : upgrade.toString().toLowerCase(Locale.ROOT),
+                protocol,
+                plain);
+    }
+
+    /** What becomes a part of a line of HTTP/1.1 must not end it. */
+    private static boolean isOneWord(CharSequence text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c <= ' ' || c == 127) {
+                return false;
+            }
+        }
+        return true;
     }
 }

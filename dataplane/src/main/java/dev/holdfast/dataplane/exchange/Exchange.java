@@ -52,6 +52,8 @@ import org.jspecify.annotations.Nullable;
  * holds no plan, only the names of its route and listener, so that a thousand reloads pin nothing.
  */
 public final class Exchange implements Upstream.Events, LongStream.Owner {
+    private static final int HTTPS_PORT = 443;
+
     private final Gateway gateway;
     private Downstream downstream;
     private @Nullable GrpcWeb web;
@@ -339,7 +341,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             traced.inject(headers);
         }
         forwarded = new RequestHead(
-                original.method(), authority, path, original.upgrade(), original.http2(), headers, scheme);
+                original.method(), authority, path, original.upgrade(), original.protocol(), headers, scheme);
         requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
         backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
         Delivery way = delivery;
@@ -807,6 +809,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 responsePipe = through.responsePipe(head, new ClientSink());
             }
         }
+        tellOfHttp3(headers);
         HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(head, end);
         if (end) {
@@ -1092,6 +1095,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             headers.set(HttpHeaderNames.CONTENT_LENGTH, bytes.length);
         }
         boolean empty = bodiless || bytes.length == 0 || original.method().equals("HEAD");
+        tellOfHttp3(headers);
         HeaderRules.apply(clients.headers().late(), headers);
         downstream.respond(new ResponseHead(status, headers), empty);
         if (!empty) {
@@ -1100,6 +1104,17 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         downstream.flush();
         downstream.reading(true);
         finish(reply.reason());
+    }
+
+    /**
+     * RFC 7838 §3: at the port by which the client has come, as it names it, which may be another than the one that is bound
+     * here. A backend's own word is of ports that no client can reach.
+     */
+    private void tellOfHttp3(HttpHeaders headers) {
+        if (clients.connection().quic()) {
+            int port = Paths.portOf(original.authority());
+            headers.set("alt-svc", "h3=\":" + (port > 0 && port <= 65_535 ? port : HTTPS_PORT) + "\"; ma=86400");
+        }
     }
 
     private void cancelRequestTimers() {
@@ -1225,7 +1240,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         line.put("method", original.method());
         line.put("host", original.authority());
         line.put("path", original.path());
-        line.put("protocol", original.http2() ? "h2" : "http/1.1");
+        line.put("protocol", original.protocol().alpn());
         line.put("status", status);
         line.put("listener", listenerName);
         line.put("route", routeId);
@@ -1319,7 +1334,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 routeName,
                 of == null ? "" : of.config().name(),
                 endpoint,
-                original.http2() ? "h2" : "http/1.1",
+                original.protocol().alpn(),
                 upstreamProtocol,
                 startedMillis,
                 counts.lastActivityMillis(),

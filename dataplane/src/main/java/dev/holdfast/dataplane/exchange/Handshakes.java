@@ -33,7 +33,7 @@ final class Handshakes {
                 }
             }
         }
-        if (head.http2()) {
+        if (head.multiplexed()) {
             return null;
         }
         // RFC 6455 §4.2.1: GET, a key of 16 octets in base64, version 13; §4.4 says how another version is answered.

@@ -42,7 +42,7 @@ final class MirrorCall implements Upstream.Events {
                 original.authority(),
                 original.target(),
                 null,
-                original.http2(),
+                original.protocol(),
                 original.headers().copy());
         this.timer = Deadlines.of(loop).in(LONGEST, this::giveUp);
     }

@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.health;
 import dev.holdfast.dataplane.filter.Calls;
 import dev.holdfast.dataplane.filter.SideCall;
 import dev.holdfast.dataplane.message.Deadlines;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.upstream.ClusterState;
@@ -47,7 +48,8 @@ final class Probes {
                     headers.set("content-length", Integer.toString(body.length));
                 }
                 String host = http.host().isEmpty() ? endpoint.host() + ":" + endpoint.port() : http.host();
-                RequestHead head = new RequestHead(http.method(), host, http.path(), null, false, headers);
+                RequestHead head =
+                        new RequestHead(http.method(), host, http.path(), null, HttpProtocol.HTTP_1_1, headers);
                 call(
                         rules,
                         cluster,
@@ -62,8 +64,8 @@ final class Probes {
                 HttpHeaders headers = new DefaultHttpHeaders();
                 headers.set("content-type", "application/grpc");
                 headers.set("te", "trailers");
-                RequestHead head =
-                        new RequestHead("POST", endpoint.host(), "/grpc.health.v1.Health/Check", null, true, headers);
+                RequestHead head = new RequestHead(
+                        "POST", endpoint.host(), "/grpc.health.v1.Health/Check", null, HttpProtocol.HTTP_2, headers);
                 call(rules, cluster, endpoint, loop, pools, head, request(grpc.service()), a -> then.accept(of(a)));
             }
             case ClusterTraffic.Probe.Tcp tcp -> tcp(rules, tcp, cluster, endpoint, loop, pools, then);

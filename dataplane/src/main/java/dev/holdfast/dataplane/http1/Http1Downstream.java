@@ -3,8 +3,10 @@ package dev.holdfast.dataplane.http1;
 import dev.holdfast.dataplane.codec.Http1Decoding;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
+import dev.holdfast.dataplane.exchange.Unreadable;
 import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.Faults;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
@@ -45,12 +47,9 @@ import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -249,7 +248,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         }
         headers.remove(HttpHeaderNames.HOST);
         Exchange created = new Exchange(
-                gateway, this, new RequestHead(request.method().name(), authority, target, upgrade, false, headers));
+                gateway,
+                this,
+                new RequestHead(request.method().name(), authority, target, upgrade, HttpProtocol.HTTP_1_1, headers));
         exchange = created;
         created.start(!bodyExpected);
     }
@@ -272,33 +273,14 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         keepAlive = false;
         requestDone = true;
         ProxyFailure failure = tooLarge ? ProxyFailure.HEADERS_TOO_LARGE : ProxyFailure.BAD_REQUEST;
-        String why = failure.reason();
-        byte[] body = (why + "\n").getBytes(StandardCharsets.UTF_8);
-        HttpResponse response =
-                new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(failure.status()));
-        response.headers()
-                .set("x-holdfast-reason", why)
-                .set(HttpHeaderNames.CONTENT_LENGTH, body.length)
-                .set(HttpHeaderNames.CONNECTION, "close");
-        gateway.metrics().refusedRequest(why);
-        if (gateway.log().on()) {
-            gateway.log().line(line(failure));
-        }
+        byte[] body = (failure.reason() + "\n").getBytes(StandardCharsets.UTF_8);
+        ResponseHead head = Unreadable.answer(gateway, connection, HttpProtocol.HTTP_1_1, failure);
+        HttpResponse response = new DefaultHttpResponse(
+                HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(head.status()), head.headers());
+        response.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.length).set(HttpHeaderNames.CONNECTION, "close");
         ctx().write(response);
         ctx().writeAndFlush(new DefaultLastHttpContent(Unpooled.wrappedBuffer(body)))
                 .addListener(f -> linger());
-    }
-
-    /** What cannot be read as a request has neither method nor path, host nor route. */
-    private Map<String, Object> line(ProxyFailure failure) {
-        Map<String, Object> line = new LinkedHashMap<>();
-        line.put("time", Instant.now().toString());
-        line.put("event", "request");
-        line.put("client", connection.remoteIp());
-        line.put("protocol", "http/1.1");
-        line.put("status", failure.status());
-        line.put("reason", failure.reason());
-        return line;
     }
 
     /**

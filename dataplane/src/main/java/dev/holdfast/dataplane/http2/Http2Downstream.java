@@ -7,6 +7,7 @@ import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.Faults;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.IdleWatch;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -19,6 +20,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2ConnectionAdapter;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2EventAdapter;
@@ -179,30 +181,11 @@ public final class Http2Downstream {
                 known.exchange.requestFlush();
                 return;
             }
-            CharSequence method = headers.method();
-            CharSequence path = headers.path();
-            CharSequence protocol = headers.get(Http2Headers.PseudoHeaderName.PROTOCOL.value());
-            CharSequence authority = headers.authority();
-            HttpHeaders plain = HeaderForms.toHttp1(headers);
-            String host = authority != null ? authority.toString() : plain.get("host", "");
-            plain.remove("host");
-            // RFC 9113 §8.3.1, and RFC 8441 §4 for extended CONNECT: all three are there.
-            if (method == null
-                    || path == null
-                    || headers.scheme() == null
-                    || (protocol != null && !"CONNECT".contentEquals(method))
-                    || (protocol == null && "CONNECT".contentEquals(method))) {
+            RequestHead head = HeaderForms.request(HttpProtocol.HTTP_2, headers);
+            if (head == null) {
                 throw Http2Exception.streamError(streamId, Http2Error.PROTOCOL_ERROR, "malformed request");
             }
-            StreamEnd created = new StreamEnd(
-                    stream,
-                    new RequestHead(
-                            method.toString(),
-                            host,
-                            path.toString(),
-                            protocol == null ? null : protocol.toString().toLowerCase(java.util.Locale.ROOT),
-                            true,
-                            plain));
+            StreamEnd created = new StreamEnd(stream, head);
             stream.setProperty(key, created);
             handler.begun(stream);
             created.exchange.start(end);
@@ -291,15 +274,7 @@ public final class Http2Downstream {
             if (!open()) {
                 return;
             }
-            Http2Headers headers = HeaderForms.toHttp2(head.headers());
-            if (head.status() == 101) {
-                // RFC 8441 §5: the 101 of HTTP/1.1 is a 200 here, without the handshake's key.
-                headers.remove("sec-websocket-accept");
-                headers.remove("content-length");
-                headers.status("200");
-            } else {
-                headers.status(Integer.toString(head.status()));
-            }
+            Http2Headers headers = HeaderForms.answer(head, new DefaultHttp2Headers(false));
             ended = end;
             handler.encoder().writeHeaders(ctx(), stream.id(), headers, 0, end, ctx().newPromise());
             if (head.status() < 200) {

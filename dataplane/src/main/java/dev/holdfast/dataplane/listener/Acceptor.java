@@ -4,6 +4,8 @@ import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.http1.Http1Downstream;
 import dev.holdfast.dataplane.http2.Http2Downstream;
 import dev.holdfast.dataplane.l4.TcpRelay;
+import dev.holdfast.dataplane.message.Fingerprints;
+import dev.holdfast.dataplane.message.ProxiedAddress;
 import dev.holdfast.dataplane.route.L4Table;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.Transport;
@@ -18,8 +20,11 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.SocketChannel;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
+import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,6 +32,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
 /** Makes what stands on a fresh connection of one bound socket; reads the plan in force for each. */
@@ -57,6 +63,23 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         retire.forEach((channel, end) -> channel.eventLoop().execute(end.retire));
     }
 
+    private void known(Channel channel, Ending end) {
+        retire.put(channel, end);
+        channel.closeFuture().addListener(f -> retire.remove(channel));
+    }
+
+    /** Tells these to end once they are idle. */
+    void retire(Collection<Channel> some) {
+        some.forEach(channel -> channel.eventLoop().execute(() -> {
+            Ending end = retire.get(channel);
+            if (end == null) {
+                channel.close();
+            } else {
+                end.retire.run();
+            }
+        }));
+    }
+
     public Set<Channel> connections() {
         return retire.keySet();
     }
@@ -68,8 +91,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
             channel.close();
             return;
         }
-        retire.put(channel, new Ending(channel::close, channel::close));
-        channel.closeFuture().addListener(f -> retire.remove(channel));
+        known(channel, new Ending(channel::close, channel::close));
         if (settings.proxyProtocol() == ConnectionSettings.ProxyProtocol.NONE) {
             begin(channel);
         } else {
@@ -122,7 +144,11 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         return contexts;
     }
 
-    /** Without TLS the listeners of a port share its connections, so the first speaks for all; with TLS the one of SNI. */
+    /**
+     * False where there are too many; one by TCP is closed then.
+     *
+     * <p>Without TLS the listeners of a port share its connections, so the first speaks for all; with TLS the one of SNI.
+     */
     boolean admit(Channel channel, Listener listener) {
         HttpSettings settings = listener.http();
         return admit(
@@ -146,14 +172,18 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         channel.closeFuture().addListener(f -> count.decrementAndGet());
         if (most > 0 && now > most) {
             gateway.metrics().refusedConnection("connection_limit");
-            refuse(channel, settings.closeDelay());
+            if (channel instanceof SocketChannel) {
+                refuse(channel, settings.closeDelay());
+            }
             return false;
         }
         int buffered = settings.bufferBytes();
         if (buffered != ConnectionSettings.DEFAULT.bufferBytes()) {
             channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(buffered / 2, buffered));
         }
-        Transport.keepalive((SocketChannel) channel, keepalive);
+        if (channel instanceof SocketChannel socket) {
+            Transport.keepalive(socket, keepalive);
+        }
         if (!maxDuration.isZero()) {
             Future<?> end = channel.eventLoop()
                     .schedule(
@@ -217,7 +247,28 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     }
 
     private ClientConnection connection(Channel channel, Listener listener, String sniListener) {
-        boolean asks = listener.tls().flatMap(Tls::clientValidation).isPresent();
-        return new ClientConnection(channel, sniListener, bindPort, asks);
+        SslHandler tls = asks(listener) ? channel.pipeline().get(SslHandler.class) : null;
+        Fingerprints taken = channel.attr(SniDoor.FINGERPRINTS).get();
+        return new ClientConnection(
+                ProxiedAddress.client(channel),
+                sniListener,
+                bindPort,
+                tls == null ? null : tls.engine().getSession(),
+                taken == null ? Fingerprints.NONE : taken);
+    }
+
+    private static boolean asks(Listener listener) {
+        return listener.tls().flatMap(Tls::clientValidation).isPresent();
+    }
+
+    /** Of a connection by QUIC, which has no ClientHello to look into. */
+    ClientConnection quicConnection(@Nullable SocketAddress client, Listener listener, SSLSession session) {
+        return new ClientConnection(
+                client, listener.name(), bindPort, asks(listener) ? session : null, Fingerprints.NONE);
+    }
+
+    /** Takes up a connection by QUIC among the others; {@code retire} ends it in peace. */
+    void quic(Channel channel, Runnable retire) {
+        known(channel, new Ending(retire, retire));
     }
 }

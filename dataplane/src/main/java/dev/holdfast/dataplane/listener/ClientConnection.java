@@ -3,42 +3,55 @@ package dev.holdfast.dataplane.listener;
 import dev.holdfast.dataplane.message.ClientCertificate;
 import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.Fingerprints;
-import dev.holdfast.dataplane.message.ProxiedAddress;
-import io.netty.channel.Channel;
-import io.netty.handler.ssl.SslHandler;
 import io.netty.util.NetUtil;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
 /** What an exchange may know of its connection. */
 final class ClientConnection implements Downstream.Connection {
-    private final String ip;
-    private final int port;
+    private volatile Peer peer;
     private final String sniListener;
     private final int bindPort;
     private final @Nullable ClientCertificate certificate;
     private final Fingerprints fingerprints;
 
-    ClientConnection(Channel channel, String sniListener, int bindPort, boolean asksForCertificate) {
-        InetSocketAddress remote = (InetSocketAddress) ProxiedAddress.client(channel);
-        this.ip = remote == null ? "unknown" : NetUtil.toAddressString(remote.getAddress());
-        this.port = remote == null ? 0 : remote.getPort();
+    private record Peer(String ip, int port) {
+        static Peer of(@Nullable SocketAddress address) {
+            return address instanceof InetSocketAddress remote
+                    ? new Peer(NetUtil.toAddressString(remote.getAddress()), remote.getPort())
+                    : new Peer("unknown", 0);
+        }
+    }
+
+    /** @param asked the session in which a certificate was asked for, null where none was */
+    ClientConnection(
+            @Nullable SocketAddress client,
+            String sniListener,
+            int bindPort,
+            @Nullable SSLSession asked,
+            Fingerprints fingerprints) {
+        this.peer = Peer.of(client);
         this.sniListener = sniListener;
         this.bindPort = bindPort;
-        Fingerprints taken = channel.attr(SniDoor.FINGERPRINTS).get();
-        this.fingerprints = taken == null ? Fingerprints.NONE : taken;
-        SslHandler tls = asksForCertificate ? channel.pipeline().get(SslHandler.class) : null;
-        this.certificate = tls == null ? null : PeerCertificates.of(tls);
+        this.fingerprints = fingerprints;
+        this.certificate = asked == null ? null : PeerCertificates.of(asked);
+    }
+
+    /** The client has another address now, and has proved it (RFC 9000 §9). */
+    void moved(SocketAddress to) {
+        peer = Peer.of(to);
     }
 
     @Override
     public String remoteIp() {
-        return ip;
+        return peer.ip;
     }
 
     @Override
     public int remotePort() {
-        return port;
+        return peer.port;
     }
 
     @Override

@@ -52,6 +52,11 @@ final class ClientTrust implements X509TrustManager {
         this.revoked = asked.crlPem().isEmpty() ? List.of() : factory.generateCRLs(bytes(asked.crlPem()));
     }
 
+    /** Whether there must be a certificate. */
+    boolean required() {
+        return asked.required();
+    }
+
     private static ByteArrayInputStream bytes(String pem) {
         return new ByteArrayInputStream(pem.getBytes(StandardCharsets.UTF_8));
     }

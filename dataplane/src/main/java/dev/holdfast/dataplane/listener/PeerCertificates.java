@@ -1,7 +1,6 @@
 package dev.holdfast.dataplane.listener;
 
 import dev.holdfast.dataplane.message.ClientCertificate;
-import io.netty.handler.ssl.SslHandler;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
@@ -13,6 +12,7 @@ import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
 /** The certificate that a client showed in its handshake. */
@@ -23,9 +23,9 @@ final class PeerCertificates {
     private PeerCertificates() {}
 
     /** Null where there was none. */
-    static @Nullable ClientCertificate of(SslHandler tls) {
+    static @Nullable ClientCertificate of(SSLSession session) {
         try {
-            Certificate[] chain = tls.engine().getSession().getPeerCertificates();
+            Certificate[] chain = session.getPeerCertificates();
             if (chain.length == 0 || !(chain[0] instanceof X509Certificate leaf)) {
                 return null;
             }

@@ -89,14 +89,17 @@ final class SniDoor extends AbstractSniHandler<SniDoor.Choice> {
         }
     }
 
+    /** Whose a name is: a listener of requests or one that is relayed, the other being null; both where it is nobody's. */
+    record Found(
+            Snapshot.@Nullable ListenerTable http, @Nullable L4Table relayed) {}
+
     /** The best fit among all listeners of the port; without a name the first that speaks HTTP does, as it always has. */
-    private @Nullable Choice choose(String host) {
-        Snapshot snapshot = acceptor.gateway().snapshot();
-        List<Snapshot.ListenerTable> tables = snapshot.port(acceptor.bindPort());
+    static Found found(Snapshot snapshot, int bindPort, String host) {
+        List<Snapshot.ListenerTable> tables = snapshot.port(bindPort);
         Snapshot.ListenerTable http = Snapshot.choose(tables, host);
         int best = http == null ? -1 : Snapshot.score(http.listener().hostname().orElse(""), host);
         L4Table relayed = null;
-        for (L4Table table : snapshot.l4(acceptor.bindPort())) {
+        for (L4Table table : snapshot.l4(bindPort)) {
             int score = table.listener().byName()
                     ? Snapshot.score(table.listener().hostname().orElse(""), host)
                     : -1;
@@ -106,11 +109,17 @@ final class SniDoor extends AbstractSniHandler<SniDoor.Choice> {
             }
         }
         if (relayed != null) {
-            return relayed(relayed, host);
+            return new Found(null, relayed);
         }
-        if (http == null && host.isEmpty() && !tables.isEmpty()) {
-            http = tables.getFirst();
+        return new Found(http == null && host.isEmpty() && !tables.isEmpty() ? tables.getFirst() : http, null);
+    }
+
+    private @Nullable Choice choose(String host) {
+        Found found = found(acceptor.gateway().snapshot(), acceptor.bindPort(), host);
+        if (found.relayed != null) {
+            return relayed(found.relayed, host);
         }
+        Snapshot.ListenerTable http = found.http;
         SslContext context =
                 http == null ? null : acceptor.contexts().of(http.listener().name(), host);
         return http == null || context == null ? null : new Choice.Http(http, context);

@@ -32,13 +32,18 @@ public final class Sockets {
     private final TlsContexts contexts;
     private final Map<Integer, Bound> tcp = new HashMap<>();
     private final Map<Integer, BoundUdp> udp = new HashMap<>();
+    private final Map<Integer, QuicPort> quic = new HashMap<>();
 
     private record Bound(Channel channel, Acceptor acceptor) {}
 
     private record BoundUdp(Channel channel, UdpSocket socket) {}
 
-    /** A listener as far as its socket is concerned. */
-    private record Wanted(String name, Origin origin, boolean datagrams, int bindPort) {}
+    /**
+     * A listener as far as its sockets are concerned.
+     *
+     * @param quic whether a UDP socket stands beside that of TCP
+     */
+    private record Wanted(String name, Origin origin, boolean datagrams, boolean quic, int bindPort) {}
 
     public Sockets(Gateway gateway, EventLoopGroup loops, TlsContexts contexts) {
         this.gateway = gateway;
@@ -51,6 +56,7 @@ public final class Sockets {
         private final List<Wanted> wanted;
         private final Map<Integer, Bound> freshTcp = new HashMap<>();
         private final Map<Integer, BoundUdp> freshUdp = new HashMap<>();
+        private final Map<Integer, QuicPort> freshQuic = new HashMap<>();
         private final List<Problem> problems = new ArrayList<>();
 
         private Opening(List<Wanted> wanted) {
@@ -64,12 +70,23 @@ public final class Sockets {
         public void rollBack() {
             freshTcp.values().forEach(b -> b.channel.close().awaitUninterruptibly());
             freshUdp.values().forEach(b -> b.channel.close().awaitUninterruptibly());
+            freshQuic.values().forEach(QuicPort::close);
+            freshQuic.values().forEach(QuicPort::awaitClosed);
         }
 
         /** The plan is in force: what it does not want ends. Returns listener name to port. */
         public Map<String, Integer> commit() {
             tcp.putAll(freshTcp);
             udp.putAll(freshUdp);
+            quic.putAll(freshQuic);
+            quic.forEach((port, bound) -> {
+                if (wanted.stream().anyMatch(w -> w.quic && w.bindPort == port)) {
+                    bound.resume(java.util.Objects.requireNonNull(tcp.get(port)).acceptor);
+                } else {
+                    bound.retire();
+                }
+            });
+            quic.values().removeIf(QuicPort::closed);
             tcp.entrySet().removeIf(e -> {
                 boolean gone = wanted.stream().noneMatch(w -> !w.datagrams && w.bindPort == e.getKey());
                 if (gone) {
@@ -99,11 +116,16 @@ public final class Sockets {
     public Opening open(Plan plan) {
         List<Wanted> wanted = new ArrayList<>();
         for (Listener listener : plan.listeners()) {
-            wanted.add(new Wanted(listener.name(), listener.origin(), false, listener.bindPort()));
+            wanted.add(new Wanted(
+                    listener.name(),
+                    listener.origin(),
+                    false,
+                    listener.client().connection().quic(),
+                    listener.bindPort()));
         }
         for (L4Listener listener : plan.l4()) {
             boolean datagrams = listener.layer() instanceof L4Listener.Layer.Udp;
-            wanted.add(new Wanted(listener.name(), listener.origin(), datagrams, listener.bindPort()));
+            wanted.add(new Wanted(listener.name(), listener.origin(), datagrams, false, listener.bindPort()));
         }
         Opening opening = new Opening(wanted);
         Map<String, String> failed = new HashMap<>();
@@ -111,16 +133,25 @@ public final class Sockets {
             String key = listener.datagrams + " " + listener.bindPort;
             String why = failed.computeIfAbsent(key, k -> bind(listener, opening));
             if (!why.isEmpty()) {
-                opening.problems.add(Problem.at(
-                        listener.origin,
-                        ProblemCode.PORT_IN_USE,
-                        Severity.ERROR,
-                        "listener " + listener.name + " cannot bind " + (listener.datagrams ? "UDP " : "") + "port "
-                                + listener.bindPort + ": " + why,
-                        "Stop what uses the port, or start with --port-offset."));
+                opening.problems.add(unbound(listener, listener.datagrams, why));
+            } else if (listener.quic) {
+                String whyNot = failed.computeIfAbsent("quic " + listener.bindPort, k -> bindQuic(listener, opening));
+                if (!whyNot.isEmpty()) {
+                    opening.problems.add(unbound(listener, true, whyNot));
+                }
             }
         }
         return opening;
+    }
+
+    private static Problem unbound(Wanted listener, boolean datagrams, String why) {
+        return Problem.at(
+                listener.origin,
+                ProblemCode.PORT_IN_USE,
+                Severity.ERROR,
+                "listener " + listener.name + " cannot bind " + (datagrams ? "UDP " : "") + "port " + listener.bindPort
+                        + ": " + why,
+                "Stop what uses the port, or start with --port-offset.");
     }
 
     /** Why not, empty where it is bound. */
@@ -150,6 +181,25 @@ public final class Sockets {
         return why(binding);
     }
 
+    /** Beside the port's TCP socket, which is bound. */
+    private String bindQuic(Wanted listener, Opening opening) {
+        int key = listener.bindPort;
+        QuicPort known = quic.get(key);
+        if (known != null && !known.closed()) {
+            return "";
+        }
+        if (known != null) {
+            known.awaitClosed();
+        }
+        Bound beside = java.util.Objects.requireNonNull(tcp.getOrDefault(key, opening.freshTcp.get(key)));
+        QuicPort made = new QuicPort(gateway, key, contexts, beside.acceptor);
+        Throwable why = made.bind(loops, ((InetSocketAddress) beside.channel.localAddress()).getPort());
+        if (why == null) {
+            opening.freshQuic.put(key, made);
+        }
+        return why == null ? "" : why(why);
+    }
+
     private String bindUdp(int port, Opening opening) {
         BoundUdp known = udp.get(port);
         // One that still waits for its last sessions is taken up again.
@@ -176,10 +226,11 @@ public final class Sockets {
     }
 
     private static String why(ChannelFuture binding) {
-        if (binding.isSuccess()) {
-            return "";
-        }
-        String text = String.valueOf(binding.cause().getMessage());
+        return binding.isSuccess() ? "" : why(binding.cause());
+    }
+
+    private static String why(Throwable cause) {
+        String text = String.valueOf(cause.getMessage());
         return text.contains("Address already in use")
                 ? "it is in use"
                 : text.contains("ermission denied") ? "permission denied" : text;
@@ -190,6 +241,7 @@ public final class Sockets {
         tcp.values().forEach(b -> b.channel.close());
         tcp.values().forEach(b -> b.acceptor.retireAll());
         udp.values().forEach(b -> b.channel.eventLoop().execute(b.socket::retire));
+        quic.values().forEach(QuicPort::retire);
     }
 
     /** Whether any client's connection is open. */
@@ -204,6 +256,8 @@ public final class Sockets {
             open.acceptor.connections().forEach(c -> closing.add(c.close()));
         }
         udp.values().forEach(b -> closing.add(b.channel.close()));
+        quic.values().forEach(q -> closing.addAll(q.close()));
+        quic.clear();
         tcp.clear();
         udp.clear();
         closing.forEach(c -> c.awaitUninterruptibly(1, TimeUnit.SECONDS));

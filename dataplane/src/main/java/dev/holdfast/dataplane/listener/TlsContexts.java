@@ -17,17 +17,11 @@ import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
 import io.netty.handler.ssl.SupportedCipherSuiteFilter;
-import java.io.ByteArrayInputStream;
-import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
 import java.security.SecureRandom;
 import java.security.cert.CertificateException;
-import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
-import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +35,7 @@ public final class TlsContexts {
     private static final List<String> TLS13_CIPHERS =
             List.of("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256");
     /** For listeners that ask for no certificate; without one Netty reads all of the JDK's authorities. */
-    private static final X509TrustManager NO_CLIENTS = new X509TrustManager() {
+    static final X509TrustManager NO_CLIENTS = new X509TrustManager() {
         @Override
         public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
             throw new CertificateException("no certificate was asked for");
@@ -64,8 +58,6 @@ public final class TlsContexts {
      */
     private static final String IN_MEMORY = "JKS";
 
-    private static final String PKCS8 = "-----BEGIN PRIVATE KEY-----";
-
     private record Key(
             Tls.Certificate certificate,
             List<String> alpn,
@@ -81,9 +73,14 @@ public final class TlsContexts {
     private record Entry(Key key, SslContext context, List<String> names) {}
 
     private volatile Map<String, List<Entry>> byListener = Map.of();
+    private volatile @Nullable QuicContexts quic;
 
-    /** A listener at which TLS ends. */
-    private record Door(String name, Tls tls, Origin origin) {}
+    /**
+     * A listener at which TLS ends.
+     *
+     * @param quic whether clients may come by QUIC too
+     */
+    record Door(String name, Tls tls, boolean quic, Origin origin) {}
 
     /** Says which listener's certificate cannot be used; never quotes it. */
     public static final class Unusable extends Exception {
@@ -107,11 +104,13 @@ public final class TlsContexts {
     private static List<Door> doors(Plan plan) {
         List<Door> doors = new ArrayList<>();
         for (Listener listener : plan.listeners()) {
-            listener.tls().ifPresent(tls -> doors.add(new Door(listener.name(), tls, listener.origin())));
+            listener.tls()
+                    .ifPresent(tls -> doors.add(new Door(
+                            listener.name(), tls, listener.client().connection().quic(), listener.origin())));
         }
         for (L4Listener listener : plan.l4()) {
             if (listener.layer() instanceof L4Listener.Layer.Terminate(Tls tls)) {
-                doors.add(new Door(listener.name(), tls, listener.origin()));
+                doors.add(new Door(listener.name(), tls, false, listener.origin()));
             }
         }
         return doors;
@@ -122,7 +121,8 @@ public final class TlsContexts {
         Map<Key, Entry> known = new HashMap<>();
         byListener.values().forEach(list -> list.forEach(e -> known.put(e.key, e)));
         Map<String, List<Entry>> next = new HashMap<>();
-        for (Door door : doors(plan)) {
+        List<Door> doors = doors(plan);
+        for (Door door : doors) {
             Tls tls = door.tls;
             List<Entry> entries = new ArrayList<>();
             for (Tls.Certificate certificate : tls.certificates()) {
@@ -136,25 +136,23 @@ public final class TlsContexts {
             }
             next.put(door.name, List.copyOf(entries));
         }
+        List<Door> byQuic = doors.stream().filter(Door::quic).toList();
+        // Where nobody wants it, none of QUIC's library is loaded.
+        quic = byQuic.isEmpty() || !QuicPort.available() ? null : QuicContexts.next(quic, byQuic);
         byListener = Map.copyOf(next);
+    }
+
+    /** Of the listeners that clients may come to by QUIC; null where there is none. */
+    @Nullable
+    QuicContexts quic() {
+        return quic;
     }
 
     /** The context whose certificate fits {@code host} best; the first where none does. */
     @Nullable
     SslContext of(String listener, String host) {
-        List<Entry> entries = byListener.getOrDefault(listener, List.of());
-        for (Entry entry : entries) {
-            if (entry.names.contains(host)) {
-                return entry.context;
-            }
-        }
-        int dot = host.indexOf('.');
-        for (Entry entry : entries) {
-            if (dot > 0 && entry.names.contains("*" + host.substring(dot))) {
-                return entry.context;
-            }
-        }
-        return entries.isEmpty() ? null : entries.getFirst().context;
+        Entry best = CertifiedKey.best(byListener.getOrDefault(listener, List.of()), Entry::names, host);
+        return best == null ? null : best.context;
     }
 
     public static void warm() {
@@ -162,8 +160,8 @@ public final class TlsContexts {
     }
 
     private static Entry make(Key key) throws SSLException, GeneralSecurityException {
-        byte[] chain = key.certificate.chainPem().getBytes(StandardCharsets.UTF_8);
-        SslContextBuilder builder = forServer(chain, key.certificate.keyPem().reveal())
+        CertifiedKey certified = CertifiedKey.of(key.certificate);
+        SslContextBuilder builder = SslContextBuilder.forServer(certified.key(), certified.certificates())
                 .sslProvider(
                         OpenSsl.isAvailable() && key.crypto.signatures().isEmpty()
                                 ? SslProvider.OPENSSL
@@ -195,7 +193,7 @@ public final class TlsContexts {
                 sessions.setTicketKeys(ticketKey());
             }
         }
-        return new Entry(key, made, names(chain));
+        return new Entry(key, made, certified.names());
     }
 
     /** TLS 1.3 has suites of its own, none of which is to be left out (RFC 8446 §9.1). */
@@ -228,41 +226,10 @@ public final class TlsContexts {
         return new OpenSslSessionTicketKey(name, hmac, aes);
     }
 
-    /**
-     * PKCS #8, the usual form, is read with the JDK alone. Netty reads the older ones (PKCS #1, SEC 1) with Bouncy Castle
-     * and would load that first for this one too, which takes a fifth of a second of a start.
-     */
-    private static SslContextBuilder forServer(byte[] chain, String keyPem) throws CertificateException, SSLException {
-        if (!keyPem.contains(PKCS8)) {
-            return SslContextBuilder.forServer(
-                    new ByteArrayInputStream(chain), new ByteArrayInputStream(keyPem.getBytes(StandardCharsets.UTF_8)));
-        }
-        X509Certificate[] certificates = CertificateFactory.getInstance("X.509")
-                .generateCertificates(new ByteArrayInputStream(chain))
-                .toArray(X509Certificate[]::new);
-        int from = keyPem.indexOf(PKCS8) + PKCS8.length();
-        int to = Math.max(from, keyPem.indexOf("-----END", from));
-        try {
-            byte[] der = Base64.getMimeDecoder().decode(keyPem.substring(from, to));
-            return SslContextBuilder.forServer(
-                    KeyFactory.getInstance(certificates[0].getPublicKey().getAlgorithm())
-                            .generatePrivate(new PKCS8EncodedKeySpec(der)),
-                    certificates);
-        } catch (GeneralSecurityException | IllegalArgumentException e) {
-            throw new SSLException("the key cannot be read");
-        }
-    }
-
     private static List<String> versions(String min, String max) {
         List<String> all = List.of("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3");
         int from = Math.max(all.indexOf(min), 0);
         int to = all.indexOf(max) < 0 ? all.size() - 1 : all.indexOf(max);
         return all.subList(min.isEmpty() ? 2 : from, to + 1);
-    }
-
-    private static List<String> names(byte[] chain) throws CertificateException {
-        X509Certificate leaf = (X509Certificate)
-                CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(chain));
-        return DnsNames.of(leaf);
     }
 }

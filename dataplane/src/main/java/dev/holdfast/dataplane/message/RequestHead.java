@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param target path and query as they came
  * @param upgrade lower-case upgrade type ({@code websocket}), null for a plain request
+ * @param protocol what it came by, or what it is to be sent by where it is the gateway's own
  * @param headers without pseudo-headers and without Host
  * @param scheme what a backend is told by HTTP/2 that the request was made with, null for the connection's own
  */
@@ -16,7 +17,7 @@ public record RequestHead(
         String authority,
         String target,
         @Nullable String upgrade,
-        boolean http2,
+        HttpProtocol protocol,
         HttpHeaders headers,
         @Nullable String scheme) {
     public RequestHead(
@@ -24,9 +25,14 @@ public record RequestHead(
             String authority,
             String target,
             @Nullable String upgrade,
-            boolean http2,
+            HttpProtocol protocol,
             HttpHeaders headers) {
-        this(method, authority, target, upgrade, http2, headers, null);
+        this(method, authority, target, upgrade, protocol, headers, null);
+    }
+
+    /** Whether it is a stream among others: an upgrade is an extended CONNECT then (RFC 8441, RFC 9220). */
+    public boolean multiplexed() {
+        return protocol != HttpProtocol.HTTP_1_1;
     }
 
     /** The target without its query, which may carry tokens (Home Assistant's signed paths do): what may be shown. */
@@ -37,6 +43,6 @@ public record RequestHead(
 
     /** The same request of another host. */
     public RequestHead at(String other) {
-        return new RequestHead(method, other, target, upgrade, http2, headers, scheme);
+        return new RequestHead(method, other, target, upgrade, protocol, headers, scheme);
     }
 }

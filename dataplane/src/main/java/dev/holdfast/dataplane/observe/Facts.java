@@ -67,7 +67,7 @@ public record Facts(
     }
 
     public String protocol() {
-        return request.http2() ? "HTTP/2" : "HTTP/1.1";
+        return "HTTP/" + request.protocol().version();
     }
 
     /** Envoy's letters for why a request had no ordinary answer, empty for none (Envoy, "Response flags"). */

@@ -66,7 +66,7 @@ public final class RequestSpan {
                 .setAttribute("url.path", head.path())
                 .setAttribute("server.address", head.authority())
                 .setAttribute("network.protocol.name", "http")
-                .setAttribute("network.protocol.version", head.http2() ? "2" : "1.1");
+                .setAttribute("network.protocol.version", head.protocol().version());
         String upgrade = head.upgrade();
         if (upgrade != null) {
             builder.setAttribute("holdfast.upgrade", upgrade);

@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.telemetry;
 
 import dev.holdfast.dataplane.filter.Calls;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import io.netty.buffer.ByteBuf;
@@ -53,7 +54,8 @@ public final class Posts implements Exports.Post {
             sent.set("content-length", Integer.toString(body.length));
         }
         ByteBuf whole = content;
-        RequestHead head = new RequestHead("POST", authority.apply(cluster), path, null, grpc, sent);
+        RequestHead head = new RequestHead(
+                "POST", authority.apply(cluster), path, null, grpc ? HttpProtocol.HTTP_2 : HttpProtocol.HTTP_1_1, sent);
         CompletableFuture<Exports.Reply> out = new CompletableFuture<>();
         EventLoop loop = loops.get();
         try {

@@ -108,7 +108,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         if (head.upgrade() != null) {
             headers.set(HttpHeaderNames.CONNECTION, "Upgrade");
             headers.set(HttpHeaderNames.UPGRADE, head.upgrade());
-            if (head.http2()) {
+            if (head.multiplexed()) {
                 // RFC 8441 §5: the key belongs to HTTP/1.1, so the bridge makes one.
                 method = "GET";
                 byte[] key = new byte[16];

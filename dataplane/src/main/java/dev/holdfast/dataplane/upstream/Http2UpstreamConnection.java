@@ -409,7 +409,7 @@ final class Http2UpstreamConnection {
             String key1 = plain.get("sec-websocket-key", "");
             extendedConnect = head.upgrade() != null;
             if (extendedConnect) {
-                websocketKey = head.http2() ? "" : key1;
+                websocketKey = head.multiplexed() ? "" : key1;
                 plain.remove("sec-websocket-key");
             }
             Http2Headers headers = HeaderForms.toHttp2(plain);

@@ -237,10 +237,10 @@ public final class Pools {
         boolean h2 = switch (config.protocol()) {
             case HTTP1 -> false;
             case HTTP2 -> true;
-            case AUTO -> config.useClientProtocol() ? head.http2() : tls;
+            case AUTO -> config.useClientProtocol() ? head.multiplexed() : tls;
         };
         if (config.useClientProtocol() && config.protocol() != Cluster.Protocol.HTTP2) {
-            h2 = head.http2();
+            h2 = head.multiplexed();
         }
         boolean fallback = config.protocol() != Cluster.Protocol.HTTP2;
         if (head.upgrade() != null && fallback) {

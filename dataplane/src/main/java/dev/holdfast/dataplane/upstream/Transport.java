@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.plan.TcpKeepalive;
 import io.netty.bootstrap.AbstractBootstrap;
+import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.FixedRecvByteBufAllocator;
@@ -20,6 +21,7 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioDatagramChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.channel.unix.UnixChannelOption;
 import java.util.Optional;
 
 /** The machine's best transport: epoll on Linux, NIO elsewhere. */
@@ -54,6 +56,15 @@ public final class Transport {
 
     public static Class<? extends DatagramChannel> datagram() {
         return EPOLL ? EpollDatagramChannel.class : NioDatagramChannel.class;
+    }
+
+    /** Whether the system shares a port out among sockets that ask for it. */
+    public static boolean sharesPorts() {
+        return EPOLL;
+    }
+
+    public static Bootstrap sharePort(Bootstrap bootstrap) {
+        return bootstrap.option(UnixChannelOption.SO_REUSEPORT, true);
     }
 
     /** Buffers that hold the largest datagram there is (RFC 768: 16 bits of length), so that none is cut. */

@@ -83,7 +83,7 @@ final class CheckMessages {
         http.writeString(5, authority);
         http.writeString(6, scheme);
         http.writeInt64(9, body.isReadable() ? body.readableBytes() : -1);
-        http.writeString(10, request.head().http2() ? "HTTP/2" : "HTTP/1.1");
+        http.writeString(10, "HTTP/" + request.head().protocol().version());
         if (body.isReadable()) {
             http.writeString(11, body.toString(StandardCharsets.UTF_8));
             http.writeByteArray(12, ByteBufUtil.getBytes(body));

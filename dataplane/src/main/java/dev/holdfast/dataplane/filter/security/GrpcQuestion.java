@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.filter.security;
 
 import dev.holdfast.dataplane.filter.Calls;
 import dev.holdfast.dataplane.filter.FilterRequest;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.SecurityFilter;
 import io.netty.buffer.ByteBuf;
@@ -39,7 +40,8 @@ final class GrpcQuestion implements AuthQuestion {
         headers.set("content-type", "application/grpc");
         headers.set("te", "trailers");
         headers.set("grpc-timeout", auth.timeout().toMillis() + "m");
-        return new Asked(new RequestHead("POST", server.authority(), METHOD, null, true, headers), framed);
+        return new Asked(
+                new RequestHead("POST", server.authority(), METHOD, null, HttpProtocol.HTTP_2, headers), framed);
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.filter.security;
 
 import dev.holdfast.dataplane.filter.Calls;
 import dev.holdfast.dataplane.filter.FilterRequest;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.SecurityFilter;
 import io.netty.buffer.ByteBuf;
@@ -40,8 +41,8 @@ final class HttpQuestion implements AuthQuestion {
         }
         headers.set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());
         String target = server.override() ? server.path() : join(server.path(), request.target());
-        RequestHead head =
-                new RequestHead(AuthQuestion.method(request), request.head().authority(), target, null, false, headers);
+        RequestHead head = new RequestHead(
+                AuthQuestion.method(request), request.head().authority(), target, null, HttpProtocol.HTTP_1_1, headers);
         return new Asked(head, body.isReadable() ? Unpooled.copiedBuffer(body) : Unpooled.EMPTY_BUFFER);
     }
 

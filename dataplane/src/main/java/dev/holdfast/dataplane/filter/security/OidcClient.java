@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.filter.security;
 
 import com.nimbusds.jose.util.JSONObjectUtils;
 import dev.holdfast.dataplane.filter.Calls;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.HttpUri;
 import dev.holdfast.plan.SecurityFilter;
@@ -71,7 +72,7 @@ final class OidcClient {
         }
         byte[] body = form.getBytes(StandardCharsets.US_ASCII);
         headers.set(HttpHeaderNames.CONTENT_LENGTH, body.length);
-        RequestHead head = new RequestHead("POST", uri.authority(), uri.target(), null, false, headers);
+        RequestHead head = new RequestHead("POST", uri.authority(), uri.target(), null, HttpProtocol.HTTP_1_1, headers);
         String cluster = discovery.cluster(uri).orElse("");
         calls.send(loop, cluster, head, Unpooled.wrappedBuffer(body), TIMEOUT, MOST, a -> then.accept(tokens(a)));
     }

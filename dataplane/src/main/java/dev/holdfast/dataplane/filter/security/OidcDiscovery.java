@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.filter.security;
 
 import dev.holdfast.dataplane.filter.Calls;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.HttpUri;
 import dev.holdfast.plan.SecurityFilter;
@@ -92,7 +93,7 @@ final class OidcDiscovery {
         HttpHeaders headers = new DefaultHttpHeaders();
         headers.set(HttpHeaderNames.ACCEPT, "application/json");
         RequestHead head =
-                new RequestHead("GET", uri.get().authority(), uri.get().target(), null, false, headers);
+                new RequestHead("GET", uri.get().authority(), uri.get().target(), null, HttpProtocol.HTTP_1_1, headers);
         calls.send(loop, cluster.get(), head, Unpooled.EMPTY_BUFFER, TIMEOUT, MOST, this::answered);
     }
 

@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.filter.security;
 
 import dev.holdfast.dataplane.filter.Calls;
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.HttpUri;
 import dev.holdfast.plan.SecurityFilter;
@@ -85,7 +86,7 @@ final class RemoteKeys implements KeySource {
         HttpUri uri = HttpUri.parse(remote.uri()).orElseThrow();
         HttpHeaders headers = new DefaultHttpHeaders();
         headers.set(HttpHeaderNames.ACCEPT, "application/json");
-        RequestHead head = new RequestHead("GET", uri.authority(), uri.target(), null, false, headers);
+        RequestHead head = new RequestHead("GET", uri.authority(), uri.target(), null, HttpProtocol.HTTP_1_1, headers);
         calls.send(loop, remote.cluster(), head, Unpooled.EMPTY_BUFFER, TIMEOUT, MOST, this::answered);
     }
 

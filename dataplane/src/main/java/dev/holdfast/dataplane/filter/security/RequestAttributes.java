@@ -51,7 +51,7 @@ public final class RequestAttributes {
         out.put("host", head.authority());
         out.put("method", method);
         out.put("path", whole);
-        out.put("protocol", head.http2() ? "HTTP/2" : "HTTP/1.1");
+        out.put("protocol", "HTTP/" + head.protocol().version());
         out.put("query", query);
         out.put("scheme", scheme);
         out.put("time", Instant.now());
