@@ -247,17 +247,27 @@ final class Coverage {
     private static final Map<String, Place> PLACES =
             CARRIED.entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, e -> Place.of(e.getValue())));
 
+    /** Of a Gateway, what its Service is made by where it has one. */
+    private static final List<String> OF_SERVICES =
+            List.of("spec.infrastructure.labels", "spec.infrastructure.annotations", "spec.addresses");
+
     /**
      * Each resource is a step of its own.
      *
-     * @param envoy whether the plane is Envoy, which has what {@link #ENVOYS} ask for
+     * @param options of which the plane counts, for Envoy has what {@link #ENVOYS} ask for, and whether Gateways have Services
      */
-    static void check(ResourceSet set, boolean envoy, Steps<Resource, Boolean> steps, List<Problem> problems) {
+    static void check(
+            ResourceSet set, TranslateOptions options, Steps<Resource, Boolean> steps, List<Problem> problems) {
         for (Resource resource : set.resources()) {
             String kind = resource.ref().kind();
-            if (!FACTS.contains(kind) && !(envoy && ENVOYS.contains(kind))) {
+            if (!FACTS.contains(kind) && !(options.envoy() && ENVOYS.contains(kind))) {
                 steps.of(resource, problems, () -> check(resource, PLACES.get(kind), problems));
             }
+        }
+        if (options.exposed()) {
+            problems.removeIf(p -> p.code() == ProblemCode.NOT_CARRIED_OUT
+                    && p.resource().filter(r -> r.kind().equals("Gateway")).isPresent()
+                    && OF_SERVICES.contains(p.fieldPath()));
         }
         Set<Spot> unknown = set.problems().stream()
                 .filter(p -> p.code() == ProblemCode.UNKNOWN_FIELD)

@@ -44,7 +44,7 @@ public final class Translator {
         ResourceSet set = new NotedResources(last, shelves);
         List.of(coverage, attaching, rules, outcomes).forEach(Steps::begin);
         List<Problem> problems = new ArrayList<>();
-        Coverage.check(set, options.envoy(), coverage, problems);
+        Coverage.check(set, options, coverage, problems);
         Grants grants = new Grants(set);
         Policies client = new Policies(set, shelves, "ClientTrafficPolicy", problems);
         Policies backend = new Policies(set, shelves, "BackendTrafficPolicy", problems);
