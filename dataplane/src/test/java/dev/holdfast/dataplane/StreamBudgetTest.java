@@ -225,6 +225,57 @@ class StreamBudgetTest {
         }
     }
 
+    /** A listener's budget is one, however its clients come. */
+    @Test
+    void webSocketsByExtendedConnectAndGrpcCallsCountToo() throws Exception {
+        try (TestGateway gateway = new TestGateway((head, in, out) -> {
+            if (head.startsWith("POST")) {
+                TestGateway.write(
+                        out,
+                        "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                + "5\r\n\0\0\0\0\0\r\n");
+                in.read();
+            } else {
+                Ws.backend(Ws::echo).serve(head, in, out);
+            }
+        })) {
+            gateway.rules = limits(2, 0, 0);
+            gateway.start();
+            try (Http2Client client = new Http2Client(gateway.port())) {
+                int ws = client.begin(false, Http2Client.webSocket("/ws"));
+                assertThat(client.next(Http2Client.HEADERS, ws).status()).isEqualTo("200");
+                byte[] call = Http2Client.block(
+                        ":method",
+                        "POST",
+                        ":scheme",
+                        "http",
+                        ":authority",
+                        "a",
+                        ":path",
+                        "/s/M",
+                        "te",
+                        "trailers",
+                        "content-type",
+                        "application/grpc");
+                int grpc = client.begin(true, call);
+                assertThat(client.next(Http2Client.HEADERS, grpc).status()).isEqualTo("200");
+                await().until(() -> gateway.plane.list().size() == 2);
+
+                int third = client.begin(false, Http2Client.webSocket("/ws"));
+                Http2Client.Frame refused = client.next(Http2Client.HEADERS, third);
+                assertThat(refused.status()).isEqualTo("503");
+                assertThat(String.valueOf(refused.headers()))
+                        .contains("stream_limit")
+                        .contains("retry-after");
+                assertThat(gateway.all(TestGateway.HANDSHAKE)).startsWith("HTTP/1.1 503 ");
+                int fourth = client.begin(true, call);
+                Http2Client.Frame unavailable = client.next(Http2Client.HEADERS, fourth);
+                assertThat(String.valueOf(unavailable.headers())).contains("stream_limit");
+                assertThat(gateway.plane.list()).hasSize(2);
+            }
+        }
+    }
+
     @Test
     void eventsCountToo() throws Exception {
         try (TestGateway gateway = new TestGateway((head, in, out) -> {
