@@ -148,7 +148,7 @@ final class TestGateway implements AutoCloseable {
 
     private static String head(InputStream in) throws IOException {
         StringBuilder text = new StringBuilder();
-        while (text.indexOf("\r\n\r\n") < 0) {
+        while (text.indexOf("\r\n\r\n", text.length() - 4) < 0) {
             int octet = in.read();
             if (octet < 0) {
                 return "";
