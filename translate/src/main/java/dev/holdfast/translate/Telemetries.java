@@ -1,5 +1,6 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Telemetry;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -32,6 +33,26 @@ final class Telemetries {
 
     Telemetry of(Resource gateway) {
         return known.computeIfAbsent(gateway, this::make);
+    }
+
+    /** Names the routes that a policy says something of spans of, where there are none. */
+    static void untold(List<Listener> listeners, List<Problem> problems) {
+        for (Listener listener : listeners) {
+            if (listener.telemetry().tracing().isPresent()) {
+                continue;
+            }
+            listener.virtualHosts().stream()
+                    .flatMap(h -> h.routes().stream())
+                    .filter(r -> r.spans().isPresent())
+                    .forEach(r -> problems.add(Problem.at(
+                            r.origin(),
+                            ProblemCode.NOT_CARRIED_OUT,
+                            Severity.WARNING,
+                            "a BackendTrafficPolicy says how this rule is traced, and its Gateway tells nobody of spans: the"
+                                    + " policy's telemetry.tracing does nothing",
+                            "Name a tracing provider in an EnvoyProxy, and that in the Gateway's"
+                                    + " infrastructure.parametersRef.")));
+        }
     }
 
     private Telemetry make(Resource gateway) {

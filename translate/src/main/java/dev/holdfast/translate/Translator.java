@@ -104,6 +104,7 @@ public final class Translator {
         Telemetries telemetries = new Telemetries(set, grants, new SideClusters(backends, served.clusters()), problems);
         List<Listener> http = assembly.http(telemetries::of);
         served.clusters().add(served.clusters().taken());
+        Telemetries.untold(http, problems);
         List<L4Listener> l4 = assembly.l4(new L4Rules(served, problems));
         List<Problem> found = problems.stream().distinct().toList();
         return new Plan(
