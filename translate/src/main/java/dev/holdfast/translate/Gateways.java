@@ -49,7 +49,7 @@ final class Gateways {
             pass.listeners(taken.gateway(), taken.listenerSet(), out);
         }
         pass.ports.sharedPorts();
-        return new Http3(client, problems).settle(out);
+        return new Http3(client, options.exposed(), problems).settle(out);
     }
 
     private void listeners(Resource gateway, Resource owner, List<GatewayListener> out) {

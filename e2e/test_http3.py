@@ -1,0 +1,148 @@
+"""HTTP/3 by clients that are not of our library: aioquic, and Chromium."""
+import asyncio
+import base64
+import hashlib
+import ssl
+
+import pytest
+
+from lib import frames, manifests
+
+PROTOCOL = "() => performance.getEntriesByType('navigation')[0].nextHopProtocol"
+SOCKET = """url => new Promise((done, fail) => {
+  window.socket = new WebSocket(url);
+  socket.onopen = () => socket.send('hello');
+  socket.onmessage = m => done(m.data);
+  socket.onerror = () => fail(new Error('WebSocket failed'));
+  setTimeout(() => fail(new Error('timeout')), 20000);
+})"""
+
+
+@pytest.fixture
+def seed3(seed_with):
+    file = seed_with.folder / "1-client-traffic-policy.yaml"
+    manifests.write(file, file.read_text() + "  http3: {}\n")
+    return seed_with()
+
+
+class Http3:
+    """One connection of aioquic's; `told` are the settings that came, `gone` is set by GOAWAY or the connection's end."""
+
+    def __init__(self, host):
+        self.host = host
+        self.came = {}
+
+    async def connect(self, port):
+        from aioquic.asyncio.client import connect
+        from aioquic.asyncio.protocol import QuicConnectionProtocol
+        from aioquic.h3.connection import H3_ALPN, H3Connection
+        from aioquic.h3.events import DataReceived, HeadersReceived
+        from aioquic.quic.configuration import QuicConfiguration
+        from aioquic.quic.events import StreamReset
+        mine = self
+
+        class Protocol(QuicConnectionProtocol):
+            def quic_event_received(self, event):
+                if isinstance(event, StreamReset):
+                    mine.queue(event.stream_id).put_nowait(("reset", event.error_code, True))
+                for e in mine.h3.handle_event(event):
+                    if isinstance(e, HeadersReceived):
+                        mine.queue(e.stream_id).put_nowait(("headers", dict(e.headers), e.stream_ended))
+                    elif isinstance(e, DataReceived):
+                        mine.queue(e.stream_id).put_nowait(("data", e.data, e.stream_ended))
+
+        configuration = QuicConfiguration(alpn_protocols=H3_ALPN, is_client=True, server_name=self.host, verify_mode=ssl.CERT_NONE)
+        self._context = connect("127.0.0.1", port, configuration=configuration, create_protocol=Protocol, wait_connected=False)
+        self.protocol = await self._context.__aenter__()
+        self.h3 = H3Connection(self.protocol._quic)
+        await self.protocol.wait_connected()
+        return self
+
+    def queue(self, stream):
+        return self.came.setdefault(stream, asyncio.Queue())
+
+    async def next(self, stream):
+        return await asyncio.wait_for(self.queue(stream).get(), 20)
+
+    def ask(self, method, path, more=(), end=True):
+        stream = self.protocol._quic.get_next_available_stream_id()
+        head = [(b":method", method), (b":scheme", b"https"), (b":authority", self.host.encode()), (b":path", path), *more]
+        self.h3.send_headers(stream, head, end)
+        self.protocol.transmit()
+        return stream
+
+    def send(self, stream, data, end=False):
+        self.h3.send_data(stream, data, end)
+        self.protocol.transmit()
+
+    async def get(self, path):
+        stream = self.ask(b"GET", path)
+        kind, head, ended = await self.next(stream)
+        assert kind == "headers", (kind, head)
+        body = b""
+        while not ended:
+            _, data, ended = await self.next(stream)
+            body += data
+        return int(head[b":status"]), head, body
+
+    async def websocket(self, path=b"/api/websocket"):
+        stream = self.ask(b"CONNECT", path, [(b":protocol", b"websocket"), (b"sec-websocket-version", b"13")], end=False)
+        kind, head, _ = await self.next(stream)
+        assert (kind, head[b":status"]) == ("headers", b"200"), head
+        return stream
+
+    async def frame(self, stream):
+        """The next frame that comes, unmasked and shorter than 126 octets: first octet and payload."""
+        got = b""
+        while len(got) < 2 or len(got) < 2 + got[1]:
+            kind, data, _ = await self.next(stream)
+            assert kind == "data", (kind, data)
+            got += data
+        return got[0], got[2:2 + got[1]]
+
+    async def close(self):
+        await self._context.__aexit__(None, None, None)
+
+
+def test_aioquic_has_pages_and_a_websocket_that_outlives_changes_and_is_told_goodbye(seed3, go):
+    async def talk():
+        client = await Http3(seed3.host).connect(seed3.https)
+        for i in range(1, 6):
+            status, head, body = await client.get(f"/asset/{i}.js".encode())
+            assert status == 200 and body, head
+            assert head[b"alt-svc"] == b'h3=":443"; ma=86400'
+        socket = await client.websocket()
+        streams = seed3.gateway.json("/api/streams")
+        assert [(s["kind"], s["downstreamProtocol"], s["upstreamProtocol"]) for s in streams] == [("websocket", "h3", "http/1.1")]
+        for i in range(3):
+            client.send(socket, frames.frame(frames.TEXT, f"hello {i}".encode(), mask=True))
+            assert await client.frame(socket) == (0x81, f"hello {i}".encode())
+            count = len(seed3.gateway.reloads())
+            manifests.write(seed3.folder / f"more-{i}.yaml", manifests.route(f"more-{i}", 80))
+            await asyncio.to_thread(seed3.gateway.wait_reload, count + 1)
+        seed3.gateway.signal()
+        first, payload = await client.frame(socket)
+        assert (first, payload[:2]) == (0x88, (1001).to_bytes(2, "big"))
+        await client.close()
+    go(talk())
+
+
+def test_chromium_comes_by_http3(seed3, chromium, tmp_path):
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    from playwright.sync_api import sync_playwright
+    pem = ssl.get_server_certificate(("127.0.0.1", seed3.https))
+    key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    pin = base64.b64encode(hashlib.sha256(spki).digest()).decode()
+    with sync_playwright() as play:
+        context = play.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), executable_path=chromium, headless=True,
+            args=["--no-sandbox", "--disable-gpu", "--enable-quic", f"--origin-to-force-quic-on={seed3.host}:{seed3.https}",
+                  f"--ignore-certificate-errors-spki-list={pin}", "--no-first-run", "--disable-background-networking",
+                  "--disable-component-update", "--disable-sync", f"--host-resolver-rules=MAP {seed3.host} 127.0.0.1"])
+        page = context.new_page()
+        page.goto(f"https://{seed3.host}:{seed3.https}/")
+        assert page.evaluate(PROTOCOL) == "h3"
+        assert page.evaluate(SOCKET, f"wss://{seed3.host}:{seed3.https}/api/websocket") == "hello"
+        context.close()
