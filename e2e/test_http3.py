@@ -42,6 +42,10 @@ class Http3:
         mine = self
 
         class Protocol(QuicConnectionProtocol):
+            def __init__(self, *args, **more):
+                super().__init__(*args, **more)
+                mine.h3 = H3Connection(self._quic)
+
             def quic_event_received(self, event):
                 if isinstance(event, StreamReset):
                     mine.queue(event.stream_id).put_nowait(("reset", event.error_code, True))
@@ -52,10 +56,8 @@ class Http3:
                         mine.queue(e.stream_id).put_nowait(("data", e.data, e.stream_ended))
 
         configuration = QuicConfiguration(alpn_protocols=H3_ALPN, is_client=True, server_name=self.host, verify_mode=ssl.CERT_NONE)
-        self._context = connect("127.0.0.1", port, configuration=configuration, create_protocol=Protocol, wait_connected=False)
+        self._context = connect("127.0.0.1", port, configuration=configuration, create_protocol=Protocol)
         self.protocol = await self._context.__aenter__()
-        self.h3 = H3Connection(self.protocol._quic)
-        await self.protocol.wait_connected()
         return self
 
     def queue(self, stream):
