@@ -6,6 +6,7 @@ import dev.holdfast.dataplane.filter.FilterSet;
 import dev.holdfast.dataplane.filter.SideCall;
 import dev.holdfast.dataplane.filter.Surroundings;
 import dev.holdfast.dataplane.health.HealthChecks;
+import dev.holdfast.dataplane.health.LoadStreams;
 import dev.holdfast.dataplane.listener.Sockets;
 import dev.holdfast.dataplane.listener.TlsContexts;
 import dev.holdfast.dataplane.message.ProxyFailure;
@@ -61,6 +62,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     private final MultiThreadIoEventLoopGroup loops;
     private final Names names = new Names();
     private final HealthChecks checks;
+    private final LoadStreams loads;
     private final Map<EventLoop, Pools> pools = new ConcurrentHashMap<>();
     private final TlsContexts contexts = new TlsContexts();
     private final Sockets sockets;
@@ -87,6 +89,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         this.telemetries = new Telemetries(exports, new Posts(this, () -> loops().next(), this::authority), tracing);
         this.streams = new LiveStreams(metrics);
         this.checks = new HealthChecks(this::pools);
+        this.loads = new LoadStreams(this::pools);
         this.loops = new MultiThreadIoEventLoopGroup(eventLoops, Transport.handler());
         this.sockets = new Sockets(this, loops, contexts);
     }
@@ -166,6 +169,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         });
         pools.forEach((loop, ofLoop) -> loop.execute(ofLoop::sweep));
         checks.follow(clusters.values(), loops);
+        loads.follow(clusters.values(), loops);
         int drained = streams.drainDetached(snapshot);
         metrics.retain(snapshot.routes(), nextClusters.keySet());
         metrics.reload("applied");
@@ -222,6 +226,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         telemetries.close();
         snapshot.filterSet().closeAllBut(FilterSet.EMPTY);
         checks.close();
+        loads.close();
         names.close();
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
     }

@@ -14,6 +14,8 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -236,7 +238,13 @@ final class BalanceTest {
 
     private static ClusterTraffic utilization(Duration blackout, double penalty, boolean kept, String... metrics) {
         return balance(new Balance.Utilization(
-                blackout, Duration.ofMinutes(3), Duration.ofMillis(100), penalty, List.of(metrics), kept));
+                blackout,
+                Duration.ofMinutes(3),
+                Duration.ofMillis(100),
+                penalty,
+                List.of(metrics),
+                kept,
+                Optional.empty()));
     }
 
     /** Waits until of fifty requests the first endpoint gets so many, give or take one. */
@@ -286,6 +294,100 @@ final class BalanceTest {
             gateway.clusterTraffic = utilization(Duration.ZERO, 0, true);
             gateway.start();
             assertThat(gateway.all(GET + "\r\n") + gateway.all(GET + "\r\n")).contains("endpoint-load-metrics: TEXT");
+        }
+    }
+
+    /** Fields 9 and 6 of the message, behind its flag and length. */
+    private static byte[] report(double utilization) {
+        return ByteBuffer.allocate(23)
+                .put((byte) 0)
+                .putInt(18)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .put((byte) (9 << 3 | 1))
+                .putDouble(utilization)
+                .put((byte) (6 << 3 | 1))
+                .putDouble(100)
+                .array();
+    }
+
+    private static byte[] both(byte[] first, byte[] second) {
+        return ByteBuffer.allocate(first.length + second.length)
+                .put(first)
+                .put(second)
+                .array();
+    }
+
+    /** What came of fifty requests to the second. */
+    private static long second(TestGateway gateway, Http2Backend two) throws IOException {
+        long before = two.paths.stream().filter("/a"::equals).count();
+        for (int i = 0; i < 50; i++) {
+            gateway.all(GET + "\r\n");
+        }
+        return two.paths.stream().filter("/a"::equals).count() - before;
+    }
+
+    @Test
+    void endpointsReportByACallOfItsOwn() throws Exception {
+        Map<String, String> grpc = Map.of("content-type", "application/grpc");
+        // Beside answers both say the contrary of what they report.
+        Map<String, String> said =
+                Map.of("endpoint-load-metrics", "TEXT application_utilization=0.2,rps_fractional=100");
+        Http2Backend.Answer page = new Http2Backend.Answer(200, said, new byte[] {'o', 'k'}, Map.of());
+        Map<String, String> ok = Map.of("grpc-status", "0");
+        try (Http2Backend one = new Http2Backend((n, path) -> path.equals("/a")
+                        ? page
+                        : new Http2Backend.Answer(200, grpc, both(report(0.9), report(0.2)), ok));
+                Http2Backend two = new Http2Backend(
+                        (n, path) -> path.equals("/a") ? page : new Http2Backend.Answer(200, grpc, report(0.8), ok));
+                TestGateway gateway = new TestGateway(TestGateway.tells())) {
+            gateway.protocol = Cluster.Protocol.HTTP2;
+            gateway.endpoints = List.of(one.endpoint(), two.endpoint());
+            gateway.clusterTraffic = balance(new Balance.Utilization(
+                    Duration.ZERO,
+                    Duration.ofMinutes(3),
+                    Duration.ofMillis(100),
+                    0,
+                    List.of(),
+                    false,
+                    Optional.of(new Balance.OutOfBand(Duration.ofMillis(2500), 0, "loads.test"))));
+            gateway.start();
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(second(gateway, two)).isBetween(9L, 11L));
+            assertThat(one.heads)
+                    .anySatisfy(head -> assertThat(head)
+                            .containsEntry(":path", "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics")
+                            .containsEntry(":authority", "loads.test"));
+            // report_interval of 2 s and 500,000,000 ns
+            assertThat(one.bodies).contains("\0\0\0\0\12\12\10\10\2\20\200\312\265\356\1");
+            // One that ends is asked for again.
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(two.paths.stream().filter(p -> !p.equals("/a")))
+                            .hasSizeGreaterThan(1));
+        }
+    }
+
+    @Test
+    void whoKnowsNoReportsIsAskedOnce() throws Exception {
+        Map<String, String> unknown = Map.of("content-type", "application/grpc", "grpc-status", "12");
+        Http2Backend.Answer page = new Http2Backend.Answer(200, Map.of(), new byte[] {'o', 'k'}, Map.of());
+        try (Http2Backend one = new Http2Backend((n, path) ->
+                        path.equals("/a") ? page : new Http2Backend.Answer(200, unknown, new byte[0], Map.of()));
+                TestGateway gateway = new TestGateway(TestGateway.tells())) {
+            gateway.protocol = Cluster.Protocol.HTTP2;
+            gateway.endpoints = List.of(one.endpoint());
+            gateway.clusterTraffic = balance(new Balance.Utilization(
+                    Duration.ZERO,
+                    Duration.ofMinutes(3),
+                    Duration.ofMillis(100),
+                    0,
+                    List.of(),
+                    false,
+                    Optional.of(new Balance.OutOfBand(Duration.ofSeconds(1), 0, ""))));
+            gateway.start();
+            Awaitility.await().untilAsserted(() -> assertThat(one.paths).isNotEmpty());
+            Thread.sleep(2_500);
+            assertThat(one.paths).hasSize(1);
+            assertThat(gateway.all(GET + "\r\n")).startsWith("HTTP/1.1 200 ");
         }
     }
 

@@ -124,6 +124,7 @@ public record ClusterTraffic(
          * @param errorPenalty what a share of failed requests adds to the load, as a factor
          * @param metrics asked where the application tells no utilization of its own
          * @param headersKept whether clients see the reports
+         * @param outOfBand where given, reports come by a call of their own, and those beside answers do not count
          */
         record Utilization(
                 Duration blackout,
@@ -131,12 +132,20 @@ public record ClusterTraffic(
                 Duration update,
                 double errorPenalty,
                 List<String> metrics,
-                boolean headersKept)
+                boolean headersKept,
+                Optional<OutOfBand> outOfBand)
                 implements Balance {
             public Utilization {
                 metrics = List.copyOf(metrics);
             }
         }
+
+        /**
+         * @param period how often an endpoint is asked to report
+         * @param port of the reports, 0 for the endpoint's own
+         * @param authority they are asked of, empty for the address
+         */
+        record OutOfBand(Duration period, int port, String authority) {}
     }
 
     /** What of a request is hashed. */

@@ -65,7 +65,13 @@ final class ClusterTraffics {
                 rules.get("metricNamesForComputingUtilization").items().stream()
                         .map(m -> m.text(""))
                         .toList(),
-                rules.get("keepResponseHeaders").flag(false));
+                rules.get("keepResponseHeaders").flag(false),
+                Optional.of(rules.get("outOfBand"))
+                        .filter(Field::present)
+                        .map(o -> new Balance.OutOfBand(
+                                Durations.of(o.get("reportingPeriod"), Duration.ofSeconds(10)),
+                                (int) o.get("port").number(0),
+                                o.get("authority").text(""))));
     }
 
     private static HashOf hash(Field hash) {

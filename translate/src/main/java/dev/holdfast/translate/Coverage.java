@@ -166,7 +166,7 @@ final class Coverage {
                         "retry: numRetries retryOn perRetry",
                         "loadBalancer: type consistentHash slowStart endpointOverride zoneAware",
                         "loadBalancer.backendUtilization: blackoutPeriod weightExpirationPeriod weightUpdatePeriod"
-                                + " errorUtilizationPenaltyPercent metricNamesForComputingUtilization keepResponseHeaders",
+                                + " errorUtilizationPenaltyPercent metricNamesForComputingUtilization keepResponseHeaders outOfBand",
                         "healthCheck: panicThreshold passive",
                         "healthCheck.active: type timeout interval initialJitter unhealthyThreshold healthyThreshold"
                                 + " overrides http tcp grpc",

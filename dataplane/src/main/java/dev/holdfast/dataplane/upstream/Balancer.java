@@ -262,15 +262,27 @@ public final class Balancer {
     /** What an endpoint says of its load in the headers or trailers of an answer, which go on without it unless they are to keep it. */
     public void loaded(EndpointState state, HttpHeaders headers) {
         if (traffic.balance() instanceof ClusterTraffic.Balance.Utilization rules) {
-            LoadReport report = LoadReport.of(headers);
+            LoadReport report = rules.outOfBand().isPresent() ? null : LoadReport.of(headers);
             if (report != null) {
-                double weight = report.weight(rules.metrics(), rules.errorPenalty());
-                state.weighed(weight, rules.expiration(), System.nanoTime());
+                weighed(state, report, rules);
             }
             if (!rules.headersKept()) {
                 LoadReport.strip(headers);
             }
         }
+    }
+
+    /** What an endpoint says of its load by itself: a message, see {@link LoadReport}. */
+    public void reported(EndpointState state, byte[] message) {
+        LoadReport report = LoadReport.of(message);
+        if (report != null && traffic.balance() instanceof ClusterTraffic.Balance.Utilization rules) {
+            weighed(state, report, rules);
+        }
+    }
+
+    private static void weighed(EndpointState state, LoadReport report, ClusterTraffic.Balance.Utilization rules) {
+        double weight = report.weight(rules.metrics(), rules.errorPenalty());
+        state.weighed(weight, rules.expiration(), System.nanoTime());
     }
 
     /** A check's verdict. */

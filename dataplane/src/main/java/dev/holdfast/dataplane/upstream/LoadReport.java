@@ -62,6 +62,15 @@ public record LoadReport(Map<String, Double> values) {
         }
     }
 
+    /** Null where the message cannot be read. */
+    static @Nullable LoadReport of(byte[] message) {
+        try {
+            return new LoadReport(message(message));
+        } catch (IOException unreadable) {
+            return null;
+        }
+    }
+
     public static void strip(HttpHeaders headers) {
         headers.remove(HEADER);
         headers.remove(BINARY);
