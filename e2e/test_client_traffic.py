@@ -133,8 +133,7 @@ def test_headers_and_paths(site):
     assert (status, headers["x-holdfast-reason"]) == (400, "bad_request")
     status, headers, _ = site.ask(STRICT, get("/a%2Fb?q=1"))
     assert (status, headers["location"]) == (307, "/a/b?q=1")
-    status, headers, _ = site.ask(STRICT, get("/alive"))
-    assert (status, headers["x-holdfast-reason"]) == (200, "health_check")
+    assert site.ask(STRICT, get("/alive"))[0] == 200
     assert ("GET", "/alive") not in site.backend.asked
     status, _, told = site.ask(STRICT, get("/old", host="", version="1.0"))
     assert (status, header(told, "host")) == (200, [HOST])

@@ -201,7 +201,7 @@ final class SilenceTest {
     private record Outcome(Plan plan, Set<String> errors) {
         static Outcome of(List<Node.Mapping> all) {
             ReadResult read = ManifestReader.readTrees(all);
-            Plan plan = Translator.translate(read.resources(), CorpusTest.OPTIONS);
+            Plan plan = Translator.translate(read.resources(), CorpusTest.OPTIONS.onEnvoy(true));
             return new Outcome(
                     meaning(plan),
                     Stream.concat(read.problems().stream(), plan.problems().stream())

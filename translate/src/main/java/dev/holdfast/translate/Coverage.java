@@ -30,7 +30,7 @@ final class Coverage {
             Set.of("Service", "EndpointSlice", "Secret", "ConfigMap", "Namespace", "ServiceAccount", "ReferenceGrant");
 
     /** Kinds that only Envoy carries out; it does so whole, or says what it does not. */
-    private static final Set<String> ENVOYS = Set.of("EnvoyPatchPolicy");
+    private static final Set<String> ENVOYS = Set.of("EnvoyPatchPolicy", "EnvoyExtensionPolicy");
 
     private Coverage() {}
 
@@ -251,6 +251,20 @@ final class Coverage {
     private static final List<String> OF_SERVICES =
             List.of("spec.infrastructure.labels", "spec.infrastructure.annotations", "spec.addresses");
 
+    private static final String LIMITED = "BackendTrafficPolicy";
+
+    /** With what a service that counts adds. */
+    private static final Place LIMITED_BY_ALL = limitedByAll();
+
+    private static Place limitedByAll() {
+        Set<String> all = new TreeSet<>(CARRIED.getOrDefault(LIMITED, Set.of()));
+        all.addAll(paths(
+                "rateLimit.global.rules[]: clientSelectors shared shadowMode xRateLimitHeaders",
+                "rateLimit.global.rules[].limit: requests unit",
+                "rateLimit.global.rules[].cost.request: from number"));
+        return Place.of(all);
+    }
+
     /**
      * Each resource is a step of its own.
      *
@@ -261,7 +275,7 @@ final class Coverage {
         for (Resource resource : set.resources()) {
             String kind = resource.ref().kind();
             if (!FACTS.contains(kind) && !(options.envoy() && ENVOYS.contains(kind))) {
-                steps.of(resource, problems, () -> check(resource, PLACES.get(kind), problems));
+                steps.of(resource, problems, () -> check(resource, place(kind, options), problems));
             }
         }
         if (options.exposed()) {
@@ -276,6 +290,10 @@ final class Coverage {
         if (!unknown.isEmpty()) {
             problems.removeIf(p -> p.code() == ProblemCode.NOT_CARRIED_OUT && unknown.contains(Spot.of(p)));
         }
+    }
+
+    private static @Nullable Place place(String kind, TranslateOptions options) {
+        return kind.equals(LIMITED) && options.limitsAll() ? LIMITED_BY_ALL : PLACES.get(kind);
     }
 
     /** A place in a manifest; where there is no such field, that has been said, and nothing is valid. */

@@ -157,7 +157,9 @@ final class Policies {
         claims.add(claim);
         ofRoutes |= !LISTENERS.contains(target.kind());
         Claim holder = byTarget.putIfAbsent(target, claim);
-        if (holder != null && !holder.policy().ref().equals(policy.ref())) {
+        // Patches come one after the other, by their priority.
+        boolean joined = policy.ref().kind().equals("EnvoyPatchPolicy");
+        if (holder != null && !joined && !holder.policy().ref().equals(policy.ref())) {
             problems.add(Problem.at(
                     at.origin(),
                     ProblemCode.CONFLICTED,

@@ -53,7 +53,8 @@ record RateLimits(List<Problem> problems) {
         return Optional.of(out);
     }
 
-    private Optional<TrafficFilter.LimitRule> rule(Field rule) {
+    /** Empty where it cannot be understood. */
+    Optional<TrafficFilter.LimitRule> rule(Field rule) {
         List<TrafficFilter.Condition> conditions = new ArrayList<>();
         for (Field selector : rule.get("clientSelectors").items()) {
             if (!conditions(selector, conditions)) {

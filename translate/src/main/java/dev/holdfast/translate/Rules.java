@@ -34,6 +34,7 @@ record Rules(
         Ports ports,
         RouteFilters further,
         HttpFilters httpFilters,
+        Extensions extensions,
         Clusters clusters,
         Provenances provenances,
         List<Problem> problems) {
@@ -132,6 +133,7 @@ record Rules(
         Optional<Telemetry.Spans> spans = policy.map(p -> p.at("telemetry.tracing"))
                 .filter(Field::present)
                 .map(new SpanFields(problems)::of);
+        Optional<List<HttpFilter>> extended = extensions.of(resource, ruleName, attachment.listener());
         Optional<Route.Action> forward = Optional.empty();
         for (int m = 0; m < matches.size(); m++) {
             if (matches.get(m).isEmpty()) {
@@ -140,7 +142,8 @@ record Rules(
             int at = m;
             Route.Match match = matches.get(m).get();
             Filters filters = Filters.of(resource, rule.get("filters"), match.path(), ports, further);
-            Optional<List<HttpFilter>> http = httpFilters.of(policy, filters.httpFilters(), id, guard);
+            Optional<List<HttpFilter>> http =
+                    extensions.after(httpFilters.of(policy, filters.httpFilters(), id, guard), extended);
             Route.Action action;
             if (refused || http.isEmpty()) {
                 action = Filters.REFUSE;

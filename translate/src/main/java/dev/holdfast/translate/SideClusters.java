@@ -13,6 +13,8 @@ import java.util.Optional;
 
 /** Clusters for what the gateway itself asks: key sets, servers that decide, OpenID providers. */
 record SideClusters(Backends backends, Clusters clusters) {
+    private static final String LIMITS = "rate-limits";
+
     /**
      * Of the {@code backendRef} or {@code backendRefs} below {@code at}, as one cluster. Their weights do not count, and a
      * fallback beside others is never asked: a warning says so.
@@ -83,6 +85,21 @@ record SideClusters(Backends backends, Clusters clusters) {
     String of(String name, String host, int port, Cluster.Protocol protocol, Origin origin) {
         clusters.put(side(name, List.of(new Cluster.Endpoint(host, port)), protocol, Optional.empty(), origin));
         return name;
+    }
+
+    /** Of the service that counts for rate limits, at {@code host:port}. */
+    String limits(String address, Origin origin) {
+        int colon = address.lastIndexOf(':');
+        if (clusters.find(LIMITS).isEmpty()) {
+            clusters.put(side(
+                    LIMITS,
+                    List.of(new Cluster.Endpoint(
+                            address.substring(0, colon), Integer.parseInt(address.substring(colon + 1)))),
+                    Cluster.Protocol.HTTP2,
+                    Optional.empty(),
+                    origin));
+        }
+        return LIMITS;
     }
 
     private static Cluster side(

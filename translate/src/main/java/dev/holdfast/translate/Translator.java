@@ -50,6 +50,7 @@ public final class Translator {
         Policies backend = new Policies(set, shelves, "BackendTrafficPolicy", problems);
         Policies security = new Policies(set, shelves, "SecurityPolicy", problems);
         Policies streams = new Policies(set, shelves, "StreamPolicy", problems);
+        Policies extensions = new Policies(set, shelves, "EnvoyExtensionPolicy", problems);
         List<GatewayListener> listeners = settled(Gateways.listeners(set, grants, client, options, problems));
         List<Attachment> attachments = Attachments.of(set, shelves, attaching, listeners, problems);
         List<Policies> policies = List.of(
@@ -57,7 +58,7 @@ public final class Translator {
                 backend,
                 security,
                 streams,
-                new Policies(set, shelves, "EnvoyExtensionPolicy", problems),
+                extensions,
                 new Policies(set, shelves, "EnvoyPatchPolicy", problems));
         List<Overrides.Remark> remarks = policies.stream()
                 .flatMap(p -> Overrides.of(p, listeners, attachments, problems).stream())
@@ -82,7 +83,10 @@ public final class Translator {
                 streams,
                 surroundings.ports,
                 new RouteFilters(set, grants, problems),
-                new HttpFilters(new TrafficPolicies(set, problems)),
+                new HttpFilters(
+                        new TrafficPolicies(set, problems),
+                        new GlobalLimits(new SideClusters(backends, made), options, problems)),
+                new Extensions(set, grants, extensions, new SideClusters(backends, made), options.envoy(), problems),
                 made,
                 provenances,
                 problems);

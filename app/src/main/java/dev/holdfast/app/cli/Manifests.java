@@ -61,6 +61,14 @@ final class Manifests {
                             + " HOLDFAST_ZONE of the environment).")
     String zone = "";
 
+    @Option(
+            names = "--rate-limit-service",
+            paramLabel = "HOST:PORT",
+            description =
+                    "Envoy's rate limit service, which Envoys ask for global rate limits; translate --to ratelimit"
+                            + " prints its configuration.")
+    String rateLimits = "";
+
     TranslateOptions options() {
         if (paths.isEmpty() == !kubernetes) {
             throw wrong(
@@ -82,10 +90,14 @@ final class Manifests {
             String host = parts.group("host").replaceAll("[\\[\\]]", "");
             services.put(parts.group("service"), host + ":" + parts.group("port"));
         }
+        if (!rateLimits.isEmpty() && !rateLimits.matches("[^:\\s]+:\\d{1,5}")) {
+            throw wrong("--rate-limit-service " + rateLimits + " is not HOST:PORT, for example 127.0.0.1:8081");
+        }
         // In a cluster each Gateway has an address of its own, and so all ports.
-        return kubernetes
-                ? new TranslateOptions(portOffset, services, true, zone, false)
-                : new TranslateOptions(portOffset, services).in(zone);
+        return new TranslateOptions(portOffset, services)
+                .exposed(kubernetes)
+                .in(zone)
+                .limitedBy(rateLimits);
     }
 
     /** What the files or the cluster hold. */

@@ -99,12 +99,7 @@ final class RunCommand implements Callable<Integer> {
         Settings settings = new Settings(
                 manifests.paths,
                 cluster(),
-                new TranslateOptions(
-                        options.portOffset(),
-                        options.resolve(),
-                        !expose.isEmpty(),
-                        options.zone(),
-                        envoy.settings().isPresent()),
+                options.exposed(!expose.isEmpty()).onEnvoy(envoy.settings().isPresent()),
                 devTls,
                 admin.address(),
                 admin.tokenFile(),

@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
         name = "translate",
         description =
                 "Prints what manifests mean: listeners, routes and clusters, every value with where it came from; what"
-                        + " became of each resource, as its status would say; or what Envoys would be told.")
+                        + " became of each resource, as its status would say; what Envoys would be told; or what their rate limit service must know.")
 final class TranslateCommand implements Callable<Integer> {
     @Spec
     private @SuppressWarnings("NullAway.Init") CommandSpec spec;
@@ -39,7 +39,7 @@ final class TranslateCommand implements Callable<Integer> {
     @Option(
             names = "--to",
             required = true,
-            paramLabel = "plan|status|xds",
+            paramLabel = "plan|status|xds|ratelimit",
             description = "What to translate to: ${COMPLETION-CANDIDATES}.")
     private @SuppressWarnings("NullAway.Init") Target to;
 
@@ -58,7 +58,8 @@ final class TranslateCommand implements Callable<Integer> {
     enum Target {
         plan,
         status,
-        xds
+        xds,
+        ratelimit
     }
 
     enum Format {
@@ -75,9 +76,8 @@ final class TranslateCommand implements Callable<Integer> {
             spec.commandLine().getErr().println("holdfast translate: " + e.getMessage());
             return 2;
         }
-        Plan plan = Translator.translate(read.resources(), manifests.options().onEnvoy(envoy || to == Target.xds));
-        Optional<XdsResources> resources =
-                envoy || to == Target.xds ? Optional.of(XdsResources.of(plan)) : Optional.empty();
+        Plan plan = Translator.translate(read.resources(), manifests.options().onEnvoy(forEnvoys()));
+        Optional<XdsResources> resources = forEnvoys() ? Optional.of(XdsResources.of(plan)) : Optional.empty();
         List<Problem> problems = Stream.of(
                         read.problems(),
                         plan.problems(),
@@ -90,13 +90,17 @@ final class TranslateCommand implements Callable<Integer> {
             return 2;
         }
         PrintWriter out = spec.commandLine().getOut();
-        if (to == Target.xds) {
-            out.print(text(resources.orElseThrow()));
-        } else {
-            print(plan, read, resources, out);
+        switch (to) {
+            case xds -> out.print(text(resources.orElseThrow()));
+            case ratelimit -> out.print(resources.orElseThrow().rateLimits());
+            case plan, status -> print(plan, read, resources, out);
         }
         out.flush();
         return problems.stream().anyMatch(Problem::isError) ? 1 : 0;
+    }
+
+    private boolean forEnvoys() {
+        return envoy || to == Target.xds || to == Target.ratelimit;
     }
 
     private String text(XdsResources resources) {

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.filter;
 
 import dev.holdfast.dataplane.filter.security.SecurityFilters;
 import dev.holdfast.dataplane.filter.traffic.TrafficFilters;
+import dev.holdfast.plan.Extension;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
@@ -54,6 +55,8 @@ public final class FilterSet {
             case HttpFilter.Fault fault -> () -> new FaultFilter(fault);
             case TrafficFilter traffic -> TrafficFilters.make(traffic);
             case SecurityFilter guard -> SecurityFilters.factory(guard, around);
+            case HttpFilter.GlobalRateLimit ofEnvoys -> throw new IllegalStateException(ofEnvoys.toString());
+            case Extension ofEnvoys -> throw new IllegalStateException(ofEnvoys.toString());
         };
     }
 

@@ -13,18 +13,26 @@ import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
+import com.google.protobuf.Struct;
 import io.envoyproxy.envoy.config.cluster.v3.LoadBalancingPolicy;
 import io.envoyproxy.envoy.config.common.mutation_rules.v3.HeaderMutation;
+import io.envoyproxy.envoy.config.core.v3.TypedExtensionConfig;
+import io.envoyproxy.envoy.config.route.v3.RateLimit;
 import io.envoyproxy.envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth;
+import io.envoyproxy.envoy.extensions.filters.http.composite.v3.ExecuteFilterAction;
 import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.ExtAuthz;
 import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.HttpService;
+import io.envoyproxy.envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor;
 import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
+import io.envoyproxy.envoy.extensions.filters.http.lua.v3.LuaPerRoute;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
+import io.envoyproxy.envoy.type.v3.HttpStatus;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What Envoy 1.40's definitions have and those of our jar (of Envoy 1.34) have not yet: a few fields and a message. */
 final class Additions {
@@ -39,6 +47,16 @@ final class Additions {
             MUTATION_RULES);
     private static final Descriptor LATE = above(HeaderMutationPerRoute.getDescriptor(), MUTATION_RULES);
     private static final Descriptor OVERRIDE_HOST = overrideHost();
+    private static final Descriptor FILTER_ACTION = filterAction();
+    private static final Descriptor COUNTED = counted();
+    private static final Descriptor LUA = grown(
+            LuaPerRoute.getDescriptor(),
+            Struct.getDescriptor(),
+            field("filter_context", 4, Type.TYPE_MESSAGE).setTypeName(".google.protobuf.Struct"));
+    private static final Descriptor EXT_PROC = grown(
+            ExternalProcessor.getDescriptor(),
+            HttpStatus.getDescriptor(),
+            field("status_on_error", 24, Type.TYPE_MESSAGE).setTypeName(".envoy.type.v3.HttpStatus"));
 
     private Additions() {}
 
@@ -100,6 +118,43 @@ final class Additions {
         return read(LATE, mutation.toByteString()).build();
     }
 
+    /** Several filters in the place of one. */
+    static Message filterChain(List<TypedExtensionConfig> filters) {
+        Descriptor chain = FILTER_ACTION.getFile().findMessageTypeByName("FilterChainConfiguration");
+        DynamicMessage.Builder all = DynamicMessage.newBuilder(chain);
+        filters.forEach(f -> all.addRepeatedField(chain.findFieldByName("typed_config"), f));
+        return DynamicMessage.newBuilder(FILTER_ACTION)
+                .setField(FILTER_ACTION.findFieldByName("filter_chain"), all.build())
+                .build();
+    }
+
+    /** A filter that brings its descriptors along, and {@code retry-after} in the answers that refuse. */
+    static Message counted(
+            io.envoyproxy.envoy.extensions.filters.http.ratelimit.v3.RateLimit filter, List<RateLimit> limits) {
+        DynamicMessage.Builder out = read(COUNTED, filter.toByteString());
+        limits.forEach(l -> out.addRepeatedField(COUNTED.findFieldByName("rate_limits"), l));
+        return out.setField(COUNTED.findFieldByName("enable_retry_after_header"), true)
+                .build();
+    }
+
+    /** Code with what it may ask for. */
+    static Message lua(LuaPerRoute lua, Optional<Struct> context) {
+        DynamicMessage.Builder out = read(LUA, lua.toByteString());
+        context.ifPresent(c -> out.setField(LUA.findFieldByName("filter_context"), c));
+        return out.build();
+    }
+
+    /** @param status 0 for Envoy's own */
+    static Message statusOnError(ExternalProcessor processor, int status) {
+        DynamicMessage.Builder out = read(EXT_PROC, processor.toByteString());
+        if (status > 0) {
+            out.setField(
+                    EXT_PROC.findFieldByName("status_on_error"),
+                    HttpStatus.newBuilder().setCodeValue(status).build());
+        }
+        return out.build();
+    }
+
     /** An endpoint named by a header, in {@code address:port} form; another by {@code otherwise} where none is. */
     static Message overrideHost(List<String> headers, LoadBalancingPolicy otherwise) {
         Descriptor source = OVERRIDE_HOST.findNestedTypeByName("OverrideHostSource");
@@ -120,6 +175,10 @@ final class Additions {
             DynamicMessage.getDefaultInstance(EARLY),
             DynamicMessage.getDefaultInstance(LATE),
             DynamicMessage.getDefaultInstance(OVERRIDE_HOST),
+            DynamicMessage.getDefaultInstance(FILTER_ACTION),
+            DynamicMessage.getDefaultInstance(LUA),
+            DynamicMessage.getDefaultInstance(COUNTED),
+            DynamicMessage.getDefaultInstance(EXT_PROC),
             DynamicMessage.getDefaultInstance(API_KEYS),
             DynamicMessage.getDefaultInstance(RATE_LIMIT),
             DynamicMessage.getDefaultInstance(EXT_AUTH),
@@ -212,6 +271,49 @@ final class Additions {
                 known.getFile().getDependencies().stream()
                         .map(d -> newer.getOrDefault(d.getName(), d))
                         .toArray(FileDescriptor[]::new));
+    }
+
+    private static Descriptor counted() {
+        Descriptor known = io.envoyproxy.envoy.extensions.filters.http.ratelimit.v3.RateLimit.getDescriptor();
+        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
+        FileDescriptor routes = RateLimit.getDescriptor().getFile();
+        file.getMessageTypeBuilder(known.getIndex())
+                .addField(field("rate_limits", 17, Type.TYPE_MESSAGE)
+                        .setTypeName("." + RateLimit.getDescriptor().getFullName())
+                        .setLabel(FieldDescriptorProto.Label.LABEL_REPEATED))
+                .addField(field("enable_retry_after_header", 19, Type.TYPE_BOOL));
+        List<FileDescriptor> dependencies = new ArrayList<>(known.getFile().getDependencies());
+        if (!dependencies.contains(routes)) {
+            file.addDependency(routes.getName());
+            dependencies.add(routes);
+        }
+        return built(file, known.getName(), dependencies.toArray(new FileDescriptor[0]));
+    }
+
+    private static Descriptor filterAction() {
+        Descriptor known = ExecuteFilterAction.getDescriptor();
+        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
+        file.addMessageType(DescriptorProto.newBuilder()
+                .setName("FilterChainConfiguration")
+                .addField(field("typed_config", 1, Type.TYPE_MESSAGE)
+                        .setTypeName("." + TypedExtensionConfig.getDescriptor().getFullName())
+                        .setLabel(FieldDescriptorProto.Label.LABEL_REPEATED)));
+        file.getMessageTypeBuilder(known.getIndex())
+                .addField(field("filter_chain", 4, Type.TYPE_MESSAGE)
+                        .setTypeName("." + known.getFile().getPackage() + ".FilterChainConfiguration"));
+        return built(file, known);
+    }
+
+    /** A message with one field more, of another's type. */
+    private static Descriptor grown(Descriptor known, Descriptor of, FieldDescriptorProto.Builder field) {
+        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
+        file.getMessageTypeBuilder(known.getIndex()).addField(field);
+        List<FileDescriptor> dependencies = new ArrayList<>(known.getFile().getDependencies());
+        if (!dependencies.contains(of.getFile())) {
+            file.addDependency(of.getFile().getName());
+            dependencies.add(of.getFile());
+        }
+        return built(file, known.getName(), dependencies.toArray(new FileDescriptor[0]));
     }
 
     private static Descriptor overrideHost() {

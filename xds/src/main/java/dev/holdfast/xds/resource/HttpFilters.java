@@ -9,10 +9,13 @@ import io.envoyproxy.envoy.extensions.filters.http.csrf.v3.CsrfPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
 import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutation;
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
+import io.envoyproxy.envoy.extensions.filters.http.lua.v3.Lua;
 import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
 import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSession;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The filters of every connection manager, in the order in which the embedded plane's see a request. What a route may turn
@@ -35,51 +38,73 @@ final class HttpFilters {
     static final String JWT = "holdfast.jwt";
     static final String RBAC = "envoy.filters.http.rbac";
     static final String BUFFER = "envoy.filters.http.buffer";
+    static final String EXTENSIONS = "holdfast.extensions";
     static final String ADMISSION = "holdfast.admission_control";
     static final String RATE_LIMIT = "envoy.filters.http.local_ratelimit";
+    static final String GLOBAL_LIMIT = "holdfast.global_rate_limit";
     static final String REQUEST_PACE = "holdfast.request_bandwidth";
     static final String RESPONSE_PACE = "holdfast.response_bandwidth";
     static final String SESSION = "envoy.filters.http.stateful_session";
 
-    static final List<HttpFilter> ALL = List.of(
-            off(LATE, HeaderMutation.getDefaultInstance()),
-            off(HEALTH, Composites.PLACE),
-            off(OVERRIDE, Composites.PLACE),
-            off(FAULT, HTTPFault.getDefaultInstance()),
-            off(CORS, Cors.getDefaultInstance()),
-            off(GRPC_WEB, Composites.PLACE),
-            off(
-                    CSRF,
-                    CsrfPolicy.newBuilder()
-                            .setFilterEnabled(Proto.runtimePercent(0))
-                            .build()),
-            off(TAKEN_OFF, HeaderMutation.getDefaultInstance()),
-            off(EXT_AUTH, Composites.PLACE),
-            off(API_KEY, Composites.PLACE),
-            off(BASIC_AUTH, Composites.PLACE),
-            off(OIDC, Composites.PLACE),
-            off(JWT, Composites.PLACE),
-            off(RBAC, io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC.getDefaultInstance()),
-            off(BUFFER, Buffer.newBuilder().setMaxRequestBytes(Proto.count(1)).build()),
-            off(ADMISSION, Composites.PLACE),
-            off(
-                    RATE_LIMIT,
-                    LocalRateLimit.newBuilder()
-                            .setStatPrefix("local_rate_limit")
-                            .build()),
-            off(REQUEST_PACE, pace()),
-            off(RESPONSE_PACE, pace()),
-            off(compressor(TrafficFilter.Codec.GZIP), Composites.PLACE),
-            off(compressor(TrafficFilter.Codec.BROTLI), Composites.PLACE),
-            off(compressor(TrafficFilter.Codec.ZSTD), Composites.PLACE),
-            off(SESSION, StatefulSession.getDefaultInstance()),
-            HttpFilter.newBuilder()
-                    .setName("envoy.filters.http.router")
-                    .setTypedConfig(Proto.any(
-                            Router.newBuilder().setSuppressEnvoyHeaders(true).build()))
-                    .build());
+    /** Pieces of Lua that a route may have. */
+    static final int LUAS = 8;
+
+    static final List<HttpFilter> ALL = Stream.of(
+                    Stream.of(
+                            off(LATE, HeaderMutation.getDefaultInstance()),
+                            off(HEALTH, Composites.PLACE),
+                            off(OVERRIDE, Composites.PLACE),
+                            off(FAULT, HTTPFault.getDefaultInstance()),
+                            off(CORS, Cors.getDefaultInstance()),
+                            off(GRPC_WEB, Composites.PLACE),
+                            off(
+                                    CSRF,
+                                    CsrfPolicy.newBuilder()
+                                            .setFilterEnabled(Proto.runtimePercent(0))
+                                            .build()),
+                            off(TAKEN_OFF, HeaderMutation.getDefaultInstance()),
+                            off(EXT_AUTH, Composites.PLACE),
+                            off(API_KEY, Composites.PLACE),
+                            off(BASIC_AUTH, Composites.PLACE),
+                            off(OIDC, Composites.PLACE),
+                            off(JWT, Composites.PLACE),
+                            off(RBAC, io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC.getDefaultInstance()),
+                            off(
+                                    BUFFER,
+                                    Buffer.newBuilder()
+                                            .setMaxRequestBytes(Proto.count(1))
+                                            .build())),
+                    IntStream.range(0, LUAS).mapToObj(i -> off(lua(i), Lua.getDefaultInstance())),
+                    Stream.of(
+                            off(EXTENSIONS, Composites.PLACE),
+                            off(ADMISSION, Composites.PLACE),
+                            off(
+                                    RATE_LIMIT,
+                                    LocalRateLimit.newBuilder()
+                                            .setStatPrefix("local_rate_limit")
+                                            .build()),
+                            off(GLOBAL_LIMIT, Composites.PLACE),
+                            off(REQUEST_PACE, pace()),
+                            off(RESPONSE_PACE, pace()),
+                            off(compressor(TrafficFilter.Codec.GZIP), Composites.PLACE),
+                            off(compressor(TrafficFilter.Codec.BROTLI), Composites.PLACE),
+                            off(compressor(TrafficFilter.Codec.ZSTD), Composites.PLACE),
+                            off(SESSION, StatefulSession.getDefaultInstance()),
+                            HttpFilter.newBuilder()
+                                    .setName("envoy.filters.http.router")
+                                    .setTypedConfig(Proto.any(Router.newBuilder()
+                                            .setSuppressEnvoyHeaders(true)
+                                            .build()))
+                                    .build()))
+            .flatMap(f -> f)
+            .toList();
 
     private HttpFilters() {}
+
+    /** The filter for a route's piece of Lua, counted from 0. */
+    static String lua(int number) {
+        return "holdfast.lua." + number;
+    }
 
     static String compressor(TrafficFilter.Codec codec) {
         return switch (codec) {

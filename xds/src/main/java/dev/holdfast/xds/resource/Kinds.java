@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
+import com.google.protobuf.StringValue;
 import com.google.protobuf.util.JsonFormat;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
@@ -32,22 +33,24 @@ import io.envoyproxy.envoy.extensions.filters.http.basic_auth.v3.BasicAuth;
 import io.envoyproxy.envoy.extensions.filters.http.buffer.v3.Buffer;
 import io.envoyproxy.envoy.extensions.filters.http.buffer.v3.BufferPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.composite.v3.Composite;
-import io.envoyproxy.envoy.extensions.filters.http.composite.v3.ExecuteFilterAction;
 import io.envoyproxy.envoy.extensions.filters.http.compressor.v3.Compressor;
 import io.envoyproxy.envoy.extensions.filters.http.cors.v3.Cors;
 import io.envoyproxy.envoy.extensions.filters.http.cors.v3.CorsPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.csrf.v3.CsrfPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.custom_response.v3.CustomResponse;
+import io.envoyproxy.envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
 import io.envoyproxy.envoy.extensions.filters.http.grpc_web.v3.GrpcWeb;
 import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutation;
 import io.envoyproxy.envoy.extensions.filters.http.health_check.v3.HealthCheck;
 import io.envoyproxy.envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication;
+import io.envoyproxy.envoy.extensions.filters.http.lua.v3.Lua;
 import io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC;
 import io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBACPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
 import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSession;
 import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute;
+import io.envoyproxy.envoy.extensions.filters.http.wasm.v3.Wasm;
 import io.envoyproxy.envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol;
 import io.envoyproxy.envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
@@ -114,7 +117,10 @@ final class Kinds {
                             Buffer.getDefaultInstance(),
                             BufferPerRoute.getDefaultInstance(),
                             Composite.getDefaultInstance(),
-                            ExecuteFilterAction.getDefaultInstance(),
+                            DynamicModuleFilter.getDefaultInstance(),
+                            Lua.getDefaultInstance(),
+                            Wasm.getDefaultInstance(),
+                            StringValue.getDefaultInstance(),
                             Compressor.getDefaultInstance(),
                             Cors.getDefaultInstance(),
                             CorsPolicy.getDefaultInstance(),
@@ -226,7 +232,8 @@ final class Kinds {
     /** Those that a message brings beside the list. */
     static List<Message> within(Message message) {
         List<Message> out = new ArrayList<>();
-        if (message instanceof Any any) {
+        if (isAny(message)) {
+            Any any = any(message);
             Message kind = find(any.getTypeUrl())
                     .orElseThrow(() -> new IllegalStateException(
                             "a kind of message is missing from the registry: " + any.getTypeUrl()));
@@ -252,6 +259,19 @@ final class Kinds {
             }
         });
         return out;
+    }
+
+    static boolean isAny(Message message) {
+        return message.getDescriptorForType().getFullName().equals("google.protobuf.Any");
+    }
+
+    /** Within a message of {@link Additions} it is of no class of its own. */
+    static Any any(Message message) {
+        try {
+            return message instanceof Any any ? any : Any.parseFrom(message.toByteString());
+        } catch (InvalidProtocolBufferException ours) {
+            throw new IllegalStateException(ours);
+        }
     }
 
     /** An empty resource. */

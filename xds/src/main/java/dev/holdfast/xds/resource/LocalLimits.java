@@ -122,7 +122,7 @@ final class LocalLimits {
                 .build();
     }
 
-    private static void add(
+    static void add(
             RateLimit.Builder actions,
             LocalRateLimitDescriptor.Builder buckets,
             Action.Builder action,
@@ -133,7 +133,7 @@ final class LocalLimits {
     }
 
     /** False for what Envoy cannot ask. */
-    private static boolean condition(
+    static boolean condition(
             TrafficFilter.Condition condition, RateLimit.Builder actions, LocalRateLimitDescriptor.Builder buckets) {
         String key = "c" + actions.getActionsCount();
         switch (condition) {

@@ -21,7 +21,6 @@ import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3
  */
 final class LocalReplies {
     static final LocalReplyConfig CONFIG = LocalReplyConfig.newBuilder()
-            .addMappers(told(detailsBeginWith("health_check_"), "health_check").build())
             .addMappers(reply(details("rejecting_because_detection_failed"), 403, "client_address_unknown"))
             .addMappers(reply(details("http1.unexpected_underscore"), 400, "bad_request"))
             // 307 where an escaped slash is redirected.

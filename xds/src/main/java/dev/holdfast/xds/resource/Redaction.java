@@ -43,8 +43,8 @@ final class Redaction {
     }
 
     Message of(Message message) {
-        if (message instanceof Any any) {
-            return Any.pack(of(unpacked(any)));
+        if (Kinds.isAny(message)) {
+            return Any.pack(of(unpacked(Kinds.any(message))));
         }
         Message.Builder out = message.toBuilder();
         for (Map.Entry<FieldDescriptor, Object> entry : message.getAllFields().entrySet()) {
@@ -64,8 +64,10 @@ final class Redaction {
     private Object value(FieldDescriptor field, Object value) {
         boolean secret = SECRET.contains(field.getFullName());
         return switch (value) {
-            case DataSource ignored
-            when secret -> DataSource.newBuilder().setInlineString(REDACTED).build();
+            // Of a message that the jar has in an older form, what is in it is of no class of its own.
+            case Message source
+            when secret && source.getDescriptorForType().equals(DataSource.getDescriptor()) ->
+                DataSource.newBuilder().setInlineString(REDACTED).build();
             case Message message -> of(message);
             case String text when secret || (field.getFullName().equals(HEADER) && values.contains(text)) -> REDACTED;
             default -> value;

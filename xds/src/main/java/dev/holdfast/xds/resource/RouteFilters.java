@@ -2,6 +2,7 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.Message;
+import dev.holdfast.plan.Extension;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecurityFilter;
@@ -59,12 +60,26 @@ final class RouteFilters {
         for (HttpFilter filter : route.httpFilters()) {
             boolean again = !seen.add(filter.getClass())
                     && !(filter instanceof TrafficFilter.LocalRateLimit
-                            || filter instanceof TrafficFilter.CredentialInjection);
+                            || filter instanceof TrafficFilter.CredentialInjection
+                            || filter instanceof HttpFilter.GlobalRateLimit
+                            || filter instanceof Extension);
             if (again) {
                 out.missing(filter instanceof SecurityFilter, filter.getClass().getSimpleName() + " a second time");
             } else {
                 out.add(filter);
             }
+        }
+        List<Extension> extensions = route.httpFilters().stream()
+                .filter(Extension.class::isInstance)
+                .map(Extension.class::cast)
+                .toList();
+        long luas = extensions.stream().filter(Extension.Lua.class::isInstance).count();
+        if (luas > HttpFilters.LUAS) {
+            out.missing(true, luas + " pieces of Lua, of which Envoy has room for " + HttpFilters.LUAS);
+        } else {
+            Map<String, Any> made = Extended.of(extensions);
+            out.pages.putAll(made);
+            out.upgrades.putAll(made);
         }
         route.traffic().session().ifPresent(session -> out.both(HttpFilters.SESSION, Ways.session(session)));
         return out;
@@ -105,6 +120,8 @@ final class RouteFilters {
 
     private void add(HttpFilter filter) {
         switch (filter) {
+            case HttpFilter.GlobalRateLimit ignored -> counted();
+            case Extension ignored -> {} // All of them are one chain.
             case HttpFilter.Fault fault -> both(HttpFilters.FAULT, Shaping.fault(fault));
             case SecurityFilter.Cors cors -> cors(cors);
             case SecurityFilter.Csrf csrf -> both(HttpFilters.CSRF, Guards.csrf(csrf));
@@ -267,6 +284,12 @@ final class RouteFilters {
                 false,
                 new LinkedHashMap<>(pages)));
         pages.put(HttpFilters.BUFFER, Proto.any(Shaping.buffer(limit)));
+    }
+
+    private void counted() {
+        CountedLimits made = CountedLimits.of(route);
+        composite(HttpFilters.GLOBAL_LIMIT, "envoy.filters.http.ratelimit", made.config(), true);
+        lacks.addAll(made.lacks());
     }
 
     private void limits() {

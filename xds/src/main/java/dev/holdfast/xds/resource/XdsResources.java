@@ -142,6 +142,11 @@ public final class XdsResources {
         return problems;
     }
 
+    /** What the service that counts for global rate limits must know: a file of its configuration. */
+    public String rateLimits() {
+        return CountedLimits.configuration(plan);
+    }
+
     /** What became of each resource, with what patches came to. */
     public List<Outcome> outcomes() {
         return plan.outcomes().stream().map(this::outcome).toList();

@@ -45,7 +45,8 @@ final class ProtoRules {
     }
 
     private void message(Message message, String path) throws InvalidProtocolBufferException {
-        if (message instanceof Any any) {
+        if (Kinds.isAny(message)) {
+            Any any = Kinds.any(message);
             String name = any.getTypeUrl().substring(any.getTypeUrl().lastIndexOf('/') + 1);
             Message kind = kinds.get(name);
             if (kind == null) {

@@ -1,0 +1,76 @@
+"""Global rate limits: Envoy asks a service over gRPC, which is told by what the policy's rules say."""
+import subprocess
+
+import pytest
+
+from lib.clients import page
+from lib.gateway import Gateway, offset_for, run, wait
+from lib.telling import Telling
+from lib.xds import java
+
+pytestmark = pytest.mark.parametrize("plane", ["envoy"], indirect=True)
+
+MANIFESTS = """apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: app}
+spec:
+  gatewayClassName: holdfast
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: app}
+spec:
+  parentRefs: [{name: gw}]
+  rules: [{backendRefs: [{group: gateway.envoyproxy.io, kind: Backend, name: app}]}]
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {name: app, namespace: app}
+spec: {endpoints: [{ip: {address: 127.0.0.1, port: PORT}}]}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {name: limits, namespace: app}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: web}]
+  rateLimit:
+    type: Global
+    global:
+      rules:
+        - clientSelectors: [{headers: [{name: x-user, type: Distinct}]}]
+          limit: {requests: 2, unit: Hour}
+        - clientSelectors: [{path: {value: /dear}}]
+          limit: {requests: 2, unit: Hour}
+          shared: true
+"""
+
+
+def test_a_service_counts_what_the_rules_say(tmp_path, plane):
+    service = subprocess.Popen([*java("xds"), "dev.holdfast.xds.ServicesMain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    address = f"127.0.0.1:{int(service.stdout.readline().split()[1])}"
+    backend = Telling()
+    (tmp_path / "m.yaml").write_text(MANIFESTS.replace("PORT", str(backend.port)))
+    offset = offset_for(80)
+    code, configuration, err = run("translate", "-f", tmp_path, "--rate-limit-service", address, "--to", "ratelimit")
+    assert code == 0, err
+    assert 'value: "app/web/0/0"' in configuration and "requests_per_unit: 2" in configuration and "not carried out" not in err, (configuration, err)
+    code, _, err = run("translate", "-f", tmp_path, "--to", "xds")
+    assert "rateLimit.global" in err
+    with Gateway("-f", tmp_path, "--port-offset", offset, "--rate-limit-service", address, plane=plane) as gateway:
+        gateway.ready()
+
+        def ask(path="/", **headers):
+            return page(80 + offset, path=path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+        wait(lambda: ask()[0] == 200, what=gateway.text)
+        assert [ask(x_user="ada")[0] for _ in range(3)] == [200, 200, 429]
+        assert ask(x_user="bea")[0] == 200
+        assert ask(x_user="ada")[1]["x-holdfast-reason"] == "rate_limited"
+        assert [ask("/dear")[0] for _ in range(3)] == [200, 200, 429]
+        assert ask()[0] == 200
+    service.stdin.close()
+    told = service.stdout.read().splitlines()
+    assert "holdfast rule=app/web/0/0,c1=ada" in told and "holdfast rule=app/limits/0,c1=1" in told, told
+    service.wait(20)
+    backend.stop()
