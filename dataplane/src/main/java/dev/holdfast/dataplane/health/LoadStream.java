@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.health;
 
+import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -64,7 +65,7 @@ final class LoadStream {
         HttpHeaders headers = new DefaultHttpHeaders();
         headers.set("content-type", "application/grpc");
         headers.set("te", "trailers");
-        Call next = new Call(new RequestHead("POST", authority, METHOD, null, true, headers));
+        Call next = new Call(new RequestHead("POST", authority, METHOD, null, HttpProtocol.HTTP_2, headers));
         call = next;
         pools.connect(cluster, next.head, false, next, Selection.only(asked));
     }

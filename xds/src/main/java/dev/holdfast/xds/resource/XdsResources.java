@@ -352,6 +352,14 @@ public final class XdsResources {
         for (Listener listener : plan.listeners()) {
             untold(Telemetries.lacks(listener), listener.origin())
                     .ifPresent(p -> out.put(listener.name() + "/telemetry", p));
+            if (listener.client().connection().quic()) {
+                out.put(
+                        listener.name() + "/http3",
+                        warning(
+                                listener.origin(),
+                                "HTTP/3 is not carried out on Envoy yet: clients use HTTP/2 or HTTP/1.1",
+                                "Run it on the embedded plane, or live without HTTP/3."));
+            }
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
                     check(route).ifPresent(p -> out.putIfAbsent(route.id(), p));
