@@ -1,5 +1,5 @@
 """The corpus' requests on the second plane: each goes where it goes on the embedded one, but for what docs/planes.md says, and
-for what the plane itself warns about."""
+for what the plane itself warns about; and Envoy takes every case as it is."""
 import subprocess
 
 import pytest
@@ -24,7 +24,7 @@ def test_every_request_of_the_corpus_goes_where_the_embedded_plane_sends_it(plan
     assert done.returncode == 0, done.stderr[-5000:]
     differs = [line for line in lines if line.startswith("differs ") and not any(line.startswith(f"differs {case}: ") for case in KNOWN)]
     assert differs == [], "\n".join(differs) + "\n" + done.stderr[-5000:]
-    assert sum(line.startswith("ok ") for line in lines) > 150
+    assert sum(line.startswith("ok ") for line in lines) > 350
     table = (ROOT / "docs" / "planes.md").read_text()
     for case, reason in KNOWN.items():
         assert any(line.startswith(f"differs {case}: ") for line in lines), f"{case} differs no more: {reason}"

@@ -7,6 +7,7 @@ import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.doctor.lint.Lints;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
@@ -194,14 +195,40 @@ final class CorpusTest {
                             cluster.traffic(),
                             cluster.origin()));
         }
+        return new Plan(onFreePorts(plan.listeners(), ports), clusters, List.of());
+    }
+
+    /** The same plan, relays and patches too, where nothing else listens. */
+    static Plan onFreePorts(Plan plan) throws IOException {
+        Map<Integer, Integer> ports = new HashMap<>();
+        List<Listener> http = onFreePorts(plan.listeners(), ports);
+        List<L4Listener> l4 = new ArrayList<>();
+        for (L4Listener listener : plan.l4()) {
+            if (!ports.containsKey(listener.port())) {
+                ports.put(listener.port(), free());
+            }
+            l4.add(new L4Listener(
+                    listener.name(),
+                    listener.port(),
+                    ports.get(listener.port()),
+                    listener.layer(),
+                    listener.hostname(),
+                    listener.connection(),
+                    listener.routes(),
+                    listener.origin()));
+        }
+        return new Plan(http, l4, plan.clusters(), List.of(), List.of(), plan.provenance(), plan.patches());
+    }
+
+    private static List<Listener> onFreePorts(List<Listener> all, Map<Integer, Integer> ports) throws IOException {
         List<Listener> listeners = new ArrayList<>();
-        for (Listener listener : plan.listeners()) {
+        for (Listener listener : all) {
             if (!ports.containsKey(listener.port())) {
                 ports.put(listener.port(), free());
             }
             listeners.add(listener.at(ports.get(listener.port())));
         }
-        return new Plan(listeners, clusters, List.of());
+        return listeners;
     }
 
     private static int free() throws IOException {

@@ -1,7 +1,9 @@
 package dev.holdfast.acceptance;
 
 import dev.holdfast.plan.Plan;
+import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.testkit.fakes.TellingBackend;
 import dev.holdfast.translate.Translator;
 import dev.holdfast.xds.EnvoyProcess;
@@ -16,10 +18,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
- * Asks the requests of every case of corpus/ of one real Envoy, whose plan changes from case to case; for
- * e2e/test_corpus.py. Arguments: the Envoy to run, and an expression for the cases if not all. A line for each request: {@code ok CASE REQUEST} or {@code differs CASE
+ * Asks the requests of every case of corpus/ of one real Envoy, whose plan changes from case to case, and lets it take every
+ * case as it is; for e2e/test_corpus.py. Arguments: the Envoy to run, and an expression for the cases if not all. A line for each request: {@code ok CASE REQUEST} or {@code differs CASE
  * REQUEST: WHAT}.
  */
 final class EnvoyCorpusMain {
@@ -33,14 +36,47 @@ final class EnvoyCorpusMain {
                 new XdsPlane(new InetSocketAddress("127.0.0.1", 0), Optional.empty(), new SimpleMeterRegistry())) {
             try (EnvoyProcess envoy = new EnvoyProcess(
                     Path.of(args[0]), "corpus", "corpus", plane.port(), line -> {}, System.err::println)) {
-                for (Path folder : CorpusTest.cases()
-                        .filter(f -> Files.exists(f.resolve("requests.yaml"))
-                                && CorpusTest.name(f).matches(wanted))
-                        .toList()) {
-                    ask(folder, plane);
+                List<Path> cases = CorpusTest.cases()
+                        .filter(f -> CorpusTest.name(f).matches(wanted))
+                        .toList();
+                for (Path folder : cases) {
+                    if (Files.exists(folder.resolve("requests.yaml"))) {
+                        ask(folder, plane);
+                    }
+                }
+                for (Path folder : cases) {
+                    take(folder, plane);
                 }
             }
         }
+    }
+
+    /** Whether Envoy takes all of it, backends and relays as they are in the case; a set with errors is offered to none. */
+    private static void take(Path folder, XdsPlane plane) throws Exception {
+        ReadResult read = CorpusTest.read(folder);
+        Plan plan = Translator.translate(read.resources(), CorpusTest.OPTIONS.onEnvoy(true));
+        boolean wrong = Stream.concat(read.problems().stream(), plan.problems().stream())
+                .anyMatch(Problem::isError);
+        if (wrong || !plane.apply(CorpusTest.onFreePorts(plan)).accepted()) {
+            return;
+        }
+        long end = System.currentTimeMillis() + PATIENCE_MILLIS;
+        while (!settled(plane) && refused(plane).isEmpty() && System.currentTimeMillis() < end) {
+            TimeUnit.MILLISECONDS.sleep(10);
+        }
+        String verdict = refused(plane);
+        System.out.println(
+                verdict.isEmpty()
+                        ? "ok " + CorpusTest.name(folder) + " as a whole"
+                        : "differs " + CorpusTest.name(folder) + " as a whole: " + verdict);
+    }
+
+    private static String refused(XdsPlane plane) {
+        return plane.problems().stream()
+                .filter(p -> p.code() == ProblemCode.ENVOY_REFUSED)
+                .map(p -> p.message().replaceAll("\\s+", " "))
+                .findFirst()
+                .orElse("");
     }
 
     private static void ask(Path folder, XdsPlane plane) throws Exception {

@@ -2,6 +2,7 @@ package dev.holdfast.xds.resource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holdfast.plan.Extension;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
@@ -43,6 +44,20 @@ final class RouteFiltersTest {
                         new SecurityFilter.Authorization(List.of(), true),
                         new SecurityFilter.Authorization(List.of(), false)))
                 .contains("second time");
+    }
+
+    @Test
+    void aModuleIsFoundByItsName() {
+        assertThat(Rendering.compact(Extended.of(List.of(new Extension.DynamicModule("m", "f", "{}")))
+                        .get(HttpFilters.EXTENSIONS)))
+                .contains("envoy.filters.http.dynamic_modules", "\"name\":\"m\"", "\"filter_name\":\"f\"");
+    }
+
+    @Test
+    void morePiecesOfLuaThanThereIsRoomForRefuse() {
+        HttpFilter[] many = new HttpFilter[HttpFilters.LUAS + 1];
+        java.util.Arrays.fill(many, new Extension.Lua("function envoy_on_request(handle) end", ""));
+        assertThat(refuses(many)).contains("pieces of Lua");
     }
 
     @Test
