@@ -42,6 +42,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.util.concurrent.EventExecutor;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -113,7 +114,9 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     }
 
     @Override
-    public synchronized Applied apply(Plan plan) {
+    public synchronized Applied apply(Plan wanted) {
+        List<Problem> told = new ArrayList<>();
+        Plan plan = Sockets.servable(wanted, told);
         try {
             contexts.prepare(plan);
         } catch (TlsContexts.Unusable e) {
@@ -173,7 +176,7 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         int drained = streams.drainDetached(snapshot);
         metrics.retain(snapshot.routes(), nextClusters.keySet());
         metrics.reload("applied");
-        return new Applied(true, ports, drained, List.of());
+        return new Applied(true, ports, drained, told);
     }
 
     /** Stops accepting, says goodbye to every stream and waits until all have gone or {@code time} is over. */

@@ -54,6 +54,11 @@ public record Listener(
         this(name, port, bindPort, hostname, tls, http, client, virtualHosts, Telemetry.NONE, origin);
     }
 
+    /** The same listener with other rules for clients. */
+    public Listener with(ClientRules other) {
+        return new Listener(name, port, bindPort, hostname, tls, http, other, virtualHosts, origin);
+    }
+
     /** The same listener bound elsewhere. */
     public Listener at(int otherPort) {
         return new Listener(name, port, otherPort, hostname, tls, http, client, virtualHosts, telemetry, origin);

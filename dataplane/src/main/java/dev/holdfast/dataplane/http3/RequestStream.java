@@ -87,6 +87,7 @@ final class RequestStream extends ChannelInboundHandlerAdapter implements Downst
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         switch (message) {
+            case Http3HeadersFrame ignored when ended && exchange == null -> {}
             case Http3HeadersFrame frame when begun == null && exchange == null -> head(frame.headers());
             case Http3HeadersFrame frame -> {
                 begin(false);

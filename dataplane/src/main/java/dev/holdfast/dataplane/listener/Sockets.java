@@ -80,9 +80,7 @@ public final class Sockets {
             udp.putAll(freshUdp);
             quic.putAll(freshQuic);
             quic.forEach((port, bound) -> {
-                if (wanted.stream().anyMatch(w -> w.quic && w.bindPort == port)) {
-                    bound.resume(java.util.Objects.requireNonNull(tcp.get(port)).acceptor);
-                } else {
+                if (wanted.stream().noneMatch(w -> w.quic && w.bindPort == port)) {
                     bound.retire();
                 }
             });
@@ -110,6 +108,27 @@ public final class Sockets {
             }
             return ports;
         }
+    }
+
+    /** The plan, without QUIC where this machine has no library for it; {@code told} is told so. */
+    public static Plan servable(Plan plan, List<Problem> told) {
+        List<Listener> wanting = plan.listeners().stream()
+                .filter(l -> l.client().connection().quic())
+                .toList();
+        if (wanting.isEmpty() || QuicPort.available()) {
+            return plan;
+        }
+        for (Listener listener : wanting) {
+            told.add(Problem.at(
+                    listener.origin(),
+                    ProblemCode.NOT_CARRIED_OUT,
+                    Severity.WARNING,
+                    "listener " + listener.name() + " is served without HTTP/3, for which this machine has no library",
+                    "Run it on Linux on x86-64 or arm64, or remove http3."));
+        }
+        return plan.serving(plan.listeners().stream()
+                .map(l -> l.with(l.client().with(l.client().connection().quic(false))))
+                .toList());
     }
 
     /** Binds what {@code plan} has and is not bound; nothing that is bound is touched. */
@@ -184,14 +203,15 @@ public final class Sockets {
     /** Beside the port's TCP socket, which is bound. */
     private String bindQuic(Wanted listener, Opening opening) {
         int key = listener.bindPort;
+        Bound beside = java.util.Objects.requireNonNull(tcp.getOrDefault(key, opening.freshTcp.get(key)));
         QuicPort known = quic.get(key);
-        if (known != null && !known.closed()) {
+        // One that still waits for its last connections is taken up again.
+        if (known != null && known.resume(beside.acceptor)) {
             return "";
         }
         if (known != null) {
             known.awaitClosed();
         }
-        Bound beside = java.util.Objects.requireNonNull(tcp.getOrDefault(key, opening.freshTcp.get(key)));
         QuicPort made = new QuicPort(gateway, key, contexts, beside.acceptor);
         Throwable why = made.bind(loops, ((InetSocketAddress) beside.channel.localAddress()).getPort());
         if (why == null) {

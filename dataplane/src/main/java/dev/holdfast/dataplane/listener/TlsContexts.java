@@ -138,7 +138,7 @@ public final class TlsContexts {
         }
         List<Door> byQuic = doors.stream().filter(Door::quic).toList();
         // Where nobody wants it, none of QUIC's library is loaded.
-        quic = byQuic.isEmpty() || !QuicPort.available() ? null : QuicContexts.next(quic, byQuic);
+        quic = byQuic.isEmpty() ? null : QuicContexts.next(quic, byQuic);
         byListener = Map.copyOf(next);
     }
 
