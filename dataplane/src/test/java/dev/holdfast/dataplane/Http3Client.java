@@ -61,17 +61,21 @@ final class Http3Client implements AutoCloseable {
     final BlockingQueue<Object> control = new LinkedBlockingQueue<>();
 
     /** What a client can be asked for. */
-    record Options(String name, @Nullable X509Bundle certificate, long window, String... alpn) {
+    record Options(String name, @Nullable X509Bundle certificate, long window, long idleMillis) {
         static Options of(String name) {
-            return new Options(name, null, 10_000_000, "h3");
+            return new Options(name, null, 10_000_000, 30_000);
         }
 
         Options with(X509Bundle shown) {
-            return new Options(name, shown, window, alpn);
+            return new Options(name, shown, window, idleMillis);
         }
 
         Options window(long bytes) {
-            return new Options(name, certificate, bytes, alpn);
+            return new Options(name, certificate, bytes, idleMillis);
+        }
+
+        Options idle(long millis) {
+            return new Options(name, certificate, window, millis);
         }
     }
 
@@ -83,7 +87,7 @@ final class Http3Client implements AutoCloseable {
         QuicSslContextBuilder tls = QuicSslContextBuilder.forClient()
                 .trustManager(InsecureTrustManagerFactory.INSTANCE)
                 .endpointIdentificationAlgorithm(null)
-                .applicationProtocols(options.alpn);
+                .applicationProtocols("h3");
         if (options.certificate != null) {
             tls.keyManager(
                     options.certificate.getKeyPair().getPrivate(), null, options.certificate.getCertificatePath());
@@ -91,7 +95,7 @@ final class Http3Client implements AutoCloseable {
         QuicSslContext context = tls.build();
         ChannelHandler codec = new QuicClientCodecBuilder()
                 .sslEngineProvider(channel -> context.newEngine(channel.alloc(), options.name, port))
-                .maxIdleTimeout(30, TimeUnit.SECONDS)
+                .maxIdleTimeout(options.idleMillis, TimeUnit.MILLISECONDS)
                 .initialMaxData(10_000_000)
                 .initialMaxStreamDataBidirectionalLocal(options.window)
                 .initialMaxStreamDataUnidirectional(1_000_000)

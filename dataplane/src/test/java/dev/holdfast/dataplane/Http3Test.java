@@ -657,4 +657,87 @@ final class Http3Test {
             assertThat(client.get("/a").status()).isEqualTo("200");
         }
     }
+
+    @Test
+    void aGrpcCallIsAStreamAndEndsWithItsStatus() throws Exception {
+        byte[] message = {0, 0, 0, 0, 2, 'h', 'i'};
+        CountDownLatch seen = new CountDownLatch(1);
+        try (TestGateway other = with((head, in, out) -> {
+            TestGateway.write(
+                    out, "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n");
+            out.write(message);
+            TestGateway.write(out, "\r\n");
+            seen.await();
+            TestGateway.write(out, "0\r\ngrpc-status: 0\r\n\r\n");
+        })) {
+            other.start();
+            try (Http3Client client = new Http3Client(other.port())) {
+                Http3Client.Stream call = client.begin(
+                        Http3Client.request("POST", "/s/M", "content-type", "application/grpc", "te", "trailers"), false);
+                call.data(message);
+                assertThat(call.status()).isEqualTo("200");
+                assertThat((byte[]) call.next()).isEqualTo(message);
+                assertThat(other.plane.list()).singleElement().satisfies(s -> {
+                    assertThat(s.kind()).isEqualTo("grpc");
+                    assertThat(s.downstreamProtocol()).isEqualTo("h3");
+                });
+                seen.countDown();
+                assertThat(call.end().body()).isEmpty();
+                assertThat(call.trailers.get("grpc-status")).hasToString("0");
+            }
+        }
+    }
+
+    @Test
+    void aClientIsToldToGoAfterSoManyRequests() throws Exception {
+        gateway.http = Connections.with(c -> c.requests = 2);
+        gateway.start();
+        try (Http3Client client = new Http3Client(gateway.port())) {
+            assertThat(client.get("/a").status()).isEqualTo("200");
+            assertThat(client.get("/b").status()).isEqualTo("200");
+            assertThat(client.told(Http3GoAwayFrame.class).id()).isEqualTo(8);
+            assertThat(client.told(QuicConnectionCloseEvent.class).error())
+                    .as("H3_NO_ERROR")
+                    .isEqualTo(0x100);
+        }
+    }
+
+    @Test
+    void headersThatNeverComeWholeEndTheirStreamAlone() throws Exception {
+        gateway.http = Connections.with(c -> c.headers = Duration.ofMillis(300));
+        gateway.start();
+        try (Http3Client client = new Http3Client(gateway.port())) {
+            Http3Client.Stream slow = client.raw(Arrays.copyOf(block(GET), 20), false);
+            assertThat(slow.code()).as("H3_REQUEST_CANCELLED").isEqualTo(0x10c);
+            assertThat(client.get("/good").status()).isEqualTo("200");
+        }
+    }
+
+    @Test
+    void aConnectionWithoutRequestsEndsAfterItsIdleTime() throws Exception {
+        gateway.http = Connections.with(c -> c.idle = Duration.ofMillis(300));
+        gateway.start();
+        try (Http3Client client = new Http3Client(gateway.port())) {
+            assertThat(client.told(QuicConnectionCloseEvent.class).error())
+                    .as("H3_NO_ERROR")
+                    .isEqualTo(0x100);
+        }
+    }
+
+    /** Longer than the client itself would wait for a packet, with nothing sent by it or the backend. */
+    @Test
+    void aQuietStreamKeepsItsConnectionAlive() throws Exception {
+        try (TestGateway other = with(Ws.backend(Ws::echo))) {
+            other.start();
+            try (Http3Client client = new Http3Client(
+                    other.port(), Http3Client.Options.of("localhost").idle(4_500))) {
+                Http3Client.Stream stream = client.webSocket("/ws");
+                assertThat(stream.status()).isEqualTo("200");
+                Thread.sleep(6_000);
+                Ws ws = Ws.over(stream);
+                ws.send("on");
+                assertThat(ws.read().text()).isEqualTo("on");
+            }
+        }
+    }
 }
