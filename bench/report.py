@@ -85,6 +85,7 @@ seconds of wall time, in brackets of processor time; growth by processor time. O
 
 """ + table(["", *(f"{int(n):,} routes" for n in sizes), "growth"], rows)
     out += f"""
+The fastest of the new processes came from files to plan in {" and ".join(f"{run['fastest_ms'][n] / 1000:.2f} s ({int(n):,} routes)" for n in sizes)}.
 One route changed of {int(sizes[-1]):,}: {share('cold', 'cpu_ms'):.1%} of the processor time of a new process, {share('warm', 'cpu_ms'):.1%} of a warm one's from scratch.
 """
     if run["egctl"]:

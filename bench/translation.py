@@ -90,6 +90,7 @@ def main():
             seen[n].append(one)
             print(json.dumps(one), flush=True)
     result["holdfast"] = {str(n): medians(rounds) for n, rounds in seen.items()}
+    result["fastest_ms"] = {str(n): min(sum(r["cold"][s]["ms"] for s in r["cold"]) for r in rounds) for n, rounds in seen.items()}
     for n in a.egctl_routes if a.egctl else []:
         with tempfile.TemporaryDirectory(prefix="holdfast-bench") as folder:
             manifests(n, folder)
