@@ -53,7 +53,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A client that speaks HTTP/3, one connection, over a UDP socket of its own. */
 final class Http3Client implements AutoCloseable {
-    private static final long WAIT_SECONDS = 20;
+    private static final long WAIT_SECONDS = 60;
 
     private final MultiThreadIoEventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     private final Channel socket;

@@ -664,7 +664,8 @@ final class Http3Test {
         CountDownLatch seen = new CountDownLatch(1);
         try (TestGateway other = with((head, in, out) -> {
             TestGateway.write(
-                    out, "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n");
+                    out,
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n");
             out.write(message);
             TestGateway.write(out, "\r\n");
             seen.await();
@@ -673,7 +674,8 @@ final class Http3Test {
             other.start();
             try (Http3Client client = new Http3Client(other.port())) {
                 Http3Client.Stream call = client.begin(
-                        Http3Client.request("POST", "/s/M", "content-type", "application/grpc", "te", "trailers"), false);
+                        Http3Client.request("POST", "/s/M", "content-type", "application/grpc", "te", "trailers"),
+                        false);
                 call.data(message);
                 assertThat(call.status()).isEqualTo("200");
                 assertThat((byte[]) call.next()).isEqualTo(message);

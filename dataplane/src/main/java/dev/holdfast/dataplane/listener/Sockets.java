@@ -79,12 +79,15 @@ public final class Sockets {
             tcp.putAll(freshTcp);
             udp.putAll(freshUdp);
             quic.putAll(freshQuic);
-            quic.forEach((port, bound) -> {
-                if (wanted.stream().noneMatch(w -> w.quic && w.bindPort == port)) {
-                    bound.retire();
-                }
-            });
-            quic.values().removeIf(QuicPort::closed);
+            // Without any, not even the class that would see to them is loaded.
+            if (!quic.isEmpty()) {
+                quic.forEach((port, bound) -> {
+                    if (wanted.stream().noneMatch(w -> w.quic && w.bindPort == port)) {
+                        bound.retire();
+                    }
+                });
+                quic.values().removeIf(QuicPort::closed);
+            }
             tcp.entrySet().removeIf(e -> {
                 boolean gone = wanted.stream().noneMatch(w -> !w.datagrams && w.bindPort == e.getKey());
                 if (gone) {
@@ -261,7 +264,9 @@ public final class Sockets {
         tcp.values().forEach(b -> b.channel.close());
         tcp.values().forEach(b -> b.acceptor.retireAll());
         udp.values().forEach(b -> b.channel.eventLoop().execute(b.socket::retire));
-        quic.values().forEach(QuicPort::retire);
+        if (!quic.isEmpty()) {
+            quic.values().forEach(QuicPort::retire);
+        }
     }
 
     /** Whether any client's connection is open. */
