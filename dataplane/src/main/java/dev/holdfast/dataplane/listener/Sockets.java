@@ -79,7 +79,7 @@ public final class Sockets {
             tcp.putAll(freshTcp);
             udp.putAll(freshUdp);
             quic.putAll(freshQuic);
-            // Without any, not even the class that would see to them is loaded.
+            // As a rule there is none, and nothing to load.
             if (!quic.isEmpty()) {
                 quic.forEach((port, bound) -> {
                     if (wanted.stream().noneMatch(w -> w.quic && w.bindPort == port)) {
