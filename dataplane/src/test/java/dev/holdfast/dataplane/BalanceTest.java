@@ -135,6 +135,34 @@ final class BalanceTest {
         }
     }
 
+    /** Born a hair apart, both begin slowly: the earlier one is not to have everything for as long. */
+    @Test
+    void endpointsThatBeginSlowlyTogetherShare() throws IOException {
+        ClusterTraffic none = ClusterTraffic.NONE;
+        ClusterTraffic slow = new ClusterTraffic(
+                new Balance.LeastRequest(),
+                java.time.Duration.ofMinutes(10),
+                none.overrideHeaders(),
+                none.active(),
+                none.passive(),
+                none.panicPercent(),
+                none.maxRetries(),
+                none.retryBudget(),
+                none.connectionsPerEndpoint(),
+                none.dns(),
+                none.bufferLimit(),
+                none.ping());
+        try (Backend one = new Backend();
+                Backend two = new Backend();
+                TestGateway gateway = gateway(slow, one, two)) {
+            // Past the share that every endpoint has from the start.
+            for (int i = 0; i < 40; i++) {
+                gateway.all(GET + "\r\n");
+            }
+            assertThat(one.asked.get()).isBetween(4, 36);
+        }
+    }
+
     @Test
     void leastRequestAvoidsABusyEndpoint() throws IOException {
         try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());

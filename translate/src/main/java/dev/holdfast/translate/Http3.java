@@ -75,6 +75,12 @@ record Http3(Policies client, boolean exposed, List<Problem> problems) {
                     off + "it speaks TLS 1.3, which tls.maxVersion leaves out",
                     "Remove tls.maxVersion, or http3."));
         }
+        if (listener.tls().filter(t -> !t.crypto().signatures().isEmpty()).isPresent()) {
+            return Optional.of(warning(
+                    field.origin(),
+                    off + "QUIC's library cannot be told tls.signatureAlgorithms",
+                    "Remove tls.signatureAlgorithms, or http3."));
+        }
         if (listener.connection().proxyProtocol() == ConnectionSettings.ProxyProtocol.REQUIRED) {
             return Optional.of(warning(
                     field.origin(),

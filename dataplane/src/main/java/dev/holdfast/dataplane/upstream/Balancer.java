@@ -221,7 +221,17 @@ public final class Balancer {
         for (int i = 0; b == a && i < ATTEMPTS; i++) {
             b = any(from);
         }
-        return load(a, now) <= load(b, now) ? a : b;
+        double ofA = load(a, now);
+        double ofB = load(b, now);
+        // While one begins slowly by shares: of two that came at the same moment, the earlier by a hair is not to have
+        // all.
+        return starting(a, now) || starting(b, now)
+                ? ThreadLocalRandom.current().nextDouble(ofA + ofB) < ofB ? a : b
+                : ofA <= ofB ? a : b;
+    }
+
+    private boolean starting(EndpointState state, long now) {
+        return !traffic.slowStart().isZero() && state.share(traffic.slowStart(), now) < 1;
     }
 
     private double load(EndpointState state, long now) {

@@ -1,5 +1,6 @@
 package dev.holdfast.xds.resource;
 
+import com.google.protobuf.BoolValue;
 import com.google.protobuf.DoubleValue;
 import com.google.protobuf.FloatValue;
 import com.google.protobuf.Message;
@@ -113,8 +114,11 @@ final class Balances {
     }
 
     private static Message utilization(Balance.Utilization rules) {
-        return ClientSideWeightedRoundRobin.newBuilder()
-                .setBlackoutPeriod(Proto.duration(rules.blackout()))
+        ClientSideWeightedRoundRobin.Builder out = ClientSideWeightedRoundRobin.newBuilder();
+        rules.outOfBand()
+                .ifPresent(reports -> out.setEnableOobLoadReport(BoolValue.of(true))
+                        .setOobReportingPeriod(Proto.duration(reports.period())));
+        return out.setBlackoutPeriod(Proto.duration(rules.blackout()))
                 .setWeightExpirationPeriod(Proto.duration(rules.expiration()))
                 .setWeightUpdatePeriod(Proto.duration(rules.update()))
                 .setErrorUtilizationPenalty(FloatValue.of((float) rules.errorPenalty()))

@@ -215,7 +215,8 @@ final class Listeners {
                         .setTlsMinimumProtocolVersion(version(tls.minVersion()))
                         .setTlsMaximumProtocolVersion(version(tls.maxVersion()))
                         .addAllCipherSuites(tls.crypto().ciphers())
-                        .addAllEcdhCurves(tls.crypto().curves()))
+                        .addAllEcdhCurves(tls.crypto().curves())
+                        .addAllSignatureAlgorithms(tls.crypto().signatures()))
                 .addAllAlpnProtocols(tls.alpn());
         tls.certificates().stream()
                 .map(Tls.Certificate::name)

@@ -2,6 +2,7 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Condition;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
@@ -319,6 +320,18 @@ public final class XdsResources {
                                 "Envoy asks for health by gRPC only where it speaks HTTP/2 to the backend: these endpoints are not"
                                         + " asked",
                                 "Say appProtocol: kubernetes.io/h2c at the Service's port.")));
+        plan.clusters().values().stream()
+                .filter(c -> c.traffic().balance() instanceof ClusterTraffic.Balance.Utilization rules
+                        && rules.outOfBand()
+                                .filter(o -> o.port() > 0 || !o.authority().isEmpty())
+                                .isPresent())
+                .forEach(c -> out.putIfAbsent(
+                        c.name(),
+                        warning(
+                                c.origin(),
+                                "Envoy asks for reports of load at the endpoint's own port and by its address: not at"
+                                        + " outOfBand's port, nor of its authority",
+                                "Report at the endpoint's own port, or run it on the embedded plane.")));
         for (L4Listener listener : plan.l4()) {
             listener.routes().stream()
                     .filter(r -> !r.streams().policy().isEmpty())
