@@ -213,14 +213,14 @@ public final class Balancer {
     }
 
     private EndpointState lessBusy(List<EndpointState> from, long now) {
-        EndpointState a = any(from);
-        if (from.size() == 1) {
+        int size = from.size();
+        int first = ThreadLocalRandom.current().nextInt(size);
+        EndpointState a = from.get(first);
+        if (size == 1) {
             return a;
         }
-        EndpointState b = any(from);
-        for (int i = 0; b == a && i < ATTEMPTS; i++) {
-            b = any(from);
-        }
+        // Another one for sure: of two, the busy one is never compared with itself.
+        EndpointState b = from.get((first + 1 + ThreadLocalRandom.current().nextInt(size - 1)) % size);
         double ofA = load(a, now);
         double ofB = load(b, now);
         // While one begins slowly by shares: of two that came at the same moment, the earlier by a hair is not to have
