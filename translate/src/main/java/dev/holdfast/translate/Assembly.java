@@ -10,21 +10,27 @@ import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.resource.Resource;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import java.util.function.Function;
 
 /** The last pass: what was made of routes is put together by listener and host name. */
 final class Assembly {
     private final List<GatewayListener> bound;
-    private final Map<GatewayListener, Map<String, List<Rules.Made>>> hosts = new IdentityHashMap<>();
+    private final Map<GatewayListener, Map<String, List<Placed>>> hosts = new IdentityHashMap<>();
     private final Map<GatewayListener, List<Attachment>> connections = new IdentityHashMap<>();
     private final Map<String, ByName<Origin>> ofListeners = new HashMap<>();
     private final Map<String, ByName<Origin>> ofRules = new LinkedHashMap<>();
     private final Map<String, ByName<Origin>> ofClusters = new LinkedHashMap<>();
+
+    /** What was made of a route, at the place that it has in its listener. */
+    private record Placed(Attachment attachment, Rules.Made made) {}
 
     Assembly(List<GatewayListener> listeners, Policies client) {
         this.bound = listeners.stream().filter(GatewayListener::serves).toList();
@@ -44,9 +50,9 @@ final class Assembly {
     void made(Attachment attachment, Rules.Made made) {
         ofRules.putAll(made.rules());
         made.ofClusters().forEach(ofClusters::putIfAbsent);
-        Map<String, List<Rules.Made>> byHost = hosts.computeIfAbsent(attachment.listener(), l -> new LinkedHashMap<>());
+        Map<String, List<Placed>> byHost = hosts.computeIfAbsent(attachment.listener(), l -> new LinkedHashMap<>());
         for (String hostname : attachment.hostnames()) {
-            byHost.computeIfAbsent(hostname, h -> new ArrayList<>(1)).add(made);
+            byHost.computeIfAbsent(hostname, h -> new ArrayList<>(1)).add(new Placed(attachment, made));
         }
     }
 
@@ -70,18 +76,25 @@ final class Assembly {
         return new Provenance(ofListeners, ofRules, ofClusters);
     }
 
-    private static List<VirtualHost> virtualHosts(ByName<List<Rules.Made>> byHost) {
+    private static List<VirtualHost> virtualHosts(ByName<List<Placed>> byHost) {
         return byHost.entrySet().stream()
-                .map(host -> new VirtualHost(host.getKey(), routes(host.getValue())))
+                .map(host -> new VirtualHost(host.getKey(), routes(host.getKey(), host.getValue())))
                 .toList();
     }
 
-    private static List<Route> routes(List<Rules.Made> made) {
-        return made.size() == 1
-                ? made.getFirst().routes()
-                : Rules.routes(made.stream()
-                        .flatMap(m -> m.entries().stream())
-                        .sorted(Rules.PRECEDENCE)
-                        .toList());
+    /** Rules of the routes that come closest to the host name are first, each such group in the order of its matches. */
+    private static List<Route> routes(String hostname, List<Placed> placed) {
+        if (placed.size() == 1) {
+            return placed.getFirst().made().routes();
+        }
+        NavigableMap<Integer, List<Rules.Entry>> byCloseness = new TreeMap<>(Comparator.reverseOrder());
+        for (Placed one : placed) {
+            byCloseness
+                    .computeIfAbsent(one.attachment().closeness(hostname), c -> new ArrayList<>())
+                    .addAll(one.made().entries());
+        }
+        return Rules.routes(byCloseness.values().stream()
+                .flatMap(entries -> entries.stream().sorted(Rules.PRECEDENCE))
+                .toList());
     }
 }

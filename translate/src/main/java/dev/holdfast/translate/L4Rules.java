@@ -14,6 +14,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /** The rules of TLSRoutes, TCPRoutes and UDPRoutes: one each, with the policy that holds there and its clusters. */
@@ -24,18 +25,32 @@ record L4Rules(Rules rules, List<Problem> problems) {
             .thenComparing(a -> a.route().ref().name())
             .thenComparing(a -> a.route().ref().kind());
 
-    /** The routes of one listener. The oldest that claims a name has it; of TCP and UDP there is but one to claim. */
+    /** The routes of one listener. Who wrote a name has it, else the longest wildcard, of those the oldest; of TCP and UDP there is but one to claim. */
     List<L4Route> of(GatewayListener listener, List<Attachment> attachments) {
+        List<Attachment> byAge = attachments.stream().sorted(AGE).toList();
+        Map<String, Attachment> holders = new HashMap<>();
+        for (Attachment attachment : byAge) {
+            for (String hostname : attachment.hostnames()) {
+                holders.merge(
+                        hostname,
+                        attachment,
+                        (first, other) -> other.closeness(hostname) > first.closeness(hostname) ? other : first);
+            }
+        }
         List<L4Route> out = new ArrayList<>();
-        Map<String, Resource> holders = new HashMap<>();
-        for (Attachment attachment : attachments.stream().sorted(AGE).toList()) {
+        for (Attachment attachment : byAge) {
             List<String> free = new ArrayList<>();
             for (String hostname : attachment.hostnames()) {
-                Resource holder = holders.putIfAbsent(hostname, attachment.route());
-                if (holder == null) {
+                Attachment holder = Objects.requireNonNull(holders.get(hostname));
+                if (holder == attachment) {
                     free.add(hostname);
                 } else {
-                    problems.add(taken(listener, attachment.route(), hostname, holder));
+                    problems.add(taken(
+                            listener,
+                            attachment.route(),
+                            hostname,
+                            holder.route(),
+                            holder.closeness(hostname) > attachment.closeness(hostname)));
                 }
             }
             Field rule = attachment.route().spec().get("rules").items().getFirst();
@@ -47,16 +62,19 @@ record L4Rules(Rules rules, List<Problem> problems) {
         return out;
     }
 
-    private static Problem taken(GatewayListener listener, Resource route, String hostname, Resource holder) {
+    /** @param closer the holder wrote a host name that comes closer, which is no conflict */
+    private static Problem taken(
+            GatewayListener listener, Resource route, String hostname, Resource holder, boolean closer) {
         String what = listener.protocol() == Protocol.TLS
                 ? "name " + hostname + " of listener " + listener.name()
                 : listener.protocol() + " listener " + listener.name();
         return Problem.at(
                 route.spec().origin(),
-                ProblemCode.CONFLICTED,
+                closer ? ProblemCode.ROUTE_SHADOWED : ProblemCode.CONFLICTED,
                 Severity.WARNING,
                 "Multiple routes on the same " + what + ": " + holder.ref().kind() + " "
-                        + holder.ref().namespace() + "/" + holder.ref().name() + " has it",
+                        + holder.ref().namespace() + "/" + holder.ref().name() + " has it"
+                        + (closer ? ", whose host name comes closer" : ""),
                 "Give each a listener" + (listener.protocol() == Protocol.TLS ? " or a name" : "") + " of its own.");
     }
 
