@@ -26,6 +26,9 @@ public final class StatusTree {
             case Outcome.OfResource whole -> tree.put("conditions", conditions(whole.conditions()));
             case Outcome.OfGateway gateway -> {
                 tree.put("conditions", conditions(gateway.conditions()));
+                if (gateway.attachedListenerSets() > 0) {
+                    tree.put("attachedListenerSets", gateway.attachedListenerSets());
+                }
                 tree.put(
                         "listeners",
                         gateway.listeners().stream().map(StatusTree::listener).toList());

@@ -18,8 +18,14 @@ public sealed interface Outcome {
         }
     }
 
-    /** A Gateway or ListenerSet. */
-    record OfGateway(ResourceRef resource, List<Condition> conditions, List<OfListener> listeners) implements Outcome {
+    /**
+     * A Gateway or ListenerSet.
+     *
+     * @param attachedListenerSets of a Gateway, how many ListenerSets are attached to it and accepted
+     */
+    record OfGateway(
+            ResourceRef resource, List<Condition> conditions, List<OfListener> listeners, int attachedListenerSets)
+            implements Outcome {
         public OfGateway {
             conditions = List.copyOf(conditions);
             listeners = List.copyOf(listeners);

@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param tls where TLS ends here
  * @param serves false where something about it is wrong: routes attach to it, but it is not bound
  * @param refuses true where something that guards it is not carried out: its routes answer 500, none is let through
+ * @param frontend what its Gateway's frontend says of clients' certificates, where that holds here
  */
 record GatewayListener(
         Resource gateway,
@@ -35,7 +36,8 @@ record GatewayListener(
         ClientRules client,
         ConnectionSettings connection,
         boolean serves,
-        boolean refuses) {
+        boolean refuses,
+        Optional<Field> frontend) {
     /** The protocols of the Gateway API, with the kinds of routes they take. */
     enum Protocol {
         HTTP(List.of("HTTPRoute", "GRPCRoute")),
@@ -118,7 +120,8 @@ record GatewayListener(
                 client.with(client.connection().quic(false)),
                 connection.quic(false),
                 serves,
-                refuses);
+                refuses,
+                frontend);
     }
 
     GatewayListener broken() {
@@ -135,6 +138,7 @@ record GatewayListener(
                 client,
                 connection,
                 false,
-                refuses);
+                refuses,
+                frontend);
     }
 }

@@ -27,7 +27,8 @@ final class GatewayOutcomes {
         attachments.forEach(a -> attached.merge(a.listener(), 1, Integer::sum));
     }
 
-    Outcome of(Resource gateway, Resource owner) {
+    /** @param attachedSets of a Gateway, how many ListenerSets are attached to it and accepted */
+    Outcome.OfGateway of(Resource gateway, Resource owner, int attachedSets) {
         List<Outcome.OfListener> out = new ArrayList<>();
         List<String> invalid = new ArrayList<>();
         boolean serves = false;
@@ -39,12 +40,30 @@ final class GatewayOutcomes {
                 invalid.add(listener.name());
             }
         }
+        boolean ofSet = owner.ref().kind().equals("ListenerSet");
         Conditions conditions = new Conditions();
         for (Problem problem : known.problems(owner)) {
             boolean refused = problem.fieldPath().equals("spec.parentRef");
-            if ((problem.isError() || refused) && !problem.fieldPath().startsWith("spec.listeners[")) {
-                conditions.addAll(List.of(problem));
+            if ((problem.isError() || refused)
+                    && !problem.fieldPath().startsWith("spec.listeners[")
+                    && !ofFrontend(problem)) {
+                conditions.add(problem, reason(problem), Conditions.text(problem));
             }
+        }
+        if (!ofSet && ClientCertificates.insecure(gateway)) {
+            conditions.add(new Condition(
+                    "InsecureFrontendValidationMode",
+                    true,
+                    "ConfigurationChanged",
+                    "Clients are let in whose certificates do not hold (AllowInsecureFallback)."));
+        }
+        if (!ofSet && gateway.spec().at("tls.backend.clientCertificateRef").present()) {
+            boolean all = out.stream().allMatch(l -> says(l, "ResolvedRefs"));
+            conditions.otherwise(
+                    "ResolvedRefs",
+                    all,
+                    all ? "ResolvedRefs" : "ListenersNotResolved",
+                    all ? "All references have been resolved" : "References of listeners have not been resolved");
         }
         if (!invalid.isEmpty()) {
             conditions.otherwise(
@@ -55,11 +74,25 @@ final class GatewayOutcomes {
         conditions.otherwise(
                 "Programmed",
                 serves,
-                serves ? "Programmed" : "Invalid",
+                serves ? "Programmed" : ofSet ? conditions.reason("Accepted") : "Invalid",
                 serves
                         ? "Sending translated configuration to the data plane"
                         : "No listener is valid, see their conditions for details.");
-        return new Outcome.OfGateway(owner.ref(), conditions.list(), out);
+        return new Outcome.OfGateway(owner.ref(), conditions.list(), out, attachedSets);
+    }
+
+    /** A problem of the authorities that clients are checked by, which the listeners that check them tell. */
+    private static boolean ofFrontend(Problem problem) {
+        return problem.fieldPath().startsWith("spec.tls.frontend.")
+                && problem.code().conditionType().equals("ResolvedRefs");
+    }
+
+    private static String reason(Problem problem) {
+        return switch (problem.code()) {
+            case CERTIFICATE_REF -> "InvalidClientCertificateRef";
+            case NOT_ALLOWED -> "NotAllowed";
+            default -> problem.code().conditionReason();
+        };
     }
 
     private static boolean says(Outcome.OfListener listener, String type) {
@@ -77,6 +110,7 @@ final class GatewayOutcomes {
                 conditions.add(problem, problem.code().conditionReason(), text(problem, made));
             }
         }
+        made.flatMap(GatewayListener::frontend).ifPresent(frontend -> frontend(gateway, frontend, conditions));
         if (conditions.says("Conflicted", true)) {
             conditions.add(new Condition(
                     "Accepted", false, conditions.reason("Conflicted"), "The listener conflicts with another."));
@@ -93,11 +127,41 @@ final class GatewayOutcomes {
                         .otherwise(
                                 "Programmed",
                                 programmed,
-                                programmed ? "Programmed" : "Invalid",
+                                programmed
+                                        ? "Programmed"
+                                        : owner.equals(gateway) || !conditions.says("Conflicted", true)
+                                                ? "Invalid"
+                                                : conditions.reason("Conflicted"),
                                 programmed
                                         ? "Sending translated listener configuration to the data plane"
                                         : "Listener is invalid, see other Conditions for details.")
                         .list());
+    }
+
+    /** What is wrong with the authorities that a listener's clients are checked by; without any it is not accepted. */
+    private void frontend(Resource gateway, Field frontend, Conditions conditions) {
+        boolean none = true;
+        for (Field ref : frontend.get("caCertificateRefs").items()) {
+            List<Problem> problems = known.below(gateway, ref.path()).stream()
+                    .filter(GatewayOutcomes::ofFrontend)
+                    .toList();
+            for (Problem problem : problems) {
+                String reason = switch (problem.code()) {
+                    case CERTIFICATE_REF -> "InvalidCACertificateRef";
+                    case INVALID_KIND -> "InvalidCACertificateKind";
+                    default -> problem.code().conditionReason();
+                };
+                conditions.add(problem, reason, Conditions.text(problem));
+            }
+            none &= !problems.isEmpty();
+        }
+        if (none) {
+            conditions.add(new Condition(
+                    "Accepted",
+                    false,
+                    "NoValidCACertificate",
+                    "There is no certificate of an authority to check clients by."));
+        }
     }
 
     /** Which reference a certificate's problem is of, and whether any other is left. */

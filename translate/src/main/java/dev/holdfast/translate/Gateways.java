@@ -43,6 +43,7 @@ final class Gateways {
                 set.kind("Gateway").stream().filter(g -> pass.ours(set, g)).toList();
         List<GatewayListener> out = new ArrayList<>();
         for (Resource gateway : gateways) {
+            pass.shown(gateway);
             pass.listeners(gateway, gateway, out);
         }
         for (ListenerSets.Taken taken : new ListenerSets(set, new Namespaces(set), problems).of(gateways)) {
@@ -50,6 +51,14 @@ final class Gateways {
         }
         pass.ports.sharedPorts();
         return new Http3(client, options.exposed(), problems).settle(out);
+    }
+
+    /** Names what is wrong with the certificate that a Gateway shows to backends, whether or not any asks for it. */
+    private void shown(Resource gateway) {
+        Field ref = gateway.spec().at("tls.backend.clientCertificateRef");
+        if (ref.present()) {
+            certificates.one(gateway, ref);
+        }
     }
 
     private void listeners(Resource gateway, Resource owner, List<GatewayListener> out) {
@@ -99,8 +108,8 @@ final class Gateways {
         boolean passthrough = field.at("tls.mode").text("Terminate").equals("Passthrough");
         if (protocol == Protocol.HTTPS || (protocol == Protocol.TLS && !passthrough)) {
             List<Tls.Certificate> certs = certificates.of(owner, field);
-            serves = !certs.isEmpty();
             asked = clientCertificates.of(gateway, port, policy);
+            serves = !certs.isEmpty() && !asked.shut();
             tls = Optional.of(ClientTraffic.tls(
                     policy,
                     certs,
@@ -122,7 +131,8 @@ final class Gateways {
                 clients.of(policy, protocol, hostname),
                 ClientTraffic.connection(policy, protocol),
                 serves,
-                asked.refused());
+                asked.refused(),
+                asked.frontend());
         return Optional.of(bindPort.isEmpty() ? made.broken() : ports.claim(made));
     }
 }

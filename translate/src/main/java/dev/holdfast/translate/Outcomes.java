@@ -10,6 +10,7 @@ import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -55,15 +56,22 @@ final class Outcomes {
             out.add(known.whole(resource, "The Backend was accepted", "Invalid"));
         }
         GatewayOutcomes gateways = new GatewayOutcomes(known, listeners, attachments);
-        for (Resource gateway : set.kind("Gateway")) {
-            if (GatewayClasses.ours(set, gateway)) {
-                out.add(gateways.of(gateway, gateway));
-            }
-        }
+        Map<Resource, Integer> attachedSets = new IdentityHashMap<>();
         for (Resource listenerSet : set.kind("ListenerSet")) {
             ListenerSets.gateway(set, listenerSet)
                     .filter(g -> GatewayClasses.ours(set, g))
-                    .ifPresent(gateway -> out.add(gateways.of(gateway, listenerSet)));
+                    .ifPresent(gateway -> {
+                        Outcome.OfGateway made = gateways.of(gateway, listenerSet, 0);
+                        out.add(made);
+                        if (made.conditions().stream().anyMatch(c -> c.type().equals("Accepted") && c.holds())) {
+                            attachedSets.merge(gateway, 1, Integer::sum);
+                        }
+                    });
+        }
+        for (Resource gateway : set.kind("Gateway")) {
+            if (GatewayClasses.ours(set, gateway)) {
+                out.add(gateways.of(gateway, gateway, attachedSets.getOrDefault(gateway, 0)));
+            }
         }
         RouteOutcomes routes = new RouteOutcomes(set, shelves, known, attachments);
         for (String kind : Attachments.ROUTE_KINDS) {

@@ -140,6 +140,9 @@ public final class StatusWriter {
                 conditions(status.get("conditions"), was.get("conditions"))
                         && Json.same(
                                 status.getOrDefault("addresses", List.of()), was.getOrDefault("addresses", List.of()))
+                        && Json.same(
+                                status.getOrDefault("attachedListenerSets", 0),
+                                was.getOrDefault("attachedListenerSets", 0))
                         && listeners(status.get("listeners"), was.get("listeners"));
             case Outcome.OfRoute route -> Json.same(status.get("parents"), was.getOrDefault("parents", List.of()));
             case Outcome.OfPolicy policy ->

@@ -57,6 +57,10 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
         boolean waits = isGateway && exposed && addresses.isEmpty();
         if (isGateway) {
             status.put("addresses", addresses.stream().map(Wanted::address).toList());
+            // CRDs from before there were ListenerSets have no such field and would refuse the whole status.
+            if (gateway.attachedListenerSets() > 0) {
+                status.put("attachedListenerSets", gateway.attachedListenerSets());
+            }
         }
         List<Condition> own = new ArrayList<>();
         for (Condition condition : gateway.conditions()) {

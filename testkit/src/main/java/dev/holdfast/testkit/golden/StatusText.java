@@ -18,7 +18,14 @@ import org.snakeyaml.engine.v2.common.FlowStyle;
  */
 public final class StatusText {
     private static final List<String> TELLING = List.of(
-            "Conflicted", "Overridden", "Merged", "Warning", "Aggregated", "PartiallyInvalid", "OverlappingTLSConfig");
+            "Conflicted",
+            "Overridden",
+            "Merged",
+            "Warning",
+            "Aggregated",
+            "PartiallyInvalid",
+            "OverlappingTLSConfig",
+            "InsecureFrontendValidationMode");
 
     private StatusText() {}
 
@@ -42,6 +49,9 @@ public final class StatusText {
             case Outcome.OfGateway gateway -> {
                 Map<String, Object> tree = new LinkedHashMap<>();
                 tree.put("gateway", conditions(gateway.conditions()));
+                if (gateway.attachedListenerSets() > 0) {
+                    tree.put("attachedListenerSets", gateway.attachedListenerSets());
+                }
                 gateway.listeners().forEach(l -> tree.put("listener " + l.name(), listener(l)));
                 yield tree;
             }
