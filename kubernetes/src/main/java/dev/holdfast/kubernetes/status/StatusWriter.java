@@ -77,7 +77,14 @@ public final class StatusWriter {
         }
         long generation = read.get().fields().at("metadata.generation").number(0);
         Object before = current.get().getAdditionalProperties().get("status");
-        Map<String, Object> status = wanted.of(outcome, new Conditions(generation, now), before, addresses.apply(ref));
+        Map<String, Object> status = wanted.of(
+                outcome,
+                new Conditions(generation, now),
+                before,
+                ref.kind().equals("Gateway")
+                        ? read.get().spec().get("addresses").items()
+                        : List.of(),
+                addresses.apply(ref));
         if (stands(outcome, status, before)) {
             return true;
         }

@@ -5,11 +5,13 @@ import dev.holdfast.plan.Condition;
 import dev.holdfast.plan.Outcome;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ResourceRef;
+import dev.holdfast.resource.Field;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,7 +26,18 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
 
     private static final int MOST_ANCESTORS = 16;
 
-    Map<String, Object> of(Outcome outcome, Conditions conditions, @Nullable Object before, List<String> addresses) {
+    private static final Set<String> ADDRESS_TYPES = Set.of("IPAddress", "Hostname");
+
+    /**
+     * @param asked the addresses that the Gateway names, empty for all else
+     * @param addresses those that it has
+     */
+    Map<String, Object> of(
+            Outcome outcome,
+            Conditions conditions,
+            @Nullable Object before,
+            List<Field> asked,
+            List<String> addresses) {
         Map<String, Object> status = new LinkedHashMap<>();
         switch (outcome) {
             case Outcome.OfResource whole -> {
@@ -35,7 +48,7 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
                             features.stream().map(f -> Map.of("name", f)).toList());
                 }
             }
-            case Outcome.OfGateway gateway -> gateway(gateway, conditions, before, addresses, status);
+            case Outcome.OfGateway gateway -> gateway(gateway, conditions, before, asked, addresses, status);
             case Outcome.OfRoute route ->
                 status.put(
                         "parents", shared("parentRef", route.parents(), conditions, before, "parents", MOST_PARENTS));
@@ -51,10 +64,10 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
             Outcome.OfGateway gateway,
             Conditions conditions,
             @Nullable Object before,
+            List<Field> asked,
             List<String> addresses,
             Map<String, Object> status) {
         boolean isGateway = gateway.resource().kind().equals("Gateway");
-        boolean waits = isGateway && exposed && addresses.isEmpty();
         if (isGateway) {
             status.put("addresses", addresses.stream().map(Wanted::address).toList());
             // CRDs from before there were ListenerSets have no such field and would refuse the whole status.
@@ -64,14 +77,7 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
         }
         List<Condition> own = new ArrayList<>();
         for (Condition condition : gateway.conditions()) {
-            own.add(
-                    waits && condition.type().equals("Programmed")
-                            ? new Condition(
-                                    "Programmed",
-                                    false,
-                                    "AddressNotAssigned",
-                                    "No addresses have been assigned to the Gateway's Service yet")
-                            : condition);
+            own.add(isGateway && exposed ? addressed(condition, asked, addresses) : condition);
         }
         status.put("conditions", conditions.of(own, Json.at(before, "conditions")));
         List<Object> listeners = new ArrayList<>();
@@ -93,6 +99,43 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
             listeners.add(out);
         }
         status.put("listeners", listeners);
+    }
+
+    /** A condition of a Gateway in the light of the addresses that it asks for and has. */
+    private static Condition addressed(Condition condition, List<Field> asked, List<String> addresses) {
+        if (condition.type().equals("Accepted")) {
+            return asked.stream()
+                    .map(a -> a.get("type").text("IPAddress"))
+                    .filter(type -> !ADDRESS_TYPES.contains(type))
+                    .findFirst()
+                    .map(type -> new Condition(
+                            "Accepted",
+                            false,
+                            "UnsupportedAddress",
+                            "There are no addresses of type " + type + " here"))
+                    .orElse(condition);
+        }
+        if (!condition.type().equals("Programmed")) {
+            return condition;
+        }
+        Optional<String> missing = asked.stream()
+                .filter(a -> ADDRESS_TYPES.contains(a.get("type").text("IPAddress")))
+                .flatMap(a -> a.get("value").text().stream())
+                .filter(value -> !value.isEmpty() && !addresses.contains(value))
+                .findFirst();
+        return missing.isPresent()
+                ? new Condition(
+                        "Programmed",
+                        false,
+                        "AddressNotUsable",
+                        "The Gateway's Service has not been given the address " + missing.get())
+                : addresses.isEmpty()
+                        ? new Condition(
+                                "Programmed",
+                                false,
+                                "AddressNotAssigned",
+                                "No addresses have been assigned to the Gateway's Service yet")
+                        : condition;
     }
 
     /** What translation holds for programmed is so only where the plane took it. */
