@@ -324,17 +324,17 @@ def test_the_chart_is_the_manifests_and_the_api_server_takes_it(shop, values):
         shop.call("PATCH", f"{at}?fieldManager=chart&force=true&dryRun=All&fieldValidation=Strict", document, "application/apply-patch+yaml")
 
 
-def test_the_conformance_suite_core_http(shop, tmp_path):
+def test_the_conformance_suite(shop, tmp_path):
     """The Gateway API's own suite, unchanged, with every feature that our GatewayClass says we support."""
     shop.delete("v1", "Namespace", name="shop")
     features = [f["name"] for f in shop.get(API, "GatewayClass", name="holdfast")["status"]["supportedFeatures"]]
     report = tmp_path / "report.yaml"
     line = [kube.BUILT / "conformance.test", "-test.run=^TestConformance$", "-test.timeout=20m", "--gateway-class=holdfast",
-            "--conformance-profiles=GATEWAY-HTTP,GATEWAY-GRPC", f"--supported-features={','.join(features)}", f"--report-output={report}",
+            "--conformance-profiles=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS", f"--supported-features={','.join(features)}", f"--report-output={report}",
             "--cleanup-base-resources=false", "--organization=holdfast", "--project=holdfast", "--url=https://holdfast.dev", "--version=0.1.0",
-            "--contact=none"]
+            "--contact=none", "--usable-address=10.244.1.250", "--unusable-address=192.0.2.1"]
     done = subprocess.run(shop.command(*line), cwd=tmp_path, env={**os.environ, "KUBECONFIG": str(shop.kubeconfig)}, capture_output=True, text=True, timeout=1500)
     failed = re.findall(r"^\s*--- FAIL: (\S+)", done.stdout, re.M)
     assert not failed and done.returncode == 0, "\n".join(failed) + done.stdout[-3000:]
     for profile in yaml.safe_load(report.read_text())["profiles"]:
-        assert profile["core"]["result"] == "success", profile
+        assert profile["core"]["result"] == profile["extended"]["result"] == "success", profile

@@ -6,12 +6,20 @@ import java.util.List;
 final class Features {
     static final List<String> SUPPORTED = List.of(
             "BackendTLSPolicy",
+            "BackendTLSPolicySANValidation",
             "GRPCRoute",
+            "GRPCRouteNamedRouteRule",
+            "GRPCRouteRequestHeaderModifier",
             "Gateway",
             "GatewayAddressEmpty",
+            "GatewayBackendClientCertificate",
+            "GatewayFrontendClientCertificateValidation",
+            "GatewayFrontendClientCertificateValidationInsecureFallback",
             "GatewayHTTPListenerIsolation",
             "GatewayHTTPSListenerDetectMisdirectedRequests",
             "GatewayPort8080",
+            "GatewayRouteHostnameIntersectionPrecedence",
+            "GatewayStaticAddresses",
             "HTTPRoute",
             "HTTPRoute303RedirectStatusCode",
             "HTTPRoute307RedirectStatusCode",
@@ -21,6 +29,7 @@ final class Features {
             "HTTPRouteBackendRequestHeaderModification",
             "HTTPRouteBackendTimeout",
             "HTTPRouteBackendURLRewrite",
+            "HTTPRouteCORS",
             "HTTPRouteDestinationPortMatching",
             "HTTPRouteHostRewrite",
             "HTTPRouteMethodMatching",
@@ -30,10 +39,19 @@ final class Features {
             "HTTPRoutePathRewrite",
             "HTTPRoutePortRedirect",
             "HTTPRouteQueryParamMatching",
+            "HTTPRouteRequestMirror",
+            "HTTPRouteRequestMultipleMirrors",
+            "HTTPRouteRequestPercentageMirror",
             "HTTPRouteRequestTimeout",
             "HTTPRouteResponseHeaderModification",
+            "HTTPRouteRetryCodes",
+            "HTTPRouteRetryConnectionError",
             "HTTPRouteSchemeRedirect",
-            "ReferenceGrant");
+            "ListenerSet",
+            "ReferenceGrant",
+            "TLSRoute",
+            "TLSRouteModeMixed",
+            "TLSRouteModeTerminate");
 
     private Features() {}
 }
