@@ -14,9 +14,11 @@ import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.ConnectionSettings.ProxyProtocol;
 import dev.holdfast.plan.HeaderEdits;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.TextMatch;
 import dev.holdfast.plan.Tls;
+import dev.holdfast.plan.TrafficFilter;
 import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
@@ -34,6 +36,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
@@ -216,6 +219,80 @@ class ClientRulesTest {
     private static ClientRules.Headers headers(
             Underscores underscores, HeaderEdits early, HeaderEdits late, RequestId id) {
         return new ClientRules.Headers(underscores, early, late, id, true, 2_048, ForwardedCert.DEFAULT);
+    }
+
+    private static ClientRules.Headers told(boolean limitsHidden, boolean envoy) {
+        ClientRules.Headers d = D.headers();
+        return new ClientRules.Headers(
+                d.underscores(),
+                d.early(),
+                d.late(),
+                d.requestId(),
+                d.stripTrailingDot(),
+                d.maxBytes(),
+                d.forwardedCert(),
+                limitsHidden,
+                envoy);
+    }
+
+    @Test
+    void aListenerHidesTheRateLimitsThatRulesTell() throws Exception {
+        gateway.httpFilters = List.of(new TrafficFilter.LocalRateLimit(
+                "d/app", List.of(new TrafficFilter.LimitRule(List.of(), 1, Duration.ofHours(1), 1, false, true))));
+        rules(of(told(true, false)));
+        assertThat(ask("/a")).startsWith("HTTP/1.1 200").doesNotContain("x-ratelimit");
+        assertThat(ask("/a"))
+                .startsWith("HTTP/1.1 429")
+                .contains("retry-after: ")
+                .doesNotContain("x-ratelimit");
+    }
+
+    @Test
+    void backendsAndClientsAreToldWhatEnvoyTells() throws Exception {
+        gateway.requestTimeout = Duration.ofSeconds(9);
+        gateway.routeFilters =
+                List.of(new Route.Filter.UrlRewrite("", new Route.PathRewrite.ReplaceFull("/rewritten")));
+        rules(of(told(false, true)));
+        assertThat(ask("/a?q", "X-Envoy-Attempt-Count: 7", "X-Envoy-Original-Path: /secret"))
+                .startsWith("HTTP/1.1 200")
+                .containsPattern("x-envoy-upstream-service-time: [0-9]+\r\n");
+        assertThat(seen("x-envoy-attempt-count")).isEqualTo("1");
+        assertThat(seen("x-envoy-expected-rq-timeout-ms")).isEqualTo("9000");
+        assertThat(seen("x-envoy-original-path")).isEqualTo("/a?q");
+        gateway.requestTimeout = Duration.ZERO;
+        gateway.routeFilters = List.of();
+        rules(of(told(false, true)));
+        assertThat(ask("/a", "X-Envoy-Expected-Rq-Timeout-Ms: 5", "X-Envoy-Original-Path: /secret"))
+                .startsWith("HTTP/1.1 200");
+        assertThat(seen("x-envoy-expected-rq-timeout-ms")).isEmpty();
+        assertThat(seen("x-envoy-original-path")).isEmpty();
+        rules(D);
+        assertThat(ask("/a")).startsWith("HTTP/1.1 200").doesNotContain("x-envoy");
+        assertThat(gateway.heads.getLast()).doesNotContain("x-envoy");
+    }
+
+    @Test
+    void aBackendIsToldWhichTryItIs() throws Exception {
+        gateway.close();
+        gateway = new TestGateway((head, in, out) -> TestGateway.write(
+                out,
+                "HTTP/1.1 " + (head.contains("attempt-count: 1") ? "503 No" : "200 OK")
+                        + "\r\nContent-Length: 0\r\n\r\n"));
+        gateway.traffic = new RouteTraffic(
+                Optional.of(new RouteTraffic.Retry(
+                        1,
+                        Set.of(RouteTraffic.Trigger.SERVER_ERROR),
+                        Set.of(),
+                        Duration.ofSeconds(7),
+                        Duration.ofMillis(1),
+                        Duration.ofMillis(1))),
+                Optional.empty(),
+                List.of());
+        rules(of(told(false, true)));
+        assertThat(ask("/a")).startsWith("HTTP/1.1 200");
+        assertThat(gateway.heads).hasSize(2);
+        assertThat(seen("x-envoy-attempt-count")).isEqualTo("2");
+        assertThat(seen("x-envoy-expected-rq-timeout-ms")).isEqualTo("7000");
     }
 
     private static HeaderEdits edits() {

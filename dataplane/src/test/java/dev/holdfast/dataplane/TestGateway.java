@@ -89,6 +89,7 @@ final class TestGateway implements AutoCloseable {
     String cluster = "c";
     List<String> routes = List.of("d/app");
     List<HttpFilter> httpFilters = List.of();
+    List<Route.Filter> routeFilters = List.of();
     Optional<HeaderRoute> headerRoute = Optional.empty();
 
     /** A route of the same backend for requests with a header, before the others. */
@@ -222,7 +223,7 @@ final class TestGateway implements AutoCloseable {
                     route,
                     new Route.Match(new Route.PathMatch.Prefix("/"), "", List.of(), List.of()),
                     new Route.Action.Forward(List.of(new Route.Destination(cluster, 1, 0, List.of()))),
-                    List.of(),
+                    routeFilters,
                     requestTimeout,
                     backendTimeout,
                     idleTimeout,

@@ -92,6 +92,8 @@ public record ClientRules(
      * @param late last of all before an answer goes to the client
      * @param stripTrailingDot whether {@code host.} becomes {@code host} for the backend too
      * @param maxBytes of a request's headers together
+     * @param limitsHidden whether answers never tell of rate limits, whatever the rules of the limits say
+     * @param envoy whether backends and clients are told what Envoy's router tells in {@code x-envoy-} headers
      */
     public record Headers(
             Underscores underscores,
@@ -100,7 +102,9 @@ public record ClientRules(
             RequestId requestId,
             boolean stripTrailingDot,
             int maxBytes,
-            ForwardedCert forwardedCert) {
+            ForwardedCert forwardedCert,
+            boolean limitsHidden,
+            boolean envoy) {
         public static final Headers DEFAULT = new Headers(
                 Underscores.ALLOW,
                 HeaderEdits.NONE,
@@ -109,6 +113,18 @@ public record ClientRules(
                 false,
                 61_440,
                 ForwardedCert.DEFAULT);
+
+        /** With rate limits told as their rules say, and without Envoy's headers. */
+        public Headers(
+                Underscores underscores,
+                HeaderEdits early,
+                HeaderEdits late,
+                RequestId requestId,
+                boolean stripTrailingDot,
+                int maxBytes,
+                ForwardedCert forwardedCert) {
+            this(underscores, early, late, requestId, stripTrailingDot, maxBytes, forwardedCert, false, false);
+        }
     }
 
     public enum Underscores {

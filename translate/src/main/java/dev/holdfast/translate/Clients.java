@@ -75,7 +75,9 @@ record Clients(List<Problem> problems) {
                 requestId(headers),
                 headers.at("host.stripTrailingHostDot").flag(false),
                 maxBytes(headers.get("maxRequestHeaderLimit"), base.maxBytes()),
-                forwardedCert(headers.get("xForwardedClientCert")));
+                forwardedCert(headers.get("xForwardedClientCert")),
+                headers.get("disableRateLimitHeaders").flag(false),
+                headers.get("enableEnvoyHeaders").flag(false));
     }
 
     private int maxBytes(Field limit, int otherwise) {

@@ -140,7 +140,8 @@ final class Coverage {
                         "healthCheck",
                         "path",
                         "headers: withUnderscoresAction earlyRequestHeaders lateResponseHeaders requestID"
-                                + " preserveXRequestID host maxRequestHeaderLimit xForwardedClientCert",
+                                + " preserveXRequestID host maxRequestHeaderLimit xForwardedClientCert"
+                                + " disableRateLimitHeaders enableEnvoyHeaders",
                         "http1",
                         "scheme",
                         "grpc.enableWeb",

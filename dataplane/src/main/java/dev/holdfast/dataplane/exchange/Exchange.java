@@ -80,6 +80,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private @Nullable Filtering filtering;
     private @Nullable Delivery delivery;
     private boolean hostFromBackend;
+    private @Nullable EnvoyHeaders envoy;
     private @Nullable Pipe requestPipe;
     private @Nullable Pipe responsePipe;
     private @Nullable Identity identity;
@@ -336,6 +337,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             filters = java.util.stream.Stream.concat(route.filters().stream(), destination.filters().stream())
                     .toList();
         }
+        EnvoyHeaders toldToBackend = clients.headers().envoy() ? new EnvoyHeaders() : null;
+        envoy = toldToBackend;
+        if (toldToBackend != null) {
+            toldToBackend.forward(headers, route, target, path);
+        }
         RequestSpan traced = span;
         if (traced != null) {
             traced.inject(headers);
@@ -437,6 +443,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         bytesFromClient += data.readableBytes();
         requestBodyStarted = true;
         requestEnded |= end;
+        if (end && envoy != null) {
+            envoy.whole();
+        }
         Delivery way = delivery;
         if (way != null) {
             way.data(data, end);
@@ -489,6 +498,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     public void requestTrailers(HttpHeaders trailers) {
         requestEnded = true;
+        if (envoy != null) {
+            envoy.whole();
+        }
         Upstream to = upstream;
         if (finished) {
             return;
@@ -593,6 +605,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         upstreamProtocol = ready.protocol();
         if (hostFromBackend) {
             forwarded = forwarded.at(HeaderRules.withoutPort(endpoint));
+        }
+        if (envoy != null) {
+            envoy.sends(forwarded.headers());
         }
         if (forwarded.upgrade() != null) {
             ready.request(forwarded, true);
@@ -777,6 +792,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         HttpHeaders headers = head.headers();
         HeaderRules.stripHopByHop(headers);
+        if (envoy != null) {
+            envoy.answered(headers);
+        }
         for (Route.Filter filter : filters) {
             if (filter instanceof Route.Filter.ResponseHeaders(Route.HeaderMutation mutation)) {
                 HeaderRules.apply(mutation, headers);
@@ -1280,6 +1298,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     RequestHead original() {
         return original;
+    }
+
+    boolean limitsHidden() {
+        return clients.headers().limitsHidden();
     }
 
     boolean finished() {

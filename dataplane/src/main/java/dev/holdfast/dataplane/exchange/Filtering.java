@@ -238,6 +238,11 @@ final class Filtering implements FilterRequest {
     }
 
     @Override
+    public boolean limitsHidden() {
+        return exchange.limitsHidden();
+    }
+
+    @Override
     public String target() {
         return target;
     }

@@ -44,6 +44,9 @@ public interface FilterRequest {
     /** Whether the answer that a filter sees is the gateway's own. */
     boolean local();
 
+    /** Whether the listener's clients are not to be told of rate limits. */
+    boolean limitsHidden();
+
     /** Goes on after {@link Filter.Step#STOP}; without effect once the exchange has ended. */
     void resume();
 

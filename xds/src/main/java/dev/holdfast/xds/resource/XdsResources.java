@@ -373,6 +373,7 @@ public final class XdsResources {
                                 "HTTP/3 is not carried out on Envoy yet: clients use HTTP/2 or HTTP/1.1",
                                 "Run it on the embedded plane, or live without HTTP/3."));
             }
+            told(listener).ifPresent(p -> out.put(listener.name() + "/headers", p));
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
                     check(route).ifPresent(p -> out.putIfAbsent(route.id(), p));
@@ -383,6 +384,23 @@ public final class XdsResources {
             }
         }
         return List.copyOf(out.values());
+    }
+
+    private static Optional<Problem> told(Listener listener) {
+        List<String> lacks = new ArrayList<>();
+        if (listener.client().headers().limitsHidden()) {
+            lacks.add("disableRateLimitHeaders");
+        }
+        if (listener.client().headers().envoy()) {
+            lacks.add("enableEnvoyHeaders");
+        }
+        return lacks.isEmpty()
+                ? Optional.empty()
+                : Optional.of(
+                        warning(
+                                listener.origin(),
+                                "not carried out on Envoy: " + String.join(", ", lacks),
+                                "Run it on the embedded plane, or live without it; a rule of a rate limit has xRateLimitHeaders."));
     }
 
     private static Optional<Problem> untold(Set<String> lacks, Origin origin) {

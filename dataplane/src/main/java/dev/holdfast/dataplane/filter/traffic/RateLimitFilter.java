@@ -37,7 +37,7 @@ final class RateLimitFilter implements Filter {
     @Override
     public @Nullable LocalReply response(FilterRequest request, ResponseHead head) {
         RateLimits.Spent of = spent;
-        if (of != null && of.rule().limit().tells()) {
+        if (of != null && of.rule().limit().tells() && !request.limitsHidden()) {
             long now = System.nanoTime();
             HttpHeaders headers = head.headers();
             headers.set("x-ratelimit-limit", Long.toString(of.bucket().most()));
