@@ -234,6 +234,11 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
     }
 
+    /** For tests: how many connections a port takes at once, by its key in the plan. */
+    int accepts(int port) {
+        return sockets.accepts(port);
+    }
+
     /** For tests: how many clusters each loop keeps connections to. */
     List<Integer> poolSizes() {
         return pools.entrySet().stream()

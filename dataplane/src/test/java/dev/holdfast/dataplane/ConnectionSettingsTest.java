@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
+import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.TcpKeepalive;
@@ -13,7 +16,9 @@ import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import io.netty.pkitesting.X509Bundle;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -25,7 +30,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
@@ -158,6 +166,151 @@ final class ConnectionSettingsTest {
             int ours = gateway.backends.getFirst().getPort();
             await().untilAsserted(() ->
                     assertThat(keepaliveSeconds(ours, gateway.backendPort())).isBetween(1.0, 77.0));
+        }
+    }
+
+    // ---- the system's buffers, as the kernel tells of them
+
+    /** Octets that have come for the socket between two ports of this machine and have not been read. */
+    private static long unread(int local, int remote) throws IOException {
+        String from = String.format(Locale.ROOT, ":%04X", local);
+        String to = String.format(Locale.ROOT, ":%04X", remote);
+        List<String> lines = new ArrayList<>(Files.readAllLines(Path.of("/proc/net/tcp")));
+        lines.addAll(Files.readAllLines(Path.of("/proc/net/tcp6")));
+        for (String line : lines) {
+            String[] words = line.strip().split("\\s+");
+            if (words[1].endsWith(from) && words[2].endsWith(to)) {
+                return Long.parseLong(words[4].split(":")[1], 16);
+            }
+        }
+        throw new IOException("no socket from " + local + " to " + remote);
+    }
+
+    /** Writes for as long as it is let; what it has written. */
+    private static AtomicLong floods(OutputStream to) {
+        AtomicLong written = new AtomicLong();
+        byte[] some = new byte[1024];
+        Thread.ofVirtual().start(() -> {
+            try {
+                while (true) {
+                    to.write(some);
+                    written.addAndGet(some.length);
+                }
+            } catch (IOException ended) {
+                // The test is over.
+            }
+        });
+        return written;
+    }
+
+    private static void stuck(AtomicLong written) {
+        AtomicLong before = new AtomicLong(-1);
+        await().during(Duration.ofMillis(300))
+                .until(() -> written.get() > 65_536 && before.getAndSet(written.get()) == written.get());
+    }
+
+    @Test
+    void aClientsSocketHoldsNoMoreThanItsBuffer() throws Exception {
+        ConnectionSettings d = ConnectionSettings.DEFAULT;
+        ClientRules c = ClientRules.DEFAULT;
+        gateway.client = c.with(new ConnectionSettings(
+                d.idleTimeout(),
+                d.inspectionTimeout(),
+                d.tlsHandshakeTimeout(),
+                d.maxDuration(),
+                d.maxConnections(),
+                d.closeDelay(),
+                d.bufferBytes(),
+                d.proxyProtocol(),
+                d.tcpKeepalive(),
+                false,
+                3,
+                8_192));
+        gateway.start();
+        assertThat(gateway.plane.accepts(gateway.port())).isEqualTo(3);
+        try (Socket socket = gateway.client(TestGateway.HANDSHAKE)) {
+            TestGateway.until(socket, "\r\n\r\n");
+            AtomicLong written = floods(socket.getOutputStream());
+            stuck(written);
+            assertThat(unread(gateway.port(), socket.getLocalPort())).isBetween(0L, 16_384L);
+        }
+        gateway.client = c;
+        gateway.start();
+        assertThat(gateway.plane.accepts(gateway.port())).isEqualTo(16);
+    }
+
+    @Test
+    void aBackendsSocketHoldsNoMoreThanItsBuffer() throws Exception {
+        ClusterTraffic none = ClusterTraffic.NONE;
+        gateway.close();
+        CompletableFuture<AtomicLong> flood = new CompletableFuture<>();
+        gateway = new TestGateway(
+                (head, in, out) -> {
+                    TestGateway.write(out, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
+                    flood.complete(floods(out));
+                    in.readAllBytes();
+                },
+                1);
+        gateway.clusterTraffic = new ClusterTraffic(
+                none.balance(),
+                none.slowStart(),
+                none.overrideHeaders(),
+                none.active(),
+                none.passive(),
+                none.panicPercent(),
+                none.maxRetries(),
+                none.retryBudget(),
+                none.connectionsPerEndpoint(),
+                none.dns(),
+                none.bufferLimit(),
+                none.ping(),
+                none.preconnect(),
+                none.zones(),
+                new ClusterTraffic.Wire(8_192, false));
+        gateway.start();
+        try (Socket socket = gateway.client(KEPT)) {
+            TestGateway.until(socket, "200 OK");
+            stuck(flood.get(20, TimeUnit.SECONDS));
+            assertThat(unread(gateway.backends.getFirst().getPort(), gateway.backendPort()))
+                    .isBetween(1L, 16_384L);
+        }
+    }
+
+    @Test
+    void aBackendByHttp2IsAskedWhetherItIsThereAfterSilence() throws Exception {
+        ClusterTraffic none = ClusterTraffic.NONE;
+        try (ServerSocket silent = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+            gateway.protocol = Cluster.Protocol.HTTP2;
+            gateway.endpoint = Optional.of(new Cluster.Endpoint("127.0.0.1", silent.getLocalPort()));
+            gateway.clusterTraffic = new ClusterTraffic(
+                    none.balance(),
+                    none.slowStart(),
+                    none.overrideHeaders(),
+                    none.active(),
+                    none.passive(),
+                    none.panicPercent(),
+                    none.maxRetries(),
+                    none.retryBudget(),
+                    none.connectionsPerEndpoint(),
+                    none.dns(),
+                    none.bufferLimit(),
+                    Optional.of(new ClusterTraffic.PingUpstream(Duration.ZERO, SHORT, 0, Duration.ofSeconds(20))));
+            gateway.start();
+            try (Socket client = gateway.client(KEPT);
+                    Socket backend = silent.accept()) {
+                backend.setSoTimeout(20_000);
+                // RFC 9113 §6.5: empty SETTINGS, without which no stream is opened.
+                backend.getOutputStream().write(new byte[] {0, 0, 0, 4, 0, 0, 0, 0, 0});
+                DataInputStream in = new DataInputStream(backend.getInputStream());
+                in.readNBytes(24);
+                int type = -1;
+                while (type != Http2Client.PING) {
+                    int length = in.readUnsignedByte() << 16 | in.readUnsignedShort();
+                    type = in.readUnsignedByte();
+                    in.readNBytes(5 + length);
+                }
+                assertThat(type).isEqualTo(Http2Client.PING);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ import java.util.TreeMap;
  * @param bufferLimit octets that may wait to be sent on a connection, 0 for the default
  * @param preconnect connections opened before a request needs them, empty for none
  * @param zones where endpoints are, where that counts
+ * @param wire how connections to endpoints are made and kept
  */
 public record ClusterTraffic(
         Balance balance,
@@ -34,7 +35,8 @@ public record ClusterTraffic(
         long bufferLimit,
         Optional<PingUpstream> ping,
         Optional<Preconnect> preconnect,
-        Optional<Zones> zones) {
+        Optional<Zones> zones,
+        Wire wire) {
     public static final ClusterTraffic NONE = new ClusterTraffic(
             new Balance.RoundRobin(),
             Duration.ZERO,
@@ -51,6 +53,40 @@ public record ClusterTraffic(
 
     public ClusterTraffic {
         overrideHeaders = List.copyOf(overrideHeaders);
+    }
+
+    /** With connections as they are where nothing is said of them. */
+    public ClusterTraffic(
+            Balance balance,
+            Duration slowStart,
+            List<String> overrideHeaders,
+            Optional<ActiveCheck> active,
+            Optional<PassiveCheck> passive,
+            int panicPercent,
+            long maxRetries,
+            Optional<RetryBudget> retryBudget,
+            long connectionsPerEndpoint,
+            Dns dns,
+            long bufferLimit,
+            Optional<PingUpstream> ping,
+            Optional<Preconnect> preconnect,
+            Optional<Zones> zones) {
+        this(
+                balance,
+                slowStart,
+                overrideHeaders,
+                active,
+                passive,
+                panicPercent,
+                maxRetries,
+                retryBudget,
+                connectionsPerEndpoint,
+                dns,
+                bufferLimit,
+                ping,
+                preconnect,
+                zones,
+                Wire.DEFAULT);
     }
 
     /** Without connections opened ahead. */
@@ -100,7 +136,8 @@ public record ClusterTraffic(
                 bufferLimit,
                 ping,
                 preconnect,
-                Optional.of(other));
+                Optional.of(other),
+                wire);
     }
 
     /** How an endpoint is chosen. */
@@ -243,8 +280,21 @@ public record ClusterTraffic(
         IPV6_PREFERRED
     }
 
-    /** HTTP/2 PING towards the backend, whose absence ends the connection. */
-    public record PingUpstream(Duration interval, Duration timeout) {}
+    /**
+     * HTTP/2 PING towards the backend, which ends a connection that does not answer it in {@code timeout}.
+     *
+     * @param interval of a PING whatever goes on, zero for none; likewise {@code idle} after silence
+     * @param jitterPercent of the interval, added at random
+     */
+    public record PingUpstream(Duration interval, Duration idle, int jitterPercent, Duration timeout) {}
+
+    /**
+     * @param socketBuffer octets of the system's buffers in either direction (SO_RCVBUF and SO_SNDBUF), 0 for the system's own
+     * @param invalidEndsConnection whether a malformed message by HTTP/2 ends the connection instead of its stream
+     */
+    public record Wire(int socketBuffer, boolean invalidEndsConnection) {
+        public static final Wire DEFAULT = new Wire(0, false);
+    }
 
     /**
      * Room for streams that are still to come, as a share of those under way; 100 is none.

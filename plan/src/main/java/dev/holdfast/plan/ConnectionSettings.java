@@ -12,6 +12,8 @@ import java.util.Optional;
  * @param maxConnections of the listener; of UDP the sessions
  * @param closeDelay for which a connection too many is held before it is closed
  * @param quic whether clients may come by QUIC too, to the UDP port of the same number (HTTP/3); only where TLS ends
+ * @param acceptsAtOnce connections that are taken of a port before others of its loop have their turn, 0 for the usual
+ * @param socketBuffer octets of the system's buffers in either direction (SO_RCVBUF and SO_SNDBUF), 0 for the system's own
  * @param bufferBytes that wait to be written to the client before the other side is held back
  */
 public record ConnectionSettings(
@@ -24,7 +26,9 @@ public record ConnectionSettings(
         int bufferBytes,
         ProxyProtocol proxyProtocol,
         Optional<TcpKeepalive> tcpKeepalive,
-        boolean quic) {
+        boolean quic,
+        int acceptsAtOnce,
+        int socketBuffer) {
     public static final ConnectionSettings DEFAULT = new ConnectionSettings(
             Duration.ofHours(1),
             Duration.ofSeconds(15),
@@ -35,9 +39,11 @@ public record ConnectionSettings(
             65_536,
             ProxyProtocol.NONE,
             Optional.empty(),
-            false);
+            false,
+            0,
+            0);
 
-    /** Without QUIC. */
+    /** Without QUIC, and with sockets as the system has them. */
     public ConnectionSettings(
             Duration idleTimeout,
             Duration inspectionTimeout,
@@ -58,7 +64,9 @@ public record ConnectionSettings(
                 bufferBytes,
                 proxyProtocol,
                 tcpKeepalive,
-                false);
+                false,
+                0,
+                0);
     }
 
     /** The same with QUIC, or without. */
@@ -73,7 +81,9 @@ public record ConnectionSettings(
                 bufferBytes,
                 proxyProtocol,
                 tcpKeepalive,
-                wanted);
+                wanted,
+                acceptsAtOnce,
+                socketBuffer);
     }
 
     /** Whether a connection begins with a PROXY header, version 1 or 2, that names its client. */

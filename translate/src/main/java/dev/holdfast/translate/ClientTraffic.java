@@ -45,7 +45,23 @@ final class ClientTraffic {
                         quantity(spec.at("connection.bufferLimit"), base.bufferBytes()), 1024, Integer.MAX_VALUE),
                 proxyProtocol(spec),
                 Backends.keepalive(spec.get("tcpKeepalive")),
-                protocol == GatewayListener.Protocol.HTTPS && spec.get("http3").present());
+                protocol == GatewayListener.Protocol.HTTPS && spec.get("http3").present(),
+                accepts(spec.get("connection")),
+                socketBuffer(spec.at("connection.socketBufferLimit")));
+    }
+
+    /** Unset is 1 where anything is said of connections, as the API has it; 0 is no limit. */
+    private static int accepts(Field connection) {
+        if (!connection.present()) {
+            return 0;
+        }
+        long most = connection.get("maxAcceptPerSocketEvent").number(1);
+        return most <= 0 || most > Integer.MAX_VALUE ? Integer.MAX_VALUE : (int) most;
+    }
+
+    /** Octets, 0 for none asked. */
+    static int socketBuffer(Field limit) {
+        return (int) Math.clamp(quantity(limit, 0), 0, Integer.MAX_VALUE);
     }
 
     static HttpSettings http(Optional<Field> policy) {

@@ -42,7 +42,10 @@ final class ClusterTraffics {
                 ClientTraffic.quantity(policy.at("connection.bufferLimit"), 0),
                 ping(policy.at("http2.connectionKeepalive")),
                 preconnect(policy.at("connection.preconnect")),
-                Optional.empty());
+                Optional.empty(),
+                new ClusterTraffic.Wire(
+                        ClientTraffic.socketBuffer(policy.at("connection.socketBufferLimit")),
+                        policy.at("http2.onInvalidMessage").text("").equals("TerminateConnection")));
         return made.equals(ClusterTraffic.NONE) ? ClusterTraffic.NONE : made;
     }
 
@@ -194,11 +197,15 @@ final class ClusterTraffics {
     }
 
     private static Optional<ClusterTraffic.PingUpstream> ping(Field keepalive) {
-        return keepalive
-                .get("interval")
-                .text()
-                .map(i -> new ClusterTraffic.PingUpstream(
-                        Durations.parse(i), Durations.of(keepalive.get("timeout"), Duration.ofSeconds(15))));
+        Duration interval = Durations.of(keepalive.get("interval"), Duration.ZERO);
+        Duration idle = Durations.of(keepalive.get("idleInterval"), Duration.ZERO);
+        return interval.isZero() && idle.isZero()
+                ? Optional.empty()
+                : Optional.of(new ClusterTraffic.PingUpstream(
+                        interval,
+                        idle,
+                        (int) keepalive.get("intervalJitter").number(15),
+                        Durations.of(keepalive.get("timeout"), Duration.ofSeconds(15))));
     }
 
     private static Optional<ClusterTraffic.Preconnect> preconnect(Field preconnect) {

@@ -133,7 +133,7 @@ final class Coverage {
                                 + " clientValidation fingerprints",
                         "timeout",
                         "tcpKeepalive",
-                        "connection: connectionLimit bufferLimit",
+                        "connection: connectionLimit bufferLimit socketBufferLimit maxAcceptPerSocketEvent",
                         "clientIPDetection",
                         "proxyProtocol",
                         "enableProxyProtocol",
@@ -172,8 +172,8 @@ final class Coverage {
                         "healthCheck.active: type timeout interval initialJitter unhealthyThreshold healthyThreshold"
                                 + " overrides http tcp grpc",
                         "dns",
-                        "connection: bufferLimit preconnect",
-                        "http2.connectionKeepalive: interval timeout",
+                        "connection: bufferLimit preconnect socketBufferLimit",
+                        "http2.connectionKeepalive: interval timeout idleInterval intervalJitter",
                         "httpUpgrade[].type",
                         "tcpKeepalive",
                         "circuitBreaker: maxConnections maxPendingRequests maxParallelRequests maxRequestsPerConnection"
@@ -182,7 +182,8 @@ final class Coverage {
                         "telemetry.tracing: " + spans,
                         "timeout.http: requestTimeout connectionIdleTimeout maxConnectionDuration streamIdleTimeout"
                                 + " maxStreamDuration",
-                        "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"));
+                        "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"
+                                + " onInvalidMessage"));
         out.put(
                 "StreamPolicy",
                 policy(

@@ -25,8 +25,12 @@ public final class Http2Connections {
     private Http2Connections() {}
 
     /** Netty's own limits against rapid reset, CONTINUATION, empty-frame and control-frame floods stay on. */
-    public static Handler make(boolean server, Http2FrameListener listener, dev.holdfast.plan.Http2Settings limits) {
-        return make(server, listener, limits, 61_440, false);
+    public static Handler make(
+            boolean server,
+            Http2FrameListener listener,
+            dev.holdfast.plan.Http2Settings limits,
+            boolean invalidEndsConnection) {
+        return make(server, listener, limits, 61_440, invalidEndsConnection);
     }
 
     /** @param invalidEndsConnection whether a malformed message is an error of the connection, not of its stream */

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.http2;
 
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
+import dev.holdfast.dataplane.codec.Pings;
 import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
@@ -56,7 +57,13 @@ public final class Http2Downstream {
                 settings.http2(),
                 rules.headers().maxBytes(),
                 rules.http2().invalidEndsConnection());
-        this.pings = Pings.of(rules.http2(), handler);
+        this.pings = Pings.of(
+                new Pings.Rules(
+                        rules.http2().pingInterval(),
+                        rules.http2().pingIdle(),
+                        rules.http2().jitterPercent(),
+                        rules.http2().pingTimeout()),
+                handler);
         this.flushing = new TurnFlush(() -> handler.flush(ctx()));
         this.key = handler.connection().newKey();
         handler.connection().addListener(new Http2ConnectionAdapter() {

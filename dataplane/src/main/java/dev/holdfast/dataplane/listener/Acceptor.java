@@ -183,6 +183,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         }
         if (channel instanceof SocketChannel socket) {
             Transport.keepalive(socket, keepalive);
+            Transport.buffers(socket, settings.socketBuffer());
         }
         if (!maxDuration.isZero()) {
             Future<?> end = channel.eventLoop()

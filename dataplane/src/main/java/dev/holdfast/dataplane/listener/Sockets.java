@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.listener;
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.l4.UdpSocket;
 import dev.holdfast.dataplane.upstream.Transport;
+import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
@@ -16,6 +17,8 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MaxMessagesRecvByteBufAllocator;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.WriteBufferWaterMark;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
@@ -27,6 +30,9 @@ import java.util.concurrent.TimeUnit;
 
 /** The bound sockets, compared by port: one that is in both plans is never touched. Used by one thread at a time. */
 public final class Sockets {
+    /** Netty's own for listening sockets. */
+    private static final int USUAL_ACCEPTS = 16;
+
     private final Gateway gateway;
     private final EventLoopGroup loops;
     private final TlsContexts contexts;
@@ -42,8 +48,9 @@ public final class Sockets {
      * A listener as far as its sockets are concerned.
      *
      * @param quic whether a UDP socket stands beside that of TCP
+     * @param accepts as {@link ConnectionSettings#acceptsAtOnce}
      */
-    private record Wanted(String name, Origin origin, boolean datagrams, boolean quic, int bindPort) {}
+    private record Wanted(String name, Origin origin, boolean datagrams, boolean quic, int bindPort, int accepts) {}
 
     public Sockets(Gateway gateway, EventLoopGroup loops, TlsContexts contexts) {
         this.gateway = gateway;
@@ -74,6 +81,15 @@ public final class Sockets {
             freshQuic.values().forEach(QuicPort::awaitClosed);
         }
 
+        /** Of the first listener of the port that asks for any number, else the usual. */
+        private int most(int port) {
+            return wanted.stream()
+                    .filter(w -> !w.datagrams && w.bindPort == port && w.accepts > 0)
+                    .mapToInt(Wanted::accepts)
+                    .findFirst()
+                    .orElse(USUAL_ACCEPTS);
+        }
+
         /** The plan is in force: what it does not want ends. Returns listener name to port. */
         public Map<String, Integer> commit() {
             tcp.putAll(freshTcp);
@@ -96,6 +112,7 @@ public final class Sockets {
                 }
                 return gone;
             });
+            tcp.forEach((port, bound) -> accepts(bound.channel, most(port)));
             udp.forEach((port, bound) -> {
                 if (wanted.stream().noneMatch(w -> w.datagrams && w.bindPort == port)) {
                     bound.channel.eventLoop().execute(bound.socket::retire);
@@ -111,6 +128,21 @@ public final class Sockets {
             }
             return ports;
         }
+    }
+
+    private static void accepts(Channel channel, int most) {
+        RecvByteBufAllocator reading = channel.config().getRecvByteBufAllocator();
+        if (reading instanceof MaxMessagesRecvByteBufAllocator bounded) {
+            bounded.maxMessagesPerRead(most);
+        }
+    }
+
+    /** For tests: how many connections a port takes at once, by its key in the plan. */
+    public int accepts(int port) {
+        Bound bound = tcp.get(port);
+        RecvByteBufAllocator reading =
+                bound == null ? null : bound.channel.config().getRecvByteBufAllocator();
+        return reading instanceof MaxMessagesRecvByteBufAllocator bounded ? bounded.maxMessagesPerRead() : 0;
     }
 
     /** The plan, without QUIC where this machine has no library for it; {@code told} is told so. */
@@ -143,11 +175,18 @@ public final class Sockets {
                     listener.origin(),
                     false,
                     listener.client().connection().quic(),
-                    listener.bindPort()));
+                    listener.bindPort(),
+                    listener.client().connection().acceptsAtOnce()));
         }
         for (L4Listener listener : plan.l4()) {
             boolean datagrams = listener.layer() instanceof L4Listener.Layer.Udp;
-            wanted.add(new Wanted(listener.name(), listener.origin(), datagrams, false, listener.bindPort()));
+            wanted.add(new Wanted(
+                    listener.name(),
+                    listener.origin(),
+                    datagrams,
+                    false,
+                    listener.bindPort(),
+                    listener.connection().acceptsAtOnce()));
         }
         Opening opening = new Opening(wanted);
         Map<String, String> failed = new HashMap<>();

@@ -253,6 +253,7 @@ public final class Dialer {
                 int high = (int) Math.min(buffer, Integer.MAX_VALUE);
                 bootstrap.option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(high / 2, high));
             }
+            Transport.buffers(bootstrap, cluster.config().traffic().wire().socketBuffer());
             if (endpoint.isUnix()) {
                 return bootstrap.channelFactory(Transport.unix());
             }

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
+import dev.holdfast.dataplane.codec.Pings;
 import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
@@ -9,7 +10,6 @@ import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.plan.Cluster;
-import dev.holdfast.plan.ClusterTraffic;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -55,7 +55,7 @@ final class Http2UpstreamConnection {
     private final IdleWatch watch;
     private final TurnFlush flushing;
     private long served;
-    private boolean pinged;
+    private final @Nullable Pings pings;
 
     Http2UpstreamConnection(Pools pools, Pools.Pool pool, Cluster.Endpoint address, Channel channel, boolean fallback) {
         this.pools = pools;
@@ -66,8 +66,17 @@ final class Http2UpstreamConnection {
         long requests = pool.cluster.config().breaker().maxRequestsPerConnection();
         this.mostRequests = requests > 0 ? requests : Long.MAX_VALUE;
         this.maxStreams = pool.cluster.config().http2().maxConcurrentStreams();
-        this.handler =
-                Http2Connections.make(false, new Frames(), pool.cluster.config().http2());
+        this.handler = Http2Connections.make(
+                false,
+                new Frames(),
+                pool.cluster.config().http2(),
+                pool.cluster.config().traffic().wire().invalidEndsConnection());
+        this.pings = pool.cluster
+                .config()
+                .traffic()
+                .ping()
+                .map(p -> Pings.of(new Pings.Rules(p.interval(), p.idle(), p.jitterPercent(), p.timeout()), handler))
+                .orElse(null);
         this.flushing = new TurnFlush(() -> handler.flush(ctx()));
         this.watch = new IdleWatch(channel, () -> {
             if (this.handler.connection().numActiveStreams() == 0) {
@@ -128,7 +137,9 @@ final class Http2UpstreamConnection {
         } catch (Http2Exception e) {
             channel.close();
         }
-        pool.cluster.config().traffic().ping().ifPresent(this::ping);
+        if (pings != null) {
+            pings.start(ctx());
+        }
         retireAfter(pool.cluster.config().maxConnectionDuration().toNanos());
         channel.eventLoop()
                 .schedule(
@@ -308,35 +319,10 @@ final class Http2UpstreamConnection {
 
         @Override
         public void onPingAckRead(ChannelHandlerContext context, long data) {
-            pinged = false;
+            if (pings != null) {
+                pings.answered();
+            }
         }
-    }
-
-    /** Pings for as long as the connection lasts; one that is not answered in time ends it. */
-    private void ping(ClusterTraffic.PingUpstream ping) {
-        channel.eventLoop()
-                .schedule(
-                        () -> {
-                            if (!channel.isActive()) {
-                                return;
-                            }
-                            pinged = true;
-                            handler.encoder().writePing(ctx(), false, System.nanoTime(), ctx().newPromise());
-                            handler.flush(ctx());
-                            channel.eventLoop()
-                                    .schedule(
-                                            () -> {
-                                                if (pinged) {
-                                                    channel.close();
-                                                } else {
-                                                    ping(ping);
-                                                }
-                                            },
-                                            ping.timeout().toNanos(),
-                                            TimeUnit.NANOSECONDS);
-                        },
-                        ping.interval().toNanos(),
-                        TimeUnit.NANOSECONDS);
     }
 
     private @Nullable StreamEnd known(int streamId) {

@@ -104,6 +104,22 @@ public final class Transport {
         });
     }
 
+    /** Sets the system's buffers of what a client bootstrap opens, in octets; 0 leaves them as they are. */
+    static void buffers(AbstractBootstrap<?, ?> bootstrap, int octets) {
+        if (octets > 0) {
+            bootstrap.option(ChannelOption.SO_RCVBUF, octets);
+            bootstrap.option(ChannelOption.SO_SNDBUF, octets);
+        }
+    }
+
+    /** The same for an accepted connection. */
+    public static void buffers(SocketChannel channel, int octets) {
+        if (octets > 0) {
+            channel.config().setReceiveBufferSize(octets);
+            channel.config().setSendBufferSize(octets);
+        }
+    }
+
     private static int seconds(long value) {
         return (int) Math.max(1, Math.min(value, 32_767));
     }

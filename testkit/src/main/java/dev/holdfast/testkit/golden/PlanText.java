@@ -40,6 +40,7 @@ public final class PlanText {
             Tree.of(ClusterTraffic.NONE),
             Tree.of(RouteTraffic.NONE),
             Tree.of(ClusterTraffic.Dns.DEFAULT),
+            Tree.of(ClusterTraffic.Wire.DEFAULT),
             Tree.of(new ClusterTraffic.Balance.RoundRobin()));
     private static final Map<String, Object> DEFAULT_OF = Map.of(
             "panicPercent",

@@ -26,6 +26,7 @@ import io.envoyproxy.envoy.type.v3.HttpStatus;
 import io.envoyproxy.envoy.type.v3.Percent;
 import io.envoyproxy.envoy.type.v3.StatusCode;
 import java.util.LinkedHashMap;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
@@ -109,18 +110,23 @@ final class ClientSide {
         Http2ProtocolOptions.Builder out = Listeners.http2(http.http2()).toBuilder()
                 .setOverrideStreamErrorOnInvalidHttpMessage(BoolValue.of(!rules.invalidEndsConnection()));
         if (!rules.pingInterval().isZero() || !rules.pingIdle().isZero()) {
-            KeepaliveSettings.Builder ping = KeepaliveSettings.newBuilder()
-                    .setTimeout(Proto.duration(rules.pingTimeout()))
-                    .setIntervalJitter(Percent.newBuilder().setValue(rules.jitterPercent()));
-            if (!rules.pingInterval().isZero()) {
-                ping.setInterval(Proto.duration(rules.pingInterval()));
-            }
-            if (!rules.pingIdle().isZero()) {
-                ping.setConnectionIdleInterval(Proto.duration(rules.pingIdle()));
-            }
-            out.setConnectionKeepalive(ping);
+            out.setConnectionKeepalive(
+                    keepalive(rules.pingInterval(), rules.pingIdle(), rules.jitterPercent(), rules.pingTimeout()));
         }
         return out.build();
+    }
+
+    static KeepaliveSettings keepalive(Duration interval, Duration idle, int jitterPercent, Duration timeout) {
+        KeepaliveSettings.Builder ping = KeepaliveSettings.newBuilder()
+                .setTimeout(Proto.duration(timeout))
+                .setIntervalJitter(Percent.newBuilder().setValue(jitterPercent));
+        if (!interval.isZero()) {
+            ping.setInterval(Proto.duration(interval));
+        }
+        if (!idle.isZero()) {
+            ping.setConnectionIdleInterval(Proto.duration(idle));
+        }
+        return ping.build();
     }
 
     private static boolean isRemote(ClientRules.Address address) {

@@ -13,7 +13,6 @@ import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
-import io.envoyproxy.envoy.config.core.v3.KeepaliveSettings;
 import io.envoyproxy.envoy.config.core.v3.Locality;
 import io.envoyproxy.envoy.config.core.v3.Pipe;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
@@ -228,9 +227,11 @@ public final class Clusters {
         Http2ProtocolOptions.Builder out = Listeners.http2(cluster.http2()).toBuilder();
         cluster.traffic()
                 .ping()
-                .ifPresent(ping -> out.setConnectionKeepalive(KeepaliveSettings.newBuilder()
-                        .setInterval(Proto.duration(ping.interval()))
-                        .setTimeout(Proto.duration(ping.timeout()))));
+                .ifPresent(ping -> out.setConnectionKeepalive(
+                        ClientSide.keepalive(ping.interval(), ping.idle(), ping.jitterPercent(), ping.timeout())));
+        if (cluster.traffic().wire().invalidEndsConnection()) {
+            out.setOverrideStreamErrorOnInvalidHttpMessage(BoolValue.of(false));
+        }
         return out.build();
     }
 

@@ -77,6 +77,10 @@ final class Listeners {
                         connection.bufferBytes() == ConnectionSettings.DEFAULT.bufferBytes()
                                 ? BUFFER
                                 : connection.bufferBytes()));
+        int accepts = connection.acceptsAtOnce();
+        if (accepts > 0 && accepts < Integer.MAX_VALUE) {
+            out.setMaxConnectionsToAcceptPerSocketEvent(UInt32Value.of(accepts));
+        }
         Optional<TcpKeepalive> keepalive = http.isEmpty()
                 ? relayed.getFirst().connection().tcpKeepalive()
                 : http.getFirst().http().tcpKeepalive();

@@ -332,7 +332,23 @@ public final class XdsResources {
                                 "Envoy asks for reports of load at the endpoint's own port and by its address: not at"
                                         + " outOfBand's port, nor of its authority",
                                 "Report at the endpoint's own port, or run it on the embedded plane.")));
+        plan.clusters().values().stream()
+                .filter(c -> c.traffic().wire().socketBuffer() > 0)
+                .forEach(c -> out.put(
+                        c.name() + "/wire",
+                        warning(
+                                c.origin(),
+                                "not carried out on Envoy: socketBufferLimit of connections to these endpoints",
+                                "Run it on the embedded plane, or live without it.")));
         for (L4Listener listener : plan.l4()) {
+            if (listener.connection().socketBuffer() > 0) {
+                out.put(
+                        listener.name() + "/wire",
+                        warning(
+                                listener.origin(),
+                                "not carried out on Envoy: socketBufferLimit",
+                                "Run it on the embedded plane, or live without it."));
+            }
             listener.routes().stream()
                     .filter(r -> !r.streams().policy().isEmpty())
                     .forEach(r -> out.put(
@@ -393,6 +409,9 @@ public final class XdsResources {
         }
         if (listener.client().headers().envoy()) {
             lacks.add("enableEnvoyHeaders");
+        }
+        if (listener.client().connection().socketBuffer() > 0) {
+            lacks.add("socketBufferLimit");
         }
         return lacks.isEmpty()
                 ? Optional.empty()

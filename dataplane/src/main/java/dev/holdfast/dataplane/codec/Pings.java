@@ -1,7 +1,5 @@
-package dev.holdfast.dataplane.http2;
+package dev.holdfast.dataplane.codec;
 
-import dev.holdfast.dataplane.codec.Http2Connections;
-import dev.holdfast.plan.ClientRules;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.time.Duration;
@@ -9,26 +7,33 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** Asks a client by PING whether it is there (RFC 9113 §6.7), and ends the connection of one that does not answer. */
-final class Pings extends ChannelInboundHandlerAdapter {
-    private final ClientRules.Http2 rules;
+/** Asks a peer by PING whether it is there (RFC 9113 §6.7), and ends the connection of one that does not answer. */
+public final class Pings extends ChannelInboundHandlerAdapter {
+    private final Rules rules;
     private final Http2Connections.Handler handler;
     private @Nullable ChannelHandlerContext ctx;
     private long heardNanos = System.nanoTime();
     private long pingedNanos;
     private boolean waiting;
 
-    private Pings(ClientRules.Http2 rules, Http2Connections.Handler handler) {
+    private Pings(Rules rules, Http2Connections.Handler handler) {
         this.rules = rules;
         this.handler = handler;
     }
 
-    static @Nullable Pings of(ClientRules.Http2 rules, Http2Connections.Handler handler) {
-        return rules.pingInterval().isZero() && rules.pingIdle().isZero() ? null : new Pings(rules, handler);
+    /**
+     * @param interval of a PING whatever goes on, zero for none; likewise {@code idle} after silence
+     * @param jitterPercent of the interval, added at random
+     */
+    public record Rules(Duration interval, Duration idle, int jitterPercent, Duration timeout) {}
+
+    /** Null where nothing is to be asked. */
+    public static @Nullable Pings of(Rules rules, Http2Connections.Handler handler) {
+        return rules.interval.isZero() && rules.idle.isZero() ? null : new Pings(rules, handler);
     }
 
-    /** {@code http2} is the context of the handler of the connection, before which this hears what comes. */
-    void start(ChannelHandlerContext http2) {
+    /** From now on; {@code http2} is the context of the handler of the connection, before which this hears what comes. */
+    public void start(ChannelHandlerContext http2) {
         ctx = http2;
         http2.pipeline().addBefore(http2.name(), "h2-pings", this);
         pingedNanos = System.nanoTime();
@@ -41,7 +46,7 @@ final class Pings extends ChannelInboundHandlerAdapter {
         context.fireChannelRead(message);
     }
 
-    void answered() {
+    public void answered() {
         waiting = false;
     }
 
@@ -51,26 +56,23 @@ final class Pings extends ChannelInboundHandlerAdapter {
 
     private void plan() {
         long due = Long.MAX_VALUE;
-        if (!rules.pingInterval().isZero()) {
-            long jitter = rules.jitterPercent() <= 0
+        if (!rules.interval.isZero()) {
+            long jitter = rules.jitterPercent <= 0
                     ? 0
-                    : ThreadLocalRandom.current()
-                            .nextLong(rules.pingInterval().toNanos() * rules.jitterPercent() / 100 + 1);
-            due = rules.pingInterval().toNanos() + jitter;
+                    : ThreadLocalRandom.current().nextLong(rules.interval.toNanos() * rules.jitterPercent / 100 + 1);
+            due = rules.interval.toNanos() + jitter;
         }
-        if (!rules.pingIdle().isZero()) {
+        if (!rules.idle.isZero()) {
             long silent = System.nanoTime() - Math.max(heardNanos, pingedNanos);
-            due = Math.min(due, Math.max(rules.pingIdle().toNanos() - silent, 0));
+            due = Math.min(due, Math.max(rules.idle.toNanos() - silent, 0));
         }
         later(Duration.ofNanos(due), this::tick);
     }
 
     private void tick() {
         long now = System.nanoTime();
-        boolean silent = !rules.pingIdle().isZero()
-                && now - Math.max(heardNanos, pingedNanos) >= rules.pingIdle().toNanos();
-        boolean regular = !rules.pingInterval().isZero()
-                && now - pingedNanos >= rules.pingInterval().toNanos();
+        boolean silent = !rules.idle.isZero() && now - Math.max(heardNanos, pingedNanos) >= rules.idle.toNanos();
+        boolean regular = !rules.interval.isZero() && now - pingedNanos >= rules.interval.toNanos();
         if (!silent && !regular) {
             plan();
             return;
@@ -79,7 +81,7 @@ final class Pings extends ChannelInboundHandlerAdapter {
         pingedNanos = now;
         handler.encoder().writePing(ctx(), false, now, ctx().newPromise());
         handler.flush(ctx());
-        later(rules.pingTimeout(), () -> {
+        later(rules.timeout, () -> {
             if (waiting) {
                 ctx().close();
             } else {
