@@ -266,7 +266,7 @@ final class ConnectionSettingsTest {
                 none.ping(),
                 none.preconnect(),
                 none.zones(),
-                new ClusterTraffic.Wire(8_192, false));
+                new ClusterTraffic.Wire(8_192, false, ClusterTraffic.ProxyHeader.NONE));
         gateway.start();
         try (Socket socket = gateway.client(KEPT)) {
             TestGateway.until(socket, "200 OK");

@@ -7,6 +7,7 @@ import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Cidr;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.L4Listener;
@@ -65,6 +66,7 @@ class L4Test {
     private Duration idle = Duration.ZERO;
     private ConnectionSettings connection = ConnectionSettings.DEFAULT;
     private Cluster.CircuitBreaker breaker = Cluster.CircuitBreaker.DEFAULT;
+    private ClusterTraffic traffic = ClusterTraffic.NONE;
     private Duration drain = Duration.ofSeconds(10);
     private Optional<SecurityFilter.Authorization> authorization = Optional.empty();
 
@@ -137,6 +139,7 @@ class L4Test {
                         Duration.ofMinutes(1),
                         Duration.ZERO,
                         Http2Settings.DEFAULT,
+                        traffic,
                         TestGateway.ORIGIN));
         return route(name, hostname, new L4Route.Destination(name, 1, ""));
     }
@@ -216,6 +219,18 @@ class L4Test {
 
     private static String hear(InputStream in, int count) throws IOException {
         return new String(in.readNBytes(count), StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void aBackendIsToldWhoseConnectionItIs() throws Exception {
+        traffic = ClusterTraffic.NONE.by(new ClusterTraffic.Wire(0, false, ClusterTraffic.ProxyHeader.V1));
+        int port = listen("one", TCP, route("one", "*", backend(L4Test::echo)));
+        apply();
+        try (Socket client = client(port)) {
+            String header = "PROXY TCP4 127.0.0.1 127.0.0.1 " + client.getLocalPort() + " " + port + "\r\n";
+            say(client, "hello");
+            assertThat(hear(client.getInputStream(), header.length() + 5)).isEqualTo(header + "hello");
+        }
     }
 
     private StreamView stream() {

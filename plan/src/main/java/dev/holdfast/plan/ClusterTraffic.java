@@ -140,6 +140,26 @@ public record ClusterTraffic(
                 wire);
     }
 
+    /** The same over other connections. */
+    public ClusterTraffic by(Wire other) {
+        return new ClusterTraffic(
+                balance,
+                slowStart,
+                overrideHeaders,
+                active,
+                passive,
+                panicPercent,
+                maxRetries,
+                retryBudget,
+                connectionsPerEndpoint,
+                dns,
+                bufferLimit,
+                ping,
+                preconnect,
+                zones,
+                other);
+    }
+
     /** How an endpoint is chosen. */
     public sealed interface Balance {
         record RoundRobin() implements Balance {}
@@ -291,9 +311,17 @@ public record ClusterTraffic(
     /**
      * @param socketBuffer octets of the system's buffers in either direction (SO_RCVBUF and SO_SNDBUF), 0 for the system's own
      * @param invalidEndsConnection whether a malformed message by HTTP/2 ends the connection instead of its stream
+     * @param proxyHeader that a connection begins with, before TLS, and that names its client
      */
-    public record Wire(int socketBuffer, boolean invalidEndsConnection) {
-        public static final Wire DEFAULT = new Wire(0, false);
+    public record Wire(int socketBuffer, boolean invalidEndsConnection, ProxyHeader proxyHeader) {
+        public static final Wire DEFAULT = new Wire(0, false, ProxyHeader.NONE);
+    }
+
+    /** The versions of the PROXY protocol. */
+    public enum ProxyHeader {
+        NONE,
+        V1,
+        V2
     }
 
     /**

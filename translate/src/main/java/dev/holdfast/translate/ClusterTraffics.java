@@ -45,7 +45,12 @@ final class ClusterTraffics {
                 Optional.empty(),
                 new ClusterTraffic.Wire(
                         ClientTraffic.socketBuffer(policy.at("connection.socketBufferLimit")),
-                        policy.at("http2.onInvalidMessage").text("").equals("TerminateConnection")));
+                        policy.at("http2.onInvalidMessage").text("").equals("TerminateConnection"),
+                        switch (policy.at("proxyProtocol.version").text("")) {
+                            case "V1" -> ClusterTraffic.ProxyHeader.V1;
+                            case "V2" -> ClusterTraffic.ProxyHeader.V2;
+                            default -> ClusterTraffic.ProxyHeader.NONE;
+                        }));
         return made.equals(ClusterTraffic.NONE) ? ClusterTraffic.NONE : made;
     }
 

@@ -173,6 +173,7 @@ final class Coverage {
                                 + " overrides http tcp grpc",
                         "dns",
                         "connection: bufferLimit preconnect socketBufferLimit",
+                        "proxyProtocol",
                         "http2.connectionKeepalive: interval timeout idleInterval intervalJitter",
                         "httpUpgrade[].type",
                         "tcpKeepalive",

@@ -10,6 +10,7 @@ import io.netty.handler.ipfilter.IpSubnetFilterRule;
 import io.netty.util.NetUtil;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -99,6 +100,11 @@ final class ClientAddresses {
         @Override
         public int remotePort() {
             return 0;
+        }
+
+        @Override
+        public @Nullable SocketAddress asked() {
+            return proxy.asked();
         }
 
         @Override

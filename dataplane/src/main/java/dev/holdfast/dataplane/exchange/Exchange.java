@@ -7,6 +7,7 @@ import dev.holdfast.dataplane.message.Deadlines;
 import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.Fingerprints;
 import dev.holdfast.dataplane.message.Identity;
+import dev.holdfast.dataplane.message.ProxiedAddress;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
@@ -347,7 +348,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             traced.inject(headers);
         }
         forwarded = new RequestHead(
-                original.method(), authority, path, original.upgrade(), original.protocol(), headers, scheme);
+                original.method(),
+                authority,
+                path,
+                original.upgrade(),
+                original.protocol(),
+                headers,
+                scheme,
+                from(chosen, traffic));
         requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
         backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
         Delivery way = delivery;
@@ -363,6 +371,17 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (upstream == null && !finished) {
             downstream.reading(false);
         }
+    }
+
+    /** Whom backends are told of by a PROXY header; null where none of them is. */
+    private @Nullable ProxiedAddress from(ClusterState to, RouteTraffic traffic) {
+        boolean told = to.config().traffic().wire().proxyHeader() != ClusterTraffic.ProxyHeader.NONE;
+        return told || !traffic.mirrors().isEmpty()
+                ? ProxiedAddress.of(
+                        whose.remoteIp(),
+                        whose.remotePort(),
+                        downstream.connection().asked())
+                : null;
     }
 
     private static Route.@Nullable Destination pick(List<Route.Destination> destinations) {

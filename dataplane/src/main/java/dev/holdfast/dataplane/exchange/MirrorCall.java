@@ -43,7 +43,9 @@ final class MirrorCall implements Upstream.Events {
                 original.target(),
                 null,
                 original.protocol(),
-                original.headers().copy());
+                original.headers().copy(),
+                null,
+                original.from());
         this.timer = Deadlines.of(loop).in(LONGEST, this::giveUp);
     }
 

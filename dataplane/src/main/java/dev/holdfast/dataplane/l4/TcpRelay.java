@@ -79,30 +79,31 @@ public final class TcpRelay extends ChannelInboundHandlerAdapter implements Long
             return;
         }
         attempts++;
-        gateway.dialer(loop()).dial(terms.cluster(), endpoint, Dialer.Offer.NOTHING, new Dialer.Done() {
-            @Override
-            public void connected(Channel made) {}
+        gateway.dialer(loop())
+                .dial(terms.cluster(), endpoint, Dialer.Offer.NOTHING, ProxiedAddress.of(channel), new Dialer.Done() {
+                    @Override
+                    public void connected(Channel made) {}
 
-            @Override
-            public void ready(Channel made) {
-                relay(made, endpoint);
-            }
+                    @Override
+                    public void ready(Channel made) {
+                        relay(made, endpoint);
+                    }
 
-            @Override
-            public void failed(ProxyFailure failure, boolean connected) {
-                if (ended) {
-                    return;
-                }
-                if (attempts
-                        < Math.min(
-                                MOST_ATTEMPTS,
-                                terms.cluster().config().endpoints().size())) {
-                    dial();
-                } else {
-                    refuse(failure.reason());
-                }
-            }
-        });
+                    @Override
+                    public void failed(ProxyFailure failure, boolean connected) {
+                        if (ended) {
+                            return;
+                        }
+                        if (attempts
+                                < Math.min(
+                                        MOST_ATTEMPTS,
+                                        terms.cluster().config().endpoints().size())) {
+                            dial();
+                        } else {
+                            refuse(failure.reason());
+                        }
+                    }
+                });
     }
 
     private void relay(Channel made, Cluster.Endpoint endpoint) {

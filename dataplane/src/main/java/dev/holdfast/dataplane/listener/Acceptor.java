@@ -252,6 +252,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
         Fingerprints taken = channel.attr(SniDoor.FINGERPRINTS).get();
         return new ClientConnection(
                 ProxiedAddress.client(channel),
+                ProxiedAddress.asked(channel),
                 sniListener,
                 bindPort,
                 tls == null ? null : tls.engine().getSession(),
@@ -265,7 +266,7 @@ public final class Acceptor extends ChannelInitializer<SocketChannel> {
     /** Of a connection by QUIC, which has no ClientHello to look into. */
     ClientConnection quicConnection(@Nullable SocketAddress client, Listener listener, SSLSession session) {
         return new ClientConnection(
-                client, listener.name(), bindPort, asks(listener) ? session : null, Fingerprints.NONE);
+                client, null, listener.name(), bindPort, asks(listener) ? session : null, Fingerprints.NONE);
     }
 
     /** Takes up a connection by QUIC among the others; {@code retire} ends it in peace. */

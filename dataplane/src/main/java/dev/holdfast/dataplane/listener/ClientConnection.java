@@ -17,6 +17,8 @@ final class ClientConnection implements Downstream.Connection {
     private final @Nullable ClientCertificate certificate;
     private final Fingerprints fingerprints;
 
+    private final @Nullable SocketAddress own;
+
     private record Peer(String ip, int port) {
         static Peer of(@Nullable SocketAddress address) {
             return address instanceof InetSocketAddress remote
@@ -25,14 +27,19 @@ final class ClientConnection implements Downstream.Connection {
         }
     }
 
-    /** @param asked the session in which a certificate was asked for, null where none was */
+    /**
+     * @param own the address that the client connected to
+     * @param asked the session in which a certificate was asked for, null where none was
+     */
     ClientConnection(
             @Nullable SocketAddress client,
+            @Nullable SocketAddress own,
             String sniListener,
             int bindPort,
             @Nullable SSLSession asked,
             Fingerprints fingerprints) {
         this.peer = Peer.of(client);
+        this.own = own;
         this.sniListener = sniListener;
         this.bindPort = bindPort;
         this.fingerprints = fingerprints;
@@ -52,6 +59,11 @@ final class ClientConnection implements Downstream.Connection {
     @Override
     public int remotePort() {
         return peer.port;
+    }
+
+    @Override
+    public @Nullable SocketAddress asked() {
+        return own;
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.holdfast.dataplane.message;
 
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpHeaders;
+import java.net.SocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /** The client's end of one exchange. Calls come on {@link #loop()}; buffers are owned by the callee. */
@@ -25,6 +26,10 @@ public interface Downstream extends ByteEnd {
         String remoteIp();
 
         int remotePort();
+
+        /** The address that the client connected to, null where it is not known. */
+        @Nullable
+        SocketAddress asked();
 
         boolean tls();
 

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param protocol what it came by, or what it is to be sent by where it is the gateway's own
  * @param headers without pseudo-headers and without Host
  * @param scheme what a backend is told by HTTP/2 that the request was made with, null for the connection's own
+ * @param from whose it is, for backends that are told so by a PROXY header; null for the gateway itself
  */
 public record RequestHead(
         String method,
@@ -19,7 +20,8 @@ public record RequestHead(
         @Nullable String upgrade,
         HttpProtocol protocol,
         HttpHeaders headers,
-        @Nullable String scheme) {
+        @Nullable String scheme,
+        @Nullable ProxiedAddress from) {
     public RequestHead(
             String method,
             String authority,
@@ -27,7 +29,7 @@ public record RequestHead(
             @Nullable String upgrade,
             HttpProtocol protocol,
             HttpHeaders headers) {
-        this(method, authority, target, upgrade, protocol, headers, null);
+        this(method, authority, target, upgrade, protocol, headers, null, null);
     }
 
     /** Whether it is a stream among others: an upgrade is an extended CONNECT then (RFC 8441, RFC 9220). */
@@ -43,6 +45,6 @@ public record RequestHead(
 
     /** The same request of another host. */
     public RequestHead at(String other) {
-        return new RequestHead(method, other, target, upgrade, protocol, headers, scheme);
+        return new RequestHead(method, other, target, upgrade, protocol, headers, scheme, from);
     }
 }

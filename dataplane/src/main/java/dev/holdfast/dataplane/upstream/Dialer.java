@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.upstream;
 
 import dev.holdfast.dataplane.message.Faults;
+import dev.holdfast.dataplane.message.ProxiedAddress;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClusterTraffic;
@@ -71,12 +72,18 @@ public final class Dialer {
         void failed(ProxyFailure failure, boolean connected);
     }
 
-    /** Opens a connection; answers through {@code done}, now or later, on the loop. */
-    public void dial(ClusterState cluster, Cluster.Endpoint endpoint, Offer offer, Done done) {
+    /**
+     * Opens a connection; answers through {@code done}, now or later, on the loop.
+     *
+     * @param from whom a PROXY header names where the cluster has one; null for the gateway itself
+     */
+    public void dial(
+            ClusterState cluster, Cluster.Endpoint endpoint, Offer offer, @Nullable ProxiedAddress from, Done done) {
         assert loop.inEventLoop();
         if (endpoint.isUnix()) {
             if (Transport.hasUnix()) {
-                new Attempt(cluster, endpoint, offer, List.of(new DomainSocketAddress(endpoint.host())), done).next();
+                new Attempt(cluster, endpoint, offer, List.of(new DomainSocketAddress(endpoint.host())), from, done)
+                        .next();
             } else {
                 done.failed(ProxyFailure.CONNECT_REFUSED, false);
             }
@@ -86,7 +93,7 @@ public final class Dialer {
             if (addresses.isEmpty()) {
                 done.failed(ProxyFailure.DNS_FAILED, false);
             } else {
-                new Attempt(cluster, endpoint, offer, addresses, done).next();
+                new Attempt(cluster, endpoint, offer, addresses, from, done).next();
             }
         });
     }
@@ -196,6 +203,7 @@ public final class Dialer {
         private final Cluster.Endpoint endpoint;
         private final Offer offer;
         private final List<? extends SocketAddress> addresses;
+        private final @Nullable ProxiedAddress from;
         private final Done done;
         private final long deadlineNanos;
         private int at;
@@ -205,11 +213,13 @@ public final class Dialer {
                 Cluster.Endpoint endpoint,
                 Offer offer,
                 List<? extends SocketAddress> addresses,
+                @Nullable ProxiedAddress from,
                 Done done) {
             this.cluster = cluster;
             this.endpoint = endpoint;
             this.offer = offer;
             this.addresses = addresses;
+            this.from = from;
             this.done = done;
             this.deadlineNanos =
                     System.nanoTime() + cluster.config().connectTimeout().toNanos();
@@ -224,10 +234,14 @@ public final class Dialer {
                 return;
             }
             SocketAddress address = addresses.get(at++);
+            Announcing header = Announcing.of(cluster.config().traffic().wire().proxyHeader(), from);
             ChannelFuture connecting =
-                    bootstrap().handler(new Handshake(tls, done)).connect(address);
+                    bootstrap().handler(new Handshake(tls, header, done)).connect(address);
             connecting.addListener(result -> {
                 if (result.isSuccess()) {
+                    if (header != null) {
+                        header.say();
+                    }
                     done.connected(connecting.channel());
                     if (tls == null) {
                         connecting.channel().pipeline().removeFirst();
@@ -283,11 +297,13 @@ public final class Dialer {
     /** Stands on a fresh connection until TLS is done. */
     private static final class Handshake extends ChannelInboundHandlerAdapter {
         private final @Nullable SslHandler tls;
+        private final @Nullable Announcing header;
         private final Done done;
         private boolean over;
 
-        Handshake(@Nullable SslHandler tls, Done done) {
+        Handshake(@Nullable SslHandler tls, @Nullable Announcing header, Done done) {
             this.tls = tls;
+            this.header = header;
             this.done = done;
         }
 
@@ -295,6 +311,9 @@ public final class Dialer {
         public void handlerAdded(ChannelHandlerContext ctx) {
             if (tls != null) {
                 ctx.pipeline().addFirst("tls", tls);
+            }
+            if (header != null) {
+                ctx.pipeline().addFirst("proxy", header);
             }
         }
 

@@ -1,8 +1,10 @@
 package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.dataplane.message.ProxiedAddress;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.ClusterTraffic;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.handler.ssl.SslHandler;
@@ -42,15 +44,76 @@ public final class Pools {
         private final Map<Cluster.Endpoint, List<Http2UpstreamConnection>> shared = new HashMap<>();
         private final Deque<Runnable> pending = new ArrayDeque<>();
         private final Ahead ahead = new Ahead(this);
+        private final @Nullable ProxiedAddress from;
+        private final @Nullable Pool whole;
+        /** Where connections begin with their client's address, those of each client. */
+        private final Map<ProxiedAddress, Pool> clients = new HashMap<>();
+
         private boolean ticking;
 
         Pool(ClusterState cluster) {
+            this(cluster, null, null);
+        }
+
+        private Pool(ClusterState cluster, @Nullable ProxiedAddress from, @Nullable Pool whole) {
             this.cluster = cluster;
+            this.from = from;
+            this.whole = whole;
+        }
+
+        /** Whose connections {@code client}'s requests may have: no other's where backends are told whose they are. */
+        Pool of(@Nullable ProxiedAddress client) {
+            boolean told = cluster.config().traffic().wire().proxyHeader() != ClusterTraffic.ProxyHeader.NONE;
+            return client == null || !told ? this : clients.computeIfAbsent(client, c -> new Pool(cluster, c, this));
+        }
+
+        /** A client's connections have all ended. */
+        private void forgetIfEmpty() {
+            Pool all = whole;
+            ProxiedAddress of = from;
+            if (all != null
+                    && of != null
+                    && pending.isEmpty()
+                    && idle.values().stream().allMatch(Deque::isEmpty)
+                    && shared.values().stream().allMatch(List::isEmpty)) {
+                all.clients.remove(of, this);
+            }
+        }
+
+        /** Ends one connection that nobody uses, so that another may be opened in its place; false for none. */
+        private boolean endIdle() {
+            for (Deque<Http1Upstream> kept : idle.values()) {
+                if (!kept.isEmpty()) {
+                    kept.getLast().close();
+                    return true;
+                }
+            }
+            for (Pool client : List.copyOf(clients.values())) {
+                if (client.endIdle()) {
+                    return true;
+                }
+            }
+            if (from != null) {
+                for (List<Http2UpstreamConnection> list : shared.values()) {
+                    for (Http2UpstreamConnection connection : list) {
+                        if (connection.load() == 0) {
+                            connection.retire();
+                            return true;
+                        }
+                    }
+                }
+            }
+            return false;
         }
 
         void returned(Http1Upstream connection) {
             ahead.idle(connection);
-            if (!wanted(connection.address()) || neededElsewhere()) {
+            Pool all = whole;
+            boolean needed = all != null
+                    && from != null
+                    && all.clients.putIfAbsent(from, this) instanceof Pool other
+                    && other != this;
+            if (needed || !wanted(connection.address()) || neededElsewhere()) {
                 connection.close();
                 next();
                 return;
@@ -70,6 +133,7 @@ public final class Pools {
             if (queue != null) {
                 queue.remove(connection);
             }
+            forgetIfEmpty();
             next();
         }
 
@@ -78,6 +142,7 @@ public final class Pools {
             if (list != null) {
                 list.remove(connection);
             }
+            forgetIfEmpty();
             next();
         }
 
@@ -97,6 +162,7 @@ public final class Pools {
 
         /** Ends what is idle and no longer wanted. */
         void sweep() {
+            List.copyOf(clients.values()).forEach(Pool::sweep);
             idle.entrySet().removeIf(entry -> {
                 if (wanted(entry.getKey())) {
                     return false;
@@ -129,7 +195,10 @@ public final class Pools {
             }
             pending.add(retry);
             tick();
-            cluster.askForIdle(this);
+            Pool all = whole;
+            if (all == null || !all.endIdle()) {
+                cluster.askForIdle(this);
+            }
         }
 
         /** Whether requests wait for a connection on other loops, and none here. */
@@ -141,10 +210,7 @@ public final class Pools {
         void giveIdle() {
             loop.execute(() -> {
                 if (neededElsewhere()) {
-                    idle.values().stream()
-                            .filter(kept -> !kept.isEmpty())
-                            .findFirst()
-                            .ifPresent(kept -> kept.getLast().close());
+                    endIdle();
                 }
             });
         }
@@ -202,7 +268,7 @@ public final class Pools {
 
     /** Opens a connection that is no pool's, for a check. */
     public void dial(ClusterState cluster, Cluster.Endpoint endpoint, Dialed then) {
-        dialer.dial(cluster, endpoint, Dialer.Offer.NOTHING, new Dialer.Done() {
+        dialer.dial(cluster, endpoint, Dialer.Offer.NOTHING, null, new Dialer.Done() {
             @Override
             public void connected(Channel channel) {}
 
@@ -226,7 +292,7 @@ public final class Pools {
             Upstream.Events events,
             @Nullable Selection selection) {
         assert loop.inEventLoop();
-        Pool pool = pool(cluster);
+        Pool pool = pool(cluster).of(head.from());
         Cluster config = cluster.config();
         Cluster.Endpoint endpoint = cluster.pick(selection);
         if (endpoint == null) {
@@ -254,7 +320,9 @@ public final class Pools {
         } else {
             http1(pool, endpoint, head, fresh, events, selection);
         }
-        if (config.traffic().preconnect().isPresent() && (selection == null || selection.only() == null)) {
+        if (config.traffic().preconnect().isPresent()
+                && pool.from == null
+                && (selection == null || selection.only() == null)) {
             boolean http2 = h2;
             pool.ahead.after(
                     config.traffic().preconnect().get(), endpoint, http2, to -> warm(pool, to, http2, fallback));
@@ -420,36 +488,41 @@ public final class Pools {
     /** Opens a connection in a slot that has been taken; the slot is given back when it ends or does not come about. */
     private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Failed refused, Opened opened) {
         EndpointState counted = pool.cluster.counted(endpoint);
-        dialer.dial(pool.cluster, endpoint, offerHttp2 ? Dialer.Offer.HTTP2 : Dialer.Offer.HTTP1, new Dialer.Done() {
-            @Override
-            public void connected(Channel channel) {
-                channel.closeFuture().addListener(f -> {
-                    if (channel.attr(Http1Upstream.LEFT_POOL).get() == null) {
-                        giveBack();
+        dialer.dial(
+                pool.cluster,
+                endpoint,
+                offerHttp2 ? Dialer.Offer.HTTP2 : Dialer.Offer.HTTP1,
+                pool.from,
+                new Dialer.Done() {
+                    @Override
+                    public void connected(Channel channel) {
+                        channel.closeFuture().addListener(f -> {
+                            if (channel.attr(Http1Upstream.LEFT_POOL).get() == null) {
+                                giveBack();
+                            }
+                        });
+                    }
+
+                    @Override
+                    public void ready(Channel channel) {
+                        opened.accept(channel);
+                    }
+
+                    @Override
+                    public void failed(ProxyFailure failure, boolean connected) {
+                        if (!connected) {
+                            giveBack();
+                        }
+                        refused.accept(failure);
+                    }
+
+                    private void giveBack() {
+                        if (counted != null) {
+                            counted.connections.decrementAndGet();
+                        }
+                        pool.cluster.releaseConnection();
+                        pool.next();
                     }
                 });
-            }
-
-            @Override
-            public void ready(Channel channel) {
-                opened.accept(channel);
-            }
-
-            @Override
-            public void failed(ProxyFailure failure, boolean connected) {
-                if (!connected) {
-                    giveBack();
-                }
-                refused.accept(failure);
-            }
-
-            private void giveBack() {
-                if (counted != null) {
-                    counted.connections.decrementAndGet();
-                }
-                pool.cluster.releaseConnection();
-                pool.next();
-            }
-        });
     }
 }

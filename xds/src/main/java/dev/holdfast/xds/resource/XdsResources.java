@@ -333,6 +333,14 @@ public final class XdsResources {
                                         + " outOfBand's port, nor of its authority",
                                 "Report at the endpoint's own port, or run it on the embedded plane.")));
         plan.clusters().values().stream()
+                .filter(c -> c.traffic().wire().proxyHeader() != ClusterTraffic.ProxyHeader.NONE)
+                .forEach(c -> out.put(
+                        c.name() + "/proxy",
+                        warning(
+                                c.origin(),
+                                "not carried out on Envoy: proxyProtocol towards these endpoints",
+                                "Run it on the embedded plane, or have the backend read X-Forwarded-For.")));
+        plan.clusters().values().stream()
                 .filter(c -> c.traffic().wire().socketBuffer() > 0)
                 .forEach(c -> out.put(
                         c.name() + "/wire",
