@@ -53,9 +53,10 @@ record L4Rules(Rules rules, List<Problem> problems) {
                             holder.closeness(hostname) > attachment.closeness(hostname)));
                 }
             }
-            Field rule = attachment.route().spec().get("rules").items().getFirst();
-            if (!free.isEmpty()) {
-                out.add(route(attachment, rule, free));
+            List<Field> rules = attachment.route().spec().get("rules").items();
+            // Without a rule, which has been named as an error, there is nowhere to go.
+            if (!free.isEmpty() && !rules.isEmpty()) {
+                out.add(route(attachment, rules.getFirst(), free));
             }
         }
         rules.clusters().add(rules.clusters().taken());
