@@ -107,20 +107,21 @@ func (p *pod) poke() {
 	}
 }
 
-// network makes the namespace, a cable to the bridge, and lets any user bind low ports, as container engines do.
+// network makes the namespace, a cable to the bridge, and lets any user bind low ports, as container engines do. The Ethernet address
+// goes with the IP address, which a later Pod may have: neighbours that remember it reach the new one at once.
 func (p *pod) network() error {
 	ns, cable := p.namespace(), fmt.Sprintf("pod%d", p.number)
 	_ = exec.Command("ip", "netns", "del", ns).Run()
 	_ = exec.Command("ip", "link", "del", cable).Run()
 	script := fmt.Sprintf(`set -e
 ip netns add %[1]s
-ip link add %[2]s type veth peer name eth0 netns %[1]s
+ip link add %[2]s type veth peer name eth0 address 02:00:0a:f4:00:%02[5]x netns %[1]s
 ip link set %[2]s master pods up
 ip -n %[1]s addr add %[3]s/24 dev eth0
 ip -n %[1]s link set lo up
 ip -n %[1]s link set eth0 up
 ip -n %[1]s route add default via %[4]s
-ip netns exec %[1]s sh -c 'echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start'`, ns, cable, p.ip(), nodeIP)
+ip netns exec %[1]s sh -c 'echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start'`, ns, cable, p.ip(), nodeIP, p.number)
 	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
 		return fmt.Errorf("network: %w: %s", err, out)
 	}
