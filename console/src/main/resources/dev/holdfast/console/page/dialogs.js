@@ -1,8 +1,14 @@
 import {byId} from './dom.js';
 
+/** Answers the question that is open, if any. */
+let settle = () => {};
+
 /** Asks before something is closed; resolves to whether to go on. */
 export function ask({title, what, then, keep = 'Keep it', go = 'Close it'}) {
   const dialog = byId('ask');
+  // A dialog tells of its end a little later: whoever asks again at once must not get the answer of before.
+  settle();
+  dialog.onclose = () => dialog.open || settle();
   byId('ask-title').textContent = title;
   byId('ask-what').textContent = what;
   byId('ask-then').textContent = then;
@@ -12,6 +18,9 @@ export function ask({title, what, then, keep = 'Keep it', go = 'Close it'}) {
   dialog.returnValue = 'no';
   dialog.showModal();
   return new Promise(resolve => {
-    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), {once: true});
+    settle = () => {
+      settle = () => {};
+      resolve(dialog.returnValue === 'yes');
+    };
   });
 }
