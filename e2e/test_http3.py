@@ -64,7 +64,7 @@ class Http3:
         return self.came.setdefault(stream, asyncio.Queue())
 
     async def next(self, stream):
-        return await asyncio.wait_for(self.queue(stream).get(), 20)
+        return await asyncio.wait_for(self.queue(stream).get(), 60)
 
     def ask(self, method, path, more=(), end=True):
         stream = self.protocol._quic.get_next_available_stream_id()
