@@ -56,7 +56,7 @@ public record Listener(
 
     /** The same listener with other rules for clients. */
     public Listener with(ClientRules other) {
-        return new Listener(name, port, bindPort, hostname, tls, http, other, virtualHosts, origin);
+        return new Listener(name, port, bindPort, hostname, tls, http, other, virtualHosts, telemetry, origin);
     }
 
     /** The same listener bound elsewhere. */
