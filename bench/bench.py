@@ -1,90 +1,17 @@
 """Rounds of load against each peer in turn; medians, and ratios to the peers within the run. See bench/run."""
 import argparse
 import json
+import os
 import pathlib
-import re
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import peers
+from load import Beside, Refused, Sockets, h2load, paced, slope, until, visits, wrk
 
-
-def sh(line, timeout=120):
-    return subprocess.run([str(x) for x in line], capture_output=True, text=True, timeout=timeout)
-
-
-class Sockets:
-    """The open-loop WebSocket client."""
-
-    def __init__(self, folder, port, count, interval, size=64, tls=True, window=1):
-        libs = ":".join(map(str, [peers.ROOT / "bench/target/bench-0.1.0-SNAPSHOT.jar", *(peers.ROOT / "bench/target/lib").glob("*.jar")]))
-        self.popen = subprocess.Popen(
-            [peers.java(), "-XX:+UseSerialGC", "-Xmx1g", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-cp", libs, "dev.holdfast.bench.Sockets",
-             "--connect", f"127.0.0.1:{port}", "--count", str(count), "--interval", str(interval), "--size", str(size), "--tls", str(tls).lower(), "--window", str(window)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.opened = int(self.popen.stdout.readline().split()[1])
-
-    def take(self):
-        self.popen.stdin.write("\n")
-        self.popen.stdin.flush()
-        return json.loads(self.popen.stdout.readline())
-
-    def close(self):
-        self.popen.stdin.close()
-        self.popen.wait(20)
-
-
-def wrk(port, path, tls, seconds, connections=64):
-    done = sh(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"])
-    requests = re.search(r"(\d+) requests in", done.stdout)
-    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
-    if not requests or errors:
-        raise RuntimeError(done.stdout + done.stderr)
-    return int(requests.group(1))
-
-
-def h2load(port, path, requests, data=None, seconds=None):
-    """`seconds` is for warming up: whole runs until they are over. h2load's own -D never ends where a handshake takes longer than it."""
-    line = ["h2load", "-t1", "-c16", "-m16", "-n", requests, f"https://127.0.0.1:{port}{path}"]
-    if data:
-        line[1:1] = ["-d", data]
-    end = time.monotonic() + (seconds or 0)
-    done = sh(line)
-    while time.monotonic() < end:
-        done = sh(line)
-    good = re.search(r"(\d+) succeeded", done.stdout)
-    if not good or int(good.group(1)) < requests:
-        raise RuntimeError(done.stdout + done.stderr)
-    return requests
-
-
-def listens(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-def paced(folder, port, path, rate, seconds, h1):
-    """Pages at a steady rate: (p50, p99, p99.9) in ms, and how many failed."""
-    log = folder / "paced.log"
-    log.unlink(missing_ok=True)
-    line = ["h2load", "-t1", "-c8", "-m4", "--rps", rate // 8, "-D", seconds, "--warm-up-time", "1s", "--log-file", log, f"https://127.0.0.1:{port}{path}"]
-    if h1:
-        line[1:1] = ["--h1"]
-    sh(line, seconds + 60)
-    times, failed = [], 0
-    for row in log.read_text().splitlines():
-        _, status, micros = row.split("\t")[:3]
-        if status == "200":
-            times.append(int(micros) / 1000)
-        else:
-            failed += 1
-    times.sort()
-    at = lambda q: times[min(len(times) - 1, int(len(times) * q))] if times else None
-    return {"p50": at(0.5), "p99": at(0.99), "p999": at(0.999), "failed": failed, "count": len(times)}
+RATE = 200
 
 
 class Run:
@@ -93,33 +20,41 @@ class Run:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-bench"))
         self.folder.chmod(0o755)  # nginx's workers are another user
         self.peers = [p for p in peers.ALL if p.there() and (not arguments.only or p.name in arguments.only)]
-        self.results = {}
+        self.results, self.load = {}, {}
         self.failed = 0
         peers.certificate(self.folder)
         self.backend, self.pages = peers.backend(self.folder)
         self.echo, self.sockets = peers.echo(self.folder)
 
     def note(self, scenario, peer, **values):
-        slot = self.results.setdefault(scenario, {}).setdefault(peer, [])
-        slot.append(values)
-        print(f"{scenario:26} {peer:9} " + "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items()), flush=True)
+        self.results.setdefault(scenario, {}).setdefault(peer, []).append(values)
+        self.load.setdefault(scenario, []).append(os.getloadavg()[0])
+        print(f"{scenario:26} {peer:9} " + "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items() if not isinstance(v, list)), flush=True)
 
-    def each(self, measures, rounds=None, first=lambda peer: None):
+    def measured(self, scenario, peer, measure):
+        try:
+            self.note(scenario, peer.name, **measure(peer))
+        except Refused as e:
+            print(f"{scenario:26} {peer.name:9} not done: {e}", flush=True)
+        except Exception as e:  # one peer's failure is told and does not end the run
+            self.failed += 1
+            print(f"{scenario:26} {peer.name:9} FAILED {str(e)[-400:]}", flush=True)
+
+    def each(self, measures, rounds=None, first=lambda peer: None, hosts=0):
         """Every measurement in one process of each peer, one after another: it is as warm as a gateway that has been up for a while."""
         wanted = {name: measure for name, measure in measures.items() if self.wanted(name)}
         for _ in range((rounds or self.a.rounds) if wanted else 0):
             for kind in self.peers:
-                peer = kind(self.folder, self.pages, self.sockets).start()
+                peer = kind(self.folder, self.pages, self.sockets, hosts).start()
                 try:
                     first(peer)
                     for name, measure in wanted.items():
-                        try:
-                            self.note(name, peer.name, **measure(peer))
-                        except Exception as e:  # one peer's failure is told and does not end the run
-                            self.failed += 1
-                            print(f"{name:26} {peer.name:9} FAILED {str(e)[-400:]}", flush=True)
+                        self.measured(name, peer, measure)
                 finally:
                     peer.stop()
+
+    def wanted(self, name):
+        return not self.a.scenario or any(name.startswith(s) for s in self.a.scenario)
 
     def throughput(self):
         s, a = self.a.seconds, self.a
@@ -145,129 +80,180 @@ class Run:
         self.each({name: lambda p, load=load: loaded(load, p) for name, load in loads.items()}, first=lambda p: loads["b1 h1 1k"](p, True))
 
     def relay(self):
-        def measure(size, tls):
+        """Messages there and back as fast as they go, and handshakes; what counts is the proxy's processor time for each."""
+        def measure(size, tls=True, **options):
             def run(peer):
-                load = Sockets(self.folder, peer.tls if tls else peer.plain, 64, 0, size, tls, 4)
-                try:
+                with Sockets(peer.tls if tls else peer.plain, 64, interval=0, size=size, tls=tls, window=4, **options) as load:
+                    if not load.opened:
+                        raise Refused("it opens no such WebSocket")
                     time.sleep(self.a.warm)
                     load.take()
                     cpu = peer.process.cpu()
                     time.sleep(self.a.seconds)
                     got = load.take()
                     spent = peer.process.cpu() - cpu
-                    return {"messages_per_s": got["messages"] / got["seconds"], "cpu_us": spent / max(got["messages"], 1) * 1e6}
-                finally:
-                    load.close()
+                if not got["messages"]:
+                    raise Refused(f"nothing came back ({got['failed']} failed)")
+                return {"messages_per_s": got["messages"] / got["seconds"], "cpu_us": spent / got["messages"] * 1e6}
             return run
-        sizes = (("c1 ws 64B", 64, False), ("c2 wss 64B", 64, True), ("c3 wss 1k", 1024, True), ("c4 wss 64k", 65000, True))
-        self.each({name: measure(size, tls) for name, size, tls in sizes})
+        self.each({
+            "c1 ws 64B": measure(64, tls=False), "c2 ws 1k": measure(1024, tls=False), "c3 ws 64k": measure(65000, tls=False),
+            "c4 wss 64B": measure(64), "c5 wss 1k": measure(1024), "c6 wss 64k": measure(65000),
+            "c7 wss h2 64B": measure(64, per_connection=16), "c8 wss h2 1k": measure(1024, per_connection=16),
+            "c9 handshakes": measure(64, tls=False, handshakes=True), "c9 handshakes tls": measure(64, handshakes=True)})
+
+    def warm_pages(self, peer):
+        for h1 in (True, False):
+            paced(self.folder, peer.tls, "/64k", RATE * 2, self.a.warm, h1)
+
+    def idle(self):
+        """Memory of silent WebSockets. A JVM's heap may have been there before: what is alive in it is told beside."""
+        def measure(peer):
+            fresh = peer.process.rss()
+            self.warm_pages(peer)
+            with Sockets(peer.tls, 200, interval=0):
+                time.sleep(2)
+            time.sleep(2)
+            alive = peer.process.live_heap()
+            before = peer.process.rss()
+            with Sockets(peer.tls, self.a.streams, interval=-1) as load:
+                time.sleep(self.a.settle)
+                n = max(load.opened, 1)
+                grown = peer.process.rss() - before
+                out = {"streams": load.opened, "kib_per_stream": grown / n / 1024}
+                heap = peer.process.live_heap() - alive
+                out["kib_with_heap"] = (grown + heap) / n / 1024 if heap else out["kib_per_stream"]
+            time.sleep(self.a.settle)
+            return out | {"mib_started": fresh / 2**20, "mib_before": before / 2**20, "mib_after_close": peer.process.rss() / 2**20}
+        self.each({"d idle streams": measure}, 1)
 
     def beside(self):
-        """Pages at a steady rate with 0, some and many open wss, each of which speaks every 4 s; then memory per stream."""
-        def measure(peer):
+        """Pages at a steady rate with none, some and many open wss, each of which speaks every 4 s."""
+        def pages(peer, label):
             out = {}
-            wrk(peer.tls, "/64k", True, 2)
             for h1 in (True, False):
-                got = paced(self.folder, peer.tls, "/64k", 200, self.a.seconds, h1)
-                out |= {f"{'h1' if h1 else 'h2'}_0_p50": got["p50"], f"{'h1' if h1 else 'h2'}_0_p99": got["p99"]}
-            before = peer.process.rss()
-            load = Sockets(self.folder, peer.tls, self.a.streams, 4)
-            try:
-                time.sleep(5)
-                load.take()
-                for h1 in (True, False):
-                    got = paced(self.folder, peer.tls, "/64k", 200, self.a.seconds, h1)
-                    out |= {f"{'h1' if h1 else 'h2'}_n_p50": got["p50"], f"{'h1' if h1 else 'h2'}_n_p99": got["p99"], f"{'h1' if h1 else 'h2'}_n_failed": got["failed"]}
-                ws = load.take()
-                out |= {"streams": load.opened, "dropped": ws["dropped"], "ws_p99": ws["p99_ms"], "kib_per_stream": (peer.process.rss() - before) / max(load.opened, 1) / 1024}
-            finally:
-                load.close()
-            time.sleep(3)
-            out["mib_idle_before"] = before / 2**20
-            out["mib_after_close"] = peer.process.rss() / 2**20
+                got = paced(self.folder, peer.tls, "/64k", RATE, self.a.seconds * 2, h1)
+                out |= {f"{'h1' if h1 else 'h2'}_{label}_{k}": v for k, v in got.items()}
+            return out
+
+        def measure(peer):
+            self.warm_pages(peer)
+            out = pages(peer, "none") | {"streams": self.a.streams, "dropped": 0}
+            for label, count in (("some", self.a.streams // 8), ("many", self.a.streams)):
+                with Sockets(peer.tls, count, interval=4) as load:
+                    time.sleep(self.a.settle)
+                    load.take()
+                    out |= pages(peer, label)
+                    ws = load.take()
+                    out |= {"dropped": out["dropped"] + ws["dropped"] + ws["failed"], f"ws_{label}_p99": ws["p99_ms"]}
             return out
         self.each({"a pages beside streams": measure}, 1)
 
-    def reloads(self):
+    def lasting(self):
+        """With many streams open: pages for minutes, then pages while the configuration changes again and again."""
         def measure(peer):
-            if not hasattr(peer, "reload"):
-                return {"skipped": 1}
-            load = Sockets(self.folder, peer.tls, self.a.streams, 4)
-            try:
-                time.sleep(4)
+            self.warm_pages(peer)
+            with Sockets(peer.tls, self.a.streams, interval=4) as load:
+                time.sleep(self.a.settle)
                 load.take()
-                sizes = []
-                for i in range(self.a.reloads):
-                    peer.reload(i)
-                    time.sleep(0.3)
-                    if i % 10 == 9:
-                        sizes.append(peer.process.rss() / 2**20)
-                got = load.take()
-                half = len(sizes) // 2
-                return {"reloads": self.a.reloads, "dropped": got["dropped"], "ws_p99": got["p99_ms"],
-                        "mib_first_half": statistics.mean(sizes[:half] or [0.0]), "mib_second_half": statistics.mean(sizes[half:] or [0.0])}
-            finally:
-                load.close()
-        self.each({"e reloads": measure}, 1)
+                ever = {h1: [] for h1 in (True, False)}
+                memory = []
+                for i in range(self.a.windows * 2):
+                    ever[i % 2 == 0].append(paced(self.folder, peer.tls, "/64k", RATE, self.a.window, i % 2 == 0)["p99"])
+                    memory.append(peer.process.rss() / 2**20)
+                held = load.take()
+                out = {"streams": load.opened, "minutes": self.a.windows * 2 * self.a.window / 60, "dropped": held["dropped"], "ws_p99": held["p99_ms"],
+                       "h1_p99s": ever[True], "h2_p99s": ever[False], "mib": memory[-1]}
+                out |= {f"{name}_{k}": v for name, values, step in (("h1", ever[True], self.a.window / 30), ("h2", ever[False], self.a.window / 30), ("mib", memory, self.a.window / 60)) for k, v in slope(values, step).items()}
+                return out | self.changed(peer, load)
+        self.each({"e streams through changes": measure}, 1)
+
+    def changed(self, peer, load):
+        """Three changes a second; pages on new connections beside them."""
+        memory = []
+        with Beside(lambda over: visits(peer.tls, "/64k", over)) as pages:
+            for i in range(self.a.changes):
+                since = peer.change()
+                time.sleep(max(0.0, since + 0.33 - time.monotonic()))
+                if i % 10 == 9:
+                    memory.append(peer.process.rss() / 2**20)
+        until(peer.plain, f"/mark-{peer.mark}", 204, time.monotonic())
+        got = load.take()
+        return {"changes": self.a.changes, "changes_dropped": got["dropped"], "changes_ws_p99": got["p99_ms"], "changes_page_p99": pages.result["p99"],
+                "changes_failed": pages.result["failed"], "changes_mib": memory[-1] if memory else 0} | {f"changes_mib_{k}": v for k, v in slope(memory, 0.1).items()}
 
     def starts(self):
-        if not self.wanted("f start"):
-            return
-        for _ in range(self.a.rounds):
+        """From the start of the process to its first answer by TLS."""
+        for _ in range(self.a.rounds if self.wanted("f1 start") else 0):
             for kind in self.peers:
                 peer = kind(self.folder, self.pages, self.sockets)
-                line, options = peer.line(), peer.options()
-                start = time.monotonic()
-                peer.process = peers.Process(peer.name, line, self.folder, **options)
-                while not (listens(peer.tls) and sh(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", f"https://127.0.0.1:{peer.tls}/1k"]).stdout == "200"):
-                    if time.monotonic() - start > 30:
-                        break
-                    time.sleep(0.005)  # whoever asks must not take the processor from what starts
-                self.note("f start", peer.name, ms=(time.monotonic() - start) * 1000)
+                self.measured("f1 start", peer, self.started)
                 peer.stop()
 
-    def wanted(self, name):
-        return not self.a.scenario or any(name.startswith(s) for s in self.a.scenario)
+    def started(self, peer):
+        since = time.monotonic()
+        peer.begin()
+        return {"ms": until(peer.tls, "/1k", 200, since, tls=True, seconds=30)}
+
+    def effects(self):
+        """From a change, written and signalled, to the first answer that shows it."""
+        def measure(peer):
+            took = []
+            time.sleep(self.a.settle)  # HAProxy's master hears no signal before it is done with its start
+            for _ in range(self.a.effects + 1):
+                since = peer.change()
+                took.append(until(peer.plain, f"/mark-{peer.mark}", 204, since))
+            return {"ms": statistics.median(took[1:]), "worst_ms": max(took[1:])}
+        for name, hosts in (("f2 effect, few", 10), ("f3 effect, many", self.a.routes)):
+            self.each({name: measure}, 1, hosts=hosts)
 
     def all(self):
         try:
             self.starts()
+            self.effects()
             self.throughput()
             self.relay()
+            self.idle()
             self.beside()
-            self.reloads()
+            self.lasting()
         finally:
             self.echo.stop()
             self.backend.stop()
 
 
-def medians(results):
+def medians(by_peer):
     out = {}
-    for scenario, by_peer in results.items():
-        for peer, rounds in by_peer.items():
-            keys = rounds[0].keys()
-            out.setdefault(scenario, {})[peer] = {k: statistics.median([r[k] for r in rounds if isinstance(r.get(k), (int, float))] or [0]) for k in keys} | {
-                k + "_spread": (max(r[k] for r in rounds) - min(r[k] for r in rounds)) for k in ("cpu_us", "ms") if k in keys}
+    for peer, rounds in by_peer.items():
+        values = {k: [r[k] for r in rounds if isinstance(r.get(k), (int, float))] for k in rounds[0]}
+        out[peer] = {k: statistics.median(v) if v else rounds[0][k] for k, v in values.items()}
+        out[peer] |= {k + "_spread": max(values[k]) - min(values[k]) for k in ("cpu_us", "ms") if values.get(k)}
     return out
 
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--seconds", type=int, default=6)
+    p.add_argument("--rounds", type=int, default=2)
+    p.add_argument("--seconds", type=int, default=5)
     p.add_argument("--warm", type=int, default=10, help="seconds before each measurement, the same for everybody; a JVM compiles in them")
+    p.add_argument("--settle", type=int, default=10, help="seconds that open streams are left alone before they are looked at")
     p.add_argument("--requests", type=int, default=120_000)
-    p.add_argument("--streams", type=int, default=4000)
-    p.add_argument("--reloads", type=int, default=100)
+    p.add_argument("--streams", type=int, default=8000)
+    p.add_argument("--windows", type=int, default=10, help="how often pages by each protocol are measured beside the streams")
+    p.add_argument("--window", type=int, default=15, help="for how many seconds each time")
+    p.add_argument("--changes", type=int, default=500)
+    p.add_argument("--routes", type=int, default=5000)
+    p.add_argument("--effects", type=int, default=5)
     p.add_argument("--only", nargs="*")
     p.add_argument("--scenario", nargs="*")
-    p.add_argument("--json", type=pathlib.Path)
+    p.add_argument("--json", type=pathlib.Path, help="where results go; what it has of other scenarios stays")
     arguments = p.parse_args()
     run = Run(arguments)
     run.all()
-    result = {"settings": {k: str(v) for k, v in vars(arguments).items()}, "medians": medians(run.results), "rounds": run.results}
     if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+        settings = {k: str(v) for k, v in vars(arguments).items()}
+        kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
+        now = {name: {"settings": settings, "load": [min(run.load[name]), max(run.load[name])], "medians": medians(by_peer), "rounds": by_peer} for name, by_peer in run.results.items()}
+        arguments.json.write_text(json.dumps(kept | now, indent=1) + "\n")
     return 1 if run.failed else 0
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -27,7 +28,7 @@ def wait_port(port, seconds=30):
 
 
 class Process:
-    """A process and its children; `cpu()` in seconds, `rss()` in bytes, of all of them."""
+    """A process and its children; `cpu()` in seconds, `rss()` in bytes, of all of them but a Python that only starts one."""
 
     def __init__(self, name, line, folder, **options):
         self.name = name
@@ -38,8 +39,9 @@ class Process:
         out, todo = [], [self.popen.pid]
         while todo:
             pid = todo.pop()
-            out.append(pid)
             try:
+                if not os.readlink(f"/proc/{pid}/exe").rsplit("/", 1)[1].startswith("python"):
+                    out.append(pid)
                 for task in os.listdir(f"/proc/{pid}/task"):
                     todo += [int(c) for c in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
             except OSError:
@@ -66,6 +68,14 @@ class Process:
             except OSError:
                 pass
         return total
+
+    def live_heap(self):
+        """Bytes of live objects of a JVM, after a collection; 0 of anything else."""
+        if "/java" not in os.readlink(f"/proc/{self.popen.pid}/exe"):
+            return 0
+        jcmd = pathlib.Path(java()).with_name("jcmd")
+        said = subprocess.run([jcmd, str(self.popen.pid), "GC.class_histogram"], capture_output=True, text=True, timeout=60).stdout
+        return int(said.splitlines()[-1].split()[2])
 
     def stop(self):
         self.popen.send_signal(signal.SIGTERM)
@@ -97,17 +107,26 @@ http {{ access_log off; keepalive_requests 1000000; sendfile on; tcp_nopush on; 
     return process, port
 
 
-def echo(folder):
-    port = free_port()
-    libs = ":".join(map(str, [ROOT / "bench/target/bench-0.1.0-SNAPSHOT.jar", *(ROOT / "bench/target/lib").glob("*.jar")]))
-    process = Process("echo", [java(), "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-cp", libs, "dev.holdfast.bench.Echo", port], folder)
-    wait_port(port)
-    return process, port
-
-
 def java():
     found = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh && holdfast_find_jdk && echo $JAVA_HOME"], capture_output=True, text=True, check=True)
     return found.stdout.strip() + "/bin/java"
+
+
+def jvm():
+    """How the load's own JVMs are started."""
+    return [java(), "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
+
+
+def bench_classes(main):
+    libs = [ROOT / "bench/target/bench-0.1.0-SNAPSHOT.jar", *(ROOT / "bench/target/lib").glob("*.jar")]
+    return ["-cp", ":".join(map(str, libs)), f"dev.holdfast.bench.{main}"]
+
+
+def echo(folder):
+    port = free_port()
+    process = Process("echo", [*jvm(), *bench_classes("Echo"), port], folder)
+    wait_port(port)
+    return process, port
 
 
 def certificate(folder):
@@ -119,20 +138,53 @@ def certificate(folder):
 
 
 class Peer:
-    """A proxy with a plain and a TLS port (h2 and http/1.1) before the backend; /ws goes to the echo."""
+    """
+    A proxy with a plain and a TLS port (h2 and http/1.1) before the backend; /ws goes to the echo. `hosts` more routes have a
+    host name each. /mark-N, where N is the last change's number, is answered 204 by the proxy itself.
+    """
 
-    def __init__(self, folder, pages, sockets):
+    def __init__(self, folder, pages, sockets, hosts=0):
         self.folder, self.pages, self.sockets = folder, pages, sockets
         self.plain, self.tls = free_port(), free_port()
+        self.hosts = [f"host{i}.example.test" for i in range(hosts)]
+        self.mark = 0
+        self.written = []
+
+    def begin(self):
+        """Started, and perhaps not listening yet."""
+        self.write()
+        self.give()
+        self.process = Process(self.name, self.line(), self.folder, **self.options())
+        return self
 
     def start(self):
-        self.process = Process(self.name, self.line(), self.folder, **self.options())
-        wait_port(self.tls)
-        wait_port(self.plain)
+        self.begin()
+        wait_port(self.tls, 120)
+        wait_port(self.plain, 120)
         return self
 
     def options(self):
         return {}
+
+    def change(self):
+        """One change more; gives the moment from which it was there to be taken."""
+        self.mark += 1
+        self.write()
+        moment = time.monotonic()
+        self.give()
+        self.apply()
+        return moment
+
+    def put(self, name, text):
+        """A file, which lies beside its place until it is given."""
+        beside = self.folder / (pathlib.Path(name).name + ".tmp")
+        beside.write_text(text)
+        self.written.append((beside, self.folder / name))
+
+    def give(self):
+        for beside, place in self.written:
+            beside.rename(place)
+        self.written = []
 
     def stop(self):
         self.process.stop()
@@ -145,23 +197,27 @@ class Nginx(Peer):
     def there():
         return shutil.which("nginx")
 
-    def line(self):
-        config = self.folder / "nginx.conf"
+    def write(self):
         f = self.folder
-        config.write_text(NGINX_COMMON.format(folder=f, name="nginx") + f"""worker_processes 2;
+        pass_on = "location / { proxy_pass http://pages; }"
+        hosts = "".join(f" server {{ listen 127.0.0.1:{self.plain}; server_name {h}; {pass_on} }}\n" for h in self.hosts)
+        self.put("nginx.conf", NGINX_COMMON.format(folder=f, name="nginx") + f"""worker_processes 2;
 http {{ access_log off; keepalive_requests 1000000; tcp_nodelay on; client_body_temp_path {f}/t; proxy_temp_path {f}/t; fastcgi_temp_path {f}/t; uwsgi_temp_path {f}/t; scgi_temp_path {f}/t;
- proxy_buffers 16 8k; client_max_body_size 0;
+ proxy_buffers 16 8k; client_max_body_size 0; server_names_hash_max_size 65536;
  upstream pages {{ server 127.0.0.1:{self.pages}; keepalive 64; keepalive_requests 1000000; }}
  upstream sockets {{ server 127.0.0.1:{self.sockets}; }}
  server {{ listen 127.0.0.1:{self.plain} reuseport backlog=4096; listen 127.0.0.1:{self.tls} ssl http2 reuseport backlog=4096;
   ssl_certificate {f}/tls.crt; ssl_certificate_key {f}/tls.key; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;
   proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
-  location / {{ proxy_pass http://pages; }}
-  location /ws {{ proxy_pass http://sockets; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_read_timeout 1h; proxy_send_timeout 1h; }} }} }}
+  {pass_on} location = /mark-{self.mark} {{ return 204; }}
+  location /ws {{ proxy_pass http://sockets; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_read_timeout 1h; proxy_send_timeout 1h; }} }}
+{hosts} }}
 """)
-        return ["nginx", "-c", config, "-p", f]
 
-    def reload(self, n):
+    def line(self):
+        return ["nginx", "-c", self.folder / "nginx.conf", "-p", self.folder]
+
+    def apply(self):
         self.process.popen.send_signal(signal.SIGHUP)
 
 
@@ -172,9 +228,9 @@ class Haproxy(Peer):
     def there():
         return shutil.which("haproxy")
 
-    def line(self):
-        config = self.folder / "haproxy.cfg"
-        config.write_text(f"""global
+    def write(self):
+        self.put("hosts.map", "".join(f"{h} pages\n" for h in self.hosts))
+        self.put("haproxy.cfg", f"""global
   nbthread 2
   maxconn 9500
   ulimit-n 19999
@@ -192,14 +248,21 @@ frontend f
   bind 127.0.0.1:{self.plain} backlog 4096
   bind 127.0.0.1:{self.tls} ssl crt {self.folder}/both.pem alpn h2,http/1.1 backlog 4096
   http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
+  http-request return status 204 if {{ path /mark-{self.mark} }}
   use_backend sockets if {{ path /ws }}
+  use_backend %[req.hdr(host),lower,map_str({self.folder}/hosts.map,pages)]
   default_backend pages
 backend pages
   server s 127.0.0.1:{self.pages}
 backend sockets
   server s 127.0.0.1:{self.sockets}
 """)
-        return ["haproxy", "-f", config]
+
+    def line(self):
+        return ["haproxy", "-W", "-f", self.folder / "haproxy.cfg"]
+
+    def apply(self):
+        self.process.popen.send_signal(signal.SIGUSR2)
 
 
 class Caddy(Peer):
@@ -209,10 +272,15 @@ class Caddy(Peer):
     def there():
         return shutil.which("caddy")
 
-    def line(self):
-        config = self.folder / "Caddyfile"
-        config.write_text(f"""{{
-  admin off
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.admin = free_port()
+
+    def write(self):
+        hosts = "".join(f"http://{h}:{self.plain} {{\n  bind 127.0.0.1\n  reverse_proxy 127.0.0.1:{self.pages}\n}}\n" for h in self.hosts)
+        self.put("Caddyfile", f"""{{
+  admin 127.0.0.1:{self.admin}
+  persist_config off
   auto_https off
   default_sni bench.test
   log {{
@@ -223,8 +291,13 @@ class Caddy(Peer):
   }}
 }}
 (all) {{
+  handle /mark-{self.mark} {{
+    respond 204
+  }}
   handle /ws {{
-    reverse_proxy 127.0.0.1:{self.sockets}
+    reverse_proxy 127.0.0.1:{self.sockets} {{
+      stream_close_delay 1h
+    }}
   }}
   handle {{
     reverse_proxy 127.0.0.1:{self.pages} {{
@@ -243,8 +316,15 @@ https://bench.test:{self.tls}, https://127.0.0.1:{self.tls} {{
   tls {self.folder}/tls.crt {self.folder}/tls.key
   import all
 }}
-""")
-        return ["caddy", "run", "--config", config, "--adapter", "caddyfile"]
+{hosts}""")
+
+    def line(self):
+        return ["caddy", "run", "--config", self.folder / "Caddyfile", "--adapter", "caddyfile"]
+
+    def apply(self):
+        """As `caddy reload` does, without its process."""
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.admin}/load", (self.folder / "Caddyfile").read_bytes(), {"Content-Type": "text/caddyfile"})
+        urllib.request.urlopen(asked, timeout=120).close()
 
     def options(self):
         return {"env": {**os.environ, "GOMAXPROCS": "2", "HOME": str(self.folder)}}
@@ -257,6 +337,27 @@ class Envoy(Peer):
     def there():
         return shutil.which("envoy")
 
+    def write(self):
+        hosts = "".join(f"""
+      - name: {h}
+        domains: ["{h}"]
+        routes: [{{match: {{prefix: /}}, route: {{cluster: pages}}}}]""" for h in self.hosts)
+        self.put("routes.yaml", f"""version_info: "{self.mark}"
+resources:
+  - "@type": type.googleapis.com/envoy.config.route.v3.RouteConfiguration
+    name: all
+    virtual_hosts:
+      - name: all
+        domains: ["*"]
+        routes:
+          - match: {{path: /ws}}
+            route: {{cluster: sockets, timeout: 0s, idle_timeout: 0s, upgrade_configs: [{{upgrade_type: websocket}}]}}
+          - match: {{path: /mark-{self.mark}}}
+            direct_response: {{status: 204}}
+          - match: {{prefix: /}}
+            route: {{cluster: pages}}{hosts}
+""")
+
     def line(self):
         config = self.folder / "envoy.yaml"
 
@@ -268,15 +369,8 @@ class Envoy(Peer):
               stat_prefix: {prefix}
               use_remote_address: true
               http_filters: [{{name: envoy.filters.http.router, typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, suppress_envoy_headers: true}}}}]
-              route_config:
-                virtual_hosts:
-                  - name: all
-                    domains: ["*"]
-                    routes:
-                      - match: {{path: /ws}}
-                        route: {{cluster: sockets, timeout: 0s, idle_timeout: 0s, upgrade_configs: [{{upgrade_type: websocket}}]}}
-                      - match: {{prefix: /}}
-                        route: {{cluster: pages}}"""
+              http2_protocol_options: {{allow_connect: true}}
+              rds: {{route_config_name: all, config_source: {{resource_api_version: V3, path_config_source: {{path: {self.folder}/routes.yaml}}}}}}"""
 
         def cluster(name, port):
             return f"""
@@ -286,7 +380,8 @@ class Envoy(Peer):
       circuit_breakers: {{thresholds: [{{max_connections: 20000, max_pending_requests: 20000, max_requests: 20000}}]}}
       load_assignment: {{cluster_name: {name}, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}}}}}]}}]}}"""
 
-        config.write_text(f"""static_resources:
+        config.write_text(f"""node: {{id: bench, cluster: bench}}
+static_resources:
   listeners:
     - name: plain
       address: {{socket_address: {{address: 127.0.0.1, port_value: {self.plain}}}}}
@@ -308,6 +403,9 @@ class Envoy(Peer):
         # The Python package's command stays as the parent, without which the binary ends.
         return ["envoy", "-c", config, "--concurrency", "2", "-l", "error", "--disable-hot-restart"]
 
+    def apply(self):
+        """Envoy looks at the file itself."""
+
 
 class Holdfast(Peer):
     name = "holdfast"
@@ -316,9 +414,14 @@ class Holdfast(Peer):
     def there():
         return True
 
-    def line(self):
-        self.manifests = self.folder / "manifests"
-        self.manifests.mkdir(exist_ok=True)
+    def __init__(self, folder, *arguments):
+        super().__init__(folder, *arguments)
+        self.manifests = folder / "manifests"
+        shutil.rmtree(self.manifests, ignore_errors=True)
+        self.manifests.mkdir()
+        self.write_once()
+
+    def write_once(self):
         indent = lambda p: "".join("    " + x + "\n" for x in (self.folder / p).read_text().splitlines())
         (self.manifests / "secret.yaml").write_text(f"""apiVersion: v1
 kind: Secret
@@ -349,20 +452,38 @@ spec:
     - name: pages
       backendRefs: [{{name: pages, port: 80}}]
 """)
+        for at in range(0, len(self.hosts), 50):
+            (self.manifests / f"hosts-{at}.yaml").write_text("---\n".join(f"""apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {h}}}
+spec:
+  parentRefs: [{{name: bench}}]
+  hostnames: [{h}]
+  rules: [{{backendRefs: [{{name: pages, port: 80}}]}}]
+""" for h in self.hosts[at:at + 50]))
+
+    def write(self):
+        self.put("manifests/mark.yaml", f"""apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: HTTPRouteFilter
+metadata: {{name: mark}}
+spec: {{directResponse: {{statusCode: 204}}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: mark}}
+spec:
+  parentRefs: [{{name: bench}}]
+  rules:
+    - matches: [{{path: {{type: Exact, value: /mark-{self.mark}}}}}]
+      filters: [{{type: ExtensionRef, extensionRef: {{group: gateway.envoyproxy.io, kind: HTTPRouteFilter, name: mark}}}}]
+""")
+
+    def line(self):
         return [ROOT / "holdfast", "run", "-f", self.manifests, "--access-log", "off", "--admin", "127.0.0.1:0", "--drain-timeout", "1s",
                 "--resolve", f"default/pages=127.0.0.1:{self.pages}", "--resolve", f"default/sockets=127.0.0.1:{self.sockets}"]
 
-    def reload(self, n):
-        beside = self.folder / "other.tmp"
-        beside.write_text(f"""apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: other{n}}}
-spec:
-  parentRefs: [{{name: bench}}]
-  hostnames: ["other{n}.example.test"]
-  rules: [{{backendRefs: [{{name: pages, port: 80}}]}}]
-""")
-        beside.rename(self.manifests / "other.yaml")
+    def apply(self):
+        """The folder is watched."""
 
 
 ALL = [Holdfast, Haproxy, Nginx, Envoy, Caddy]

@@ -11,8 +11,13 @@ COLOURS = {"holdfast": "#1f5fbf", "haproxy": "#8a94a0", "nginx": "#5f9e6e", "env
 WHAT = {
     "b1 h1 1k": "HTTP/1.1, 1 KiB", "b2 h1 tls 1k": "HTTP/1.1 over TLS, 1 KiB", "b3 h1 tls 64k": "HTTP/1.1 over TLS, 64 KiB",
     "b4 h2 tls 1k": "HTTP/2 (16×16 streams) to HTTP/1.1, 1 KiB", "b5 h2 tls 64k": "HTTP/2 to HTTP/1.1, 64 KiB", "b6 h2 post 1k": "HTTP/2 POST of 1 KiB",
-    "c1 ws 64B": "WebSocket, 64 B", "c2 wss 64B": "WebSocket over TLS, 64 B", "c3 wss 1k": "WebSocket over TLS, 1 KiB", "c4 wss 64k": "WebSocket over TLS, 64 kB",
+    "c1 ws 64B": "WebSocket, 64 B", "c2 ws 1k": "WebSocket, 1 KiB", "c3 ws 64k": "WebSocket, 64 kB",
+    "c4 wss 64B": "WebSocket over TLS, 64 B", "c5 wss 1k": "WebSocket over TLS, 1 KiB", "c6 wss 64k": "WebSocket over TLS, 64 kB",
+    "c7 wss h2 64B": "WebSocket by HTTP/2 (RFC 8441), 64 B", "c8 wss h2 1k": "WebSocket by HTTP/2 (RFC 8441), 1 KiB",
+    "c9 handshakes": "WebSocket opened and closed", "c9 handshakes tls": "WebSocket opened and closed, TLS",
 }
+BESIDE, LASTING, IDLE = "a pages beside streams", "e streams through changes", "d idle streams"
+START, FEW, MANY = "f1 start", "f2 effect, few", "f3 effect, many"
 
 
 def bars(title, rows, unit, file):
@@ -109,73 +114,165 @@ def main():
     if sys.argv[1] == "--translation":
         put_translation(pathlib.Path(sys.argv[3]) / "performance.md", translation(json.loads(pathlib.Path(sys.argv[2]).read_text())))
         return
-    run = json.loads(pathlib.Path(sys.argv[1]).read_text())
-    docs = pathlib.Path(sys.argv[2])
-    m, s = run["medians"], run["settings"]
-    there = [p for p in PEERS if any(p in by for by in m.values())]
-    out = [f"""# Performance
-
-Made by `bench/run`: each peer in turn before the same backend on the same machine ({os.cpu_count()} cores, Linux {platform.release().split('-')[0]}), which also
-carries backend and load; median of {s['rounds']} rounds, interleaved. In a round one process of each peer goes through all rows of a table,
-with {s['warm']} s of the same load before each is measured for {s['seconds']} s (twice that before the first): a gateway is up for weeks, and a JVM still
-compiles in its first quarter of a minute: a request costs five to seven times as much in its first three seconds, twice as much after ten. Peers: HAProxy (nbthread 2), nginx (2 workers), Envoy 1.40
-(concurrency 2), Caddy 2.11 (GOMAXPROCS 2), Holdfast (2 event loops); access logs off, keep-alive upstreams, one P-256 certificate; their whole
-settings are in [bench/peers.py](../bench/peers.py). Processor time is the proxy's own, so that it does not depend on what load and backend take.
-Figures are for comparing columns of one row, not for comparing with another machine.
-
-## Processor time per request and per relayed message
-
-Microseconds; in brackets the factor against Holdfast (above 1: dearer than Holdfast).
-"""]
-
-    def cell(by, peer, key, digits=1):
-        if peer not in by or key not in by[peer]:
-            return "-"
-        value, ours = by[peer][key], by.get("holdfast", {}).get(key)
-        return f"{value:.{digits}f}" + (f" ({value / ours:.2f})" if ours and peer != "holdfast" else "")
-
-    cpu = [(k, m[k]) for k in WHAT if k in m]
-    out.append(table(["", *there], [[WHAT[k], *(cell(by, p, "cpu_us") for p in there)] for k, by in cpu]))
-    bars("Processor time per request", [(WHAT[k], {p: by[p]["cpu_us"] for p in there if p in by}) for k, by in cpu if k.startswith("b")], "µs of the proxy", docs / "images" / "cpu-requests.svg")
-    bars("Processor time per relayed message", [(WHAT[k], {p: by[p]["cpu_us"] for p in there if p in by}) for k, by in cpu if k.startswith("c")], "µs of the proxy", docs / "images" / "cpu-messages.svg")
-    out.append("\n![Processor time per request](images/cpu-requests.svg)\n\n![Processor time per message](images/cpu-messages.svg)\n")
-
-    a = m.get("a pages beside streams", {})
-    if a:
-        n = max(int(v.get("streams", 0)) for v in a.values())
-        rows = []
-        for label, key in (("HTTP/1.1 p50 alone", "h1_0_p50"), ("HTTP/1.1 p50 beside", "h1_n_p50"), ("HTTP/1.1 p99 alone", "h1_0_p99"), ("HTTP/1.1 p99 beside", "h1_n_p99"),
-                           ("HTTP/2 p50 alone", "h2_0_p50"), ("HTTP/2 p50 beside", "h2_n_p50"), ("HTTP/2 p99 alone", "h2_0_p99"), ("HTTP/2 p99 beside", "h2_n_p99"),
-                           ("WebSocket echo p99", "ws_p99")):
-            rows.append([label + ", ms", *(f"{a[p][key]:.2f}" if p in a and a[p].get(key) is not None else "-" for p in there)])
-        rows.append(["streams dropped", *(str(int(a[p].get("dropped", 0))) if p in a else "-" for p in there)])
-        rows.append(["memory per busy stream, KiB", *(f"{a[p]['kib_per_stream']:.1f}" if p in a else "-" for p in there)])
-        rows.append(["memory before the streams, MiB", *(f"{a[p]['mib_idle_before']:.0f}" if p in a else "-" for p in there)])
-        rows.append(["memory after they closed, MiB", *(f"{a[p]['mib_after_close']:.0f}" if p in a else "-" for p in there)])
-        out.append(f"\n## Pages beside streams\n\n200 pages a second of 64 KiB over TLS, with none and with {n} open wss that each speak every 4 s.\nMemory is proportional resident size (Pss); a heap that has grown and is free again counts.\n\n" + table(["", *there], rows))
-    e = m.get("e reloads", {})
-    if e:
-        rows = [[p, str(int(v["reloads"])), str(int(v["dropped"])), f"{v['ws_p99']:.1f}", f"{v['mib_first_half']:.0f}", f"{v['mib_second_half']:.0f}"] for p, v in e.items() if "reloads" in v]
-        out.append("\n## Reloads with streams open\n\nA route of another host added and removed in turn, three changes a second (nginx: SIGHUP with the same file; old workers stay as long as their streams).\n\n"
-                   + table(["", "changes", "streams dropped", "echo p99, ms", "memory in the first half, MiB", "in the second half, MiB"], rows))
-    f = m.get("f start", {})
-    if f:
-        out.append("\n## Start to first answered TLS request\n\n" + table(["", *there], [["ms", *(f"{f[p]['ms']:.0f}" if p in f else "-" for p in there)]]))
+    cache, docs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    run = json.loads((docs / "performance.json").read_text())
     page = docs / "performance.md"
-    kept = section(page.read_text(), TRANSLATION) if page.exists() else ""
-    if kept:
-        out.append("\n" + kept)
-    behind = []
-    for k, by in cpu:
-        ours = by.get("holdfast", {}).get("cpu_us")
-        ahead = [f"{p} by {ours / by[p]['cpu_us']:.2f}×" for p in there if p != "holdfast" and p in by and by[p]["cpu_us"] < ours]
-        if ours and ahead:
-            behind.append(f"- {WHAT[k]}: {', '.join(ahead)}")
-    out.append("\n## Where a peer is ahead\n\nIn processor time:\n\n" + "\n".join(behind) + "\n")
-    extra = docs / "performance-notes.md"
-    if extra.exists():
-        out.append("\n" + extra.read_text())
-    page.write_text("\n".join(x.rstrip("\n") + "\n" for x in out))
+    old = page.read_text() if page.exists() else ""
+    small = cache / "small.json"
+    parts = [HEAD.format(cores=os.cpu_count(), kernel=platform.release().split("-")[0]), *per_request(run, docs), *beside(run), *lasting(run), *idle(run), *moments(run),
+             small_ones(json.loads(small.read_text())) if small.exists() else section(old, SMALL), section(old, TRANSLATION), behind(run), (docs / "performance-notes.md").read_text()]
+    page.write_text("\n".join(p.rstrip("\n") + "\n" for p in parts if p))
+
+
+HEAD = """# Performance
+
+Made by `bench/run`: each peer in turn before the same backend on the same machine ({cores} cores, Linux {kernel}), which also
+carries backend and load. In a round one process of each peer goes through all rows of a table, with seconds of the same load before each row is
+measured: a gateway is up for weeks, and a JVM still compiles in its first quarter of a minute. Peers: HAProxy (nbthread 2, master and
+worker), nginx (2 workers), Envoy 1.40 (concurrency 2, routes from a file by RDS), Caddy 2.11 (GOMAXPROCS 2), Holdfast (2 event loops); access logs off, keep-alive upstreams, one P-256 certificate;
+their whole settings are in [bench/peers.py](../bench/peers.py). Processor time is the proxy's own, so that it does not depend on what load and backend take.
+Figures are for comparing columns of one row, not for comparing with another machine. "-": the peer does not do this.
+"""
+
+
+def peers_of(*scenarios):
+    return [p for p in PEERS if any(p in by for by in scenarios)]
+
+
+def how(scenario, *what):
+    """How a table was measured; a machine with other work to do is told."""
+    s, (low, high) = scenario["settings"], scenario["load"]
+    out = "; ".join(w.format(**s) for w in what)
+    return out + f"; load average {low:.0f} to {high:.0f} on {os.cpu_count()} cores, load and backend included.\n"
+
+
+def per_request(run, docs):
+    there = [k for k in WHAT if k in run]
+    if not there:
+        return
+    by = {k: run[k]["medians"] for k in there}
+    peers = peers_of(*by.values())
+
+    def cell(row, peer):
+        if peer not in row:
+            return "-"
+        value, ours = row[peer]["cpu_us"], row.get("holdfast", {}).get("cpu_us")
+        spread = row[peer].get("cpu_us_spread", 0) / 2
+        return f"{value:.1f} ±{spread:.1f}" + (f" ({value / ours:.2f})" if ours and peer != "holdfast" else "")
+
+    yield "## Processor time per request, message and handshake\n\n" + how(
+        run[there[0]], "Microseconds", "median of {rounds} rounds, interleaved, with half their spread", "{warm} s of the same load before each of {seconds} s",
+        "in brackets the factor against Holdfast (above 1: dearer than Holdfast)")
+    yield table(["", *peers], [[WHAT[k], *(cell(by[k], p) for p in peers)] for k in there])
+    for begins, title, name in (("b", "Processor time per request", "cpu-requests"), ("c", "Processor time per relayed message", "cpu-messages")):
+        rows = [(WHAT[k], {p: by[k][p]["cpu_us"] for p in peers if p in by[k]}) for k in there if k.startswith(begins) and "handshakes" not in k]
+        if rows:
+            bars(title, rows, "µs of the proxy", docs / "images" / f"{name}.svg")
+        yield f"![{title}](images/{name}.svg)"
+
+
+def rows_of(by, peers, labels):
+    """labels: (label, key, digits)"""
+    value = lambda p, key, digits: f"{by[p][key]:.{digits}f}" if p in by and isinstance(by[p].get(key), (int, float)) else "-"
+    return [[label, *(value(p, key, digits) for p in peers)] for label, key, digits in labels]
+
+
+def beside(run):
+    if BESIDE not in run:
+        return
+    by = run[BESIDE]["medians"]
+    peers, n = peers_of(by), max(int(v["streams"]) for v in by.values())
+    named = (("alone", "none"), (f"beside {n // 8:,}", "some"), (f"beside {n:,}", "many"))
+    labels = [(f"HTTP/{'1.1' if h == 'h1' else '2'} {q if q != 'p999' else 'p99.9'} {label}, ms", f"{h}_{key}_{q}", 2) for h in ("h1", "h2") for q in ("p50", "p99", "p999") for label, key in named]
+    labels += [(f"WebSocket echo p99, {n // 8:,}, ms", "ws_some_p99", 2), (f"WebSocket echo p99, {n:,}, ms", "ws_many_p99", 2), ("streams refused or dropped", "dropped", 0)]
+    yield "## Pages beside streams\n\n" + how(run[BESIDE], f"200 pages a second of 64 KiB over TLS, with none, {n // 8:,} and {n:,} open wss that each speak every 4 s", "after {warm} s of pages by each protocol")
+    yield table(["", *peers], rows_of(by, peers, labels))
+
+
+def within(of, name, digits):
+    return f"{of[name + '_slope']:+.{digits}f} ±{of[name + '_within']:.{digits}f}"
+
+
+def lasting(run):
+    if LASTING not in run:
+        return
+    by = run[LASTING]["medians"]
+    peers, any_of = peers_of(by), next(iter(by.values()))
+    rows = rows_of(by, peers, [("streams open", "streams", 0)])
+    for label, name, digits in (("pages by HTTP/1.1, p99 ms a minute", "h1", 2), ("pages by HTTP/2, p99 ms a minute", "h2", 2), ("memory, MiB a minute", "mib", 1)):
+        rows.append([label, *(within(by[p], name, digits) if p in by else "-" for p in peers)])
+    rows += rows_of(by, peers, [("streams dropped", "dropped", 0), ("echo p99, ms", "ws_p99", 1)])
+    rows += rows_of(by, peers, [("dropped by the changes", "changes_dropped", 0), ("echo p99 during changes, ms", "changes_ws_p99", 1), ("page p99 during changes, ms", "changes_page_p99", 1),
+                                ("pages failed during changes", "changes_failed", 0), ("memory after the changes, MiB", "changes_mib", 0)])
+    rows.append(["memory, MiB for 100 changes", *(within(by[p], "changes_mib", 1) if p in by else "-" for p in peers)])
+    yield "## As time passes, and through changes\n\n" + how(
+        run[LASTING], f"{any_of['minutes']:g} minutes of 200 pages a second beside the streams, in turn by HTTP/1.1 and HTTP/2", f"then {int(any_of['changes'])} changes, three a second (one route changed; "
+        "HAProxy and nginx reload, Caddy is given its file, Envoy its routes), with pages of 64 KiB on new connections, 20 a second",
+        "growth is a straight line's with twice its standard error: what lies within cannot be told from none")
+    yield table(["", *peers], rows)
+
+
+def idle(run):
+    if IDLE not in run:
+        return
+    by = run[IDLE]["medians"]
+    peers, n = peers_of(by), max(int(v["streams"]) for v in by.values())
+    labels = [("per silent stream, KiB", "kib_per_stream", 1), ("with the growth of a JVM's live objects added, KiB", "kib_with_heap", 1), ("just started, MiB", "mib_started", 0),
+              ("before the streams, MiB", "mib_before", 0), ("after they closed, MiB", "mib_after_close", 0)]
+    yield "## Memory\n\n" + how(
+        run[IDLE], f"{n:,} open wss that say nothing, after pages by both protocols and 200 streams", "proportional resident size (Pss) of all processes",
+        "pages of a JVM's heap that were touched before do not count as growth, so the second row adds what is alive in it: an upper bound")
+    yield table(["", *peers], rows_of(by, peers, labels))
+
+
+def moments(run):
+    labels = [(START, "start to the first answer by TLS"), (FEW, "a change, with 10 routes"), (MANY, "a change, with {routes} routes")]
+    there = [(k, label) for k, label in labels if k in run]
+    if not there:
+        return
+    peers = peers_of(*(run[k]["medians"] for k, _ in there))
+    rows = [[label.format(**run[k]["settings"]) + ", ms", *(f"{run[k]['medians'][p]['ms']:.0f}" if p in run[k]["medians"] else "-" for p in peers)] for k, label in there]
+    yield "## Start, and until a change is seen\n\n" + how(
+        run[there[0][0]], "Medians", "a change is one route's path, from its file being in place (and the peer being told, where it does not look) to the first answer that shows it; each route has a host name of its own")
+    yield table(["", *peers], rows)
+
+
+SMALL = "Small benchmarks"
+
+
+def small_ones(results):
+    names = sorted({r["name"] for r in results})
+    out = f"## {SMALL}\n\nJMH, nanoseconds an operation with the half width of the 99.9 % interval.\n\n"
+    rows = [[name, ", ".join(f"{k} {v}" for k, v in r["params"].items()) or "-", f"{r['score']:.1f} ±{r['error']:.1f}"] for name in names for r in results if r["name"] == name]
+    return out + table(["benchmark", "with", "ns"], rows)
+
+
+def behind(run):
+    """Every row in which a peer is ahead, by how much."""
+    out = []
+
+    def row(label, values):
+        ours = values.get("holdfast")
+        ahead = [f"{p} {v:.4g}" for p, v in values.items() if p != "holdfast" and v < ours] if ours else []
+        if ahead:
+            out.append(f"| {label} | {ours:.4g} | {', '.join(ahead)} |")
+
+    def values(scenario, key):
+        return {p: v[key] for p, v in run.get(scenario, {"medians": {}})["medians"].items() if isinstance(v.get(key), (int, float))}
+
+    for k, label in WHAT.items():
+        row(f"{label}, µs", values(k, "cpu_us"))
+    for h in ("h1", "h2"):
+        for q in ("p50", "p99"):
+            row(f"HTTP/{'1.1' if h == 'h1' else '2'} {q} beside many streams, ms", values(BESIDE, f"{h}_many_{q}"))
+    row("WebSocket echo p99 beside pages, ms", values(BESIDE, "ws_many_p99"))
+    row("page p99 during changes, ms", values(LASTING, "changes_page_p99"))
+    row("memory per silent stream, KiB", values(IDLE, "kib_per_stream"))
+    row("memory just started, MiB", values(IDLE, "mib_started"))
+    row("start, ms", values(START, "ms"))
+    row("a change, few routes, ms", values(FEW, "ms"))
+    row("a change, many routes, ms", values(MANY, "ms"))
+    return "## Where a peer is ahead\n\n| what | Holdfast | ahead |\n|---|---|---|\n" + "\n".join(out) + "\n"
 
 
 if __name__ == "__main__":
