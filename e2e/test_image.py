@@ -93,7 +93,8 @@ def test_it_serves_without_rights_on_a_root_that_nobody_can_write(image):
     try:
         end = time.monotonic() + 120
         while asked(admin, "/readyz") != 200:
-            assert process.poll() is None and time.monotonic() < end, process.stdout.read()
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < end, "not ready in two minutes"
             time.sleep(0.1)
         assert asked(port, "/") == 404 and asked(admin, "/") == 200
     finally:
