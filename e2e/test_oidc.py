@@ -118,10 +118,10 @@ def test_nobody_passes_without_a_session_or_with_one_that_was_tampered_with(star
     assert browser.get("/").status == 200
     for name in list(browser.cookies):
         forged = Browser(guarded.port)
-        forged.cookies = {**browser.cookies, name: "A" + browser.cookies[name][:-2] + "zz"}
-        if "refresh" in name.lower() or "nonce" in name.lower() or "verifier" in name.lower():
-            continue  # of no use by itself
-        assert forged.get("/").status in (302, 401), name
+        # Who has a refresh token, which is sealed too, gets a new session for it from the provider.
+        forged.cookies = {k: v for k, v in browser.cookies.items() if "Refresh" not in k} | {name: "A" + browser.cookies[name][:-2] + "zz"}
+        if "Nonce" not in name and "Verifier" not in name:  # of no use by itself
+            assert forged.get("/").status in (302, 401), name
 
 
 @pytest.mark.parametrize("header", [
@@ -133,7 +133,7 @@ def test_what_is_no_page_gets_401_instead_of_a_redirect(start, header):
     if guarded.plane == "envoy" and "content_type" in header:  # which says it in gRPC's words
         assert answer.getheader("grpc-status") == "16"  # UNAUTHENTICATED
         return
-    assert (answer.status, answer.getheader("x-holdfast-reason")) == (401, "login_required"), answer.getheaders()
+    assert (answer.status, answer.getheader("x-holdfast-reason")) == (401, "login_required"), str(guarded.gateway.access_log())
 
 
 def test_tokens_are_renewed_and_a_session_ends(start, provider):

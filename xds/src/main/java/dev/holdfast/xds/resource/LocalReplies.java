@@ -46,10 +46,10 @@ final class LocalReplies {
                     "origin_not_allowed"))
             .addMappers(reply(detailsBeginWith("rbac_access_denied"), 403, "not_authorized"))
             // Envoy's oauth2 filter tells why in sentences.
-            .addMappers(reply(detailsBeginWith("Unauthorized,_and_redirecting_to_OAuth"), 401, "login_required"))
+            .addMappers(reply(detailsBeginWith("Unauthorized, and redirecting to OAuth"), 401, "login_required"))
             .addMappers(reply(
                     detailsBeginWith(
-                            "OAuth_", "Malformed_oauth", "State_", "Code_or_state", "CSRF_token", "Failed_to_"),
+                            "OAuth ", "Malformed oauth", "State ", "Code or state", "CSRF token", "Failed to "),
                     401,
                     "login_failed"))
             .addMappers(reply(details("local_rate_limited"), 429, "rate_limited"))

@@ -57,7 +57,9 @@ final class QuicListeners {
     /** Envoy asks no client for a certificate over QUIC, so a listener that does keeps to TCP. */
     static boolean serves(dev.holdfast.plan.Listener listener) {
         return listener.client().connection().quic()
-                && listener.tls().flatMap(Tls::clientValidation).isEmpty();
+                && listener.tls()
+                        .filter(tls -> tls.clientValidation().isEmpty())
+                        .isPresent();
     }
 
     /** Of a TCP port's listeners; empty where none takes clients by QUIC. */

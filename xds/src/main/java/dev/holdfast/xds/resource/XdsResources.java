@@ -431,7 +431,9 @@ public final class XdsResources {
         for (Listener listener : plan.listeners()) {
             untold(Telemetries.lacks(listener), listener.origin())
                     .ifPresent(p -> out.put(listener.name() + "/telemetry", p));
-            if (listener.client().connection().quic() && !QuicListeners.serves(listener)) {
+            boolean quic =
+                    listener.client().connection().quic() && listener.tls().isPresent();
+            if (quic && !QuicListeners.serves(listener)) {
                 out.put(
                         listener.name() + "/http3",
                         warning(
