@@ -41,13 +41,13 @@ class WebSocket:
         self.closed = None
 
     @classmethod
-    async def connect(cls, port, host, path="/api/websocket", tls=False, headers=""):
+    async def connect(cls, port, host, path="/api/websocket", tls=False, headers="", authority=None):
         self = cls()
         options = {"ssl": trusting(["http/1.1"]), "server_hostname": host} if tls else {}
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port, **options)
         key = base64.b64encode(os.urandom(16)).decode()
         self.writer.write(
-            f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+            f"GET {path} HTTP/1.1\r\nhost: {authority or host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
             f"sec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n{headers}\r\n".encode())
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         self.status, self.head = int(head.split(" ")[1]), head

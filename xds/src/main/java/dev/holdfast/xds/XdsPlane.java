@@ -5,6 +5,8 @@ import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.PlanSink;
 import dev.holdfast.problem.Problem;
+import dev.holdfast.xds.discovery.OidcDiscovery;
+import dev.holdfast.xds.resource.OidcDocuments;
 import dev.holdfast.xds.resource.Replaced;
 import dev.holdfast.xds.resource.XdsResources;
 import dev.holdfast.xds.server.EnvoyNode;
@@ -15,6 +17,7 @@ import dev.holdfast.xds.snapshot.Snapshot;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,10 +26,17 @@ import java.util.stream.Stream;
 
 /** The plane that carries a plan out by Envoys elsewhere: it serves them what the plan means and hears what they say. */
 public final class XdsPlane implements PlanSink {
+    /** For what providers say of themselves; those that are slower are waited for while the others' plan is in force. */
+    private static final Duration PATIENCE = Duration.ofSeconds(2);
+
     private final MeterRegistry metrics;
     private final Fleet fleet;
     private final XdsServer server;
+    private final OidcDiscovery discovery = new OidcDiscovery(this::again);
     private volatile Snapshot snapshot = Snapshot.EMPTY;
+    private XdsResources last = snapshot.source();
+    /** Of the last. */
+    private OidcDocuments documents = OidcDocuments.NONE;
 
     /**
      * Listens at once, and serves nothing until the first plan.
@@ -50,7 +60,8 @@ public final class XdsPlane implements PlanSink {
      */
     @Override
     public synchronized Applied apply(Plan plan) {
-        XdsResources made = XdsResources.of(plan);
+        discovery.follow(plan, PATIENCE);
+        XdsResources made = made(plan);
         if (made.problems().stream().anyMatch(Problem::isError)) {
             metrics.counter("holdfast.reloads", "result", "refused").increment();
             return new Applied(false, Map.of(), 0, made.problems());
@@ -66,6 +77,25 @@ public final class XdsPlane implements PlanSink {
         return new Applied(true, ports, 0, snapshot.source().problems());
     }
 
+    /** A provider has said something else of itself. */
+    private synchronized void again() {
+        XdsResources made = made(snapshot.source().plan());
+        if (snapshot != Snapshot.EMPTY && made != snapshot.source()) {
+            snapshot = snapshot.next(made);
+            fleet.publish(snapshot);
+        }
+    }
+
+    /** Most plans come twice: once for what they would cut, and once to be in force. */
+    private synchronized XdsResources made(Plan plan) {
+        OidcDocuments now = discovery.documents();
+        if (last.plan() != plan || !now.equals(documents)) {
+            last = last.next(plan, now);
+            documents = now;
+        }
+        return last;
+    }
+
     /** What Envoy cannot carry out of the plan in force, and what Envoys refused of it. */
     public List<Problem> problems() {
         return Stream.concat(snapshot.source().problems().stream(), fleet.problems().stream())
@@ -79,7 +109,7 @@ public final class XdsPlane implements PlanSink {
 
     /** What Envoy would replace for {@code next}, and so cut the streams of after its drain time. */
     public List<Replaced> replacedBy(Plan next) {
-        return Replaced.between(snapshot.source(), XdsResources.of(next));
+        return Replaced.between(snapshot.source(), made(next));
     }
 
     /** {@link #replacedBy} as warnings, each with how many streams it may end on all Envoys. */
@@ -99,6 +129,7 @@ public final class XdsPlane implements PlanSink {
 
     @Override
     public void close() {
+        discovery.close();
         server.close();
         fleet.close();
     }

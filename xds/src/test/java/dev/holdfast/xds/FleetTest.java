@@ -3,14 +3,22 @@ package dev.holdfast.xds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.google.rpc.Status;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.xds.resource.ResourceType;
+import io.envoyproxy.envoy.config.core.v3.Node;
+import io.envoyproxy.envoy.service.discovery.v3.AggregatedDiscoveryServiceGrpc;
+import io.envoyproxy.envoy.service.discovery.v3.DeltaDiscoveryRequest;
+import io.envoyproxy.envoy.service.discovery.v3.DeltaDiscoveryResponse;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ClientResponseObserver;
+import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -21,6 +29,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,16 +43,17 @@ final class FleetTest {
     private static final int ENVOYS = 50;
 
     private final List<ManagedChannel> channels = new ArrayList<>();
-    private XdsPlane plane = start();
+    private final SimpleMeterRegistry metrics = new SimpleMeterRegistry();
+    private final XdsPlane plane = start();
 
     @BeforeEach
     void begin() {
         assertThat(plane.port()).isPositive();
     }
 
-    private static XdsPlane start() {
+    private XdsPlane start() {
         try {
-            return new XdsPlane(new InetSocketAddress("127.0.0.1", 0), Optional.empty(), new SimpleMeterRegistry());
+            return new XdsPlane(new InetSocketAddress("127.0.0.1", 0), Optional.empty(), metrics);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
@@ -55,12 +66,16 @@ final class FleetTest {
     }
 
     private FakeEnvoy envoy(String id) {
+        return new FakeEnvoy(channel(), id);
+    }
+
+    private ManagedChannel channel() {
         ManagedChannel channel = NettyChannelBuilder.forAddress("127.0.0.1", plane.port())
                 .usePlaintext()
                 .maxInboundMessageSize(256 << 20)
                 .build();
         channels.add(channel);
-        return new FakeEnvoy(channel, id);
+        return channel;
     }
 
     @Test
@@ -153,6 +168,109 @@ final class FleetTest {
         untilAllHold(List.of(good));
         // One response of each kind that it asks for awaits its answer.
         assertThat(silent.responses.get()).isLessThanOrEqualTo(3);
+    }
+
+    @Test
+    void aStormOfRefusalsThatNobodyAskedForHoldsNobodyBack() {
+        Plans plans = new Plans();
+        plane.apply(http(plans));
+        Raw storm = new Raw(channel(), true);
+        storm.first("storm");
+        for (int i = 0; i < 50_000; i++) {
+            storm.send(DeltaDiscoveryRequest.newBuilder()
+                    .setTypeUrl(i % 2 == 0 ? ResourceType.CLUSTER.typeUrl() : "type.googleapis.com/no.such.Kind")
+                    .setResponseNonce("nonce " + i)
+                    .setErrorDetail(Status.newBuilder().setMessage("no " + "x".repeat(1000))));
+        }
+        plans.requestTimeout = Duration.ofSeconds(7);
+        plane.apply(http(plans));
+        untilAllHold(List.of(envoy("good")));
+        assertThat(plane.problems()).isEmpty();
+        assertThat(metrics.find("holdfast.xds.nacks").counters()).isEmpty();
+    }
+
+    @Test
+    void aClientThatAsksForMoreNamesThanThereCanBeIsEnded() {
+        plane.apply(http(new Plans()));
+        Raw greedy = new Raw(channel(), true);
+        greedy.first("greedy");
+        for (int i = 0; i < 2000 && greedy.ended == null; i++) {
+            int from = i * 1000;
+            DeltaDiscoveryRequest.Builder more =
+                    DeltaDiscoveryRequest.newBuilder().setTypeUrl(ResourceType.SECRET.typeUrl());
+            IntStream.range(from, from + 1000).forEach(n -> more.addResourceNamesSubscribe("secret " + n));
+            greedy.send(more);
+        }
+        await().atMost(PATIENCE).until(() -> greedy.ended != null);
+        assertThat(io.grpc.Status.fromThrowable(greedy.ended).getCode())
+                .isEqualTo(io.grpc.Status.Code.RESOURCE_EXHAUSTED);
+        untilAllHold(List.of(envoy("good")));
+    }
+
+    @Test
+    void aClientThatDoesNotReadIsSentNoMoreThanItTakes() {
+        plane.apply(large(Duration.ZERO));
+        Raw deaf = new Raw(channel(), false);
+        deaf.first("deaf");
+        // It answers what it has not read, and asks again for all of it: each time 3 MB.
+        for (int i = 1; i <= 200; i++) {
+            deaf.send(DeltaDiscoveryRequest.newBuilder()
+                    .setTypeUrl(ResourceType.CLUSTER.typeUrl())
+                    .setResponseNonce(Integer.toString(i)));
+            DeltaDiscoveryRequest.Builder again =
+                    DeltaDiscoveryRequest.newBuilder().setTypeUrl(ResourceType.CLUSTER.typeUrl());
+            IntStream.range(0, CLUSTERS).forEach(n -> again.addResourceNamesSubscribe("c/" + n));
+            deaf.send(again);
+        }
+        untilAllHold(List.of(envoy("good")));
+        plane.apply(large(Duration.ofSeconds(1)));
+        await().atMost(PATIENCE)
+                .until(() -> plane.nodes().stream().anyMatch(n -> n.id().equals("good") && n.plan() == n.offered()));
+        // What goes to the good one is among these.
+        assertThat(metrics.find("holdfast.xds.responses").counters().stream()
+                        .mapToDouble(c -> c.count())
+                        .sum())
+                .isLessThan(20);
+    }
+
+    /** A client that says what it likes, and reads what comes or does not. */
+    private static final class Raw implements ClientResponseObserver<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
+        private final boolean reads;
+        private final StreamObserver<DeltaDiscoveryRequest> out;
+        private volatile @Nullable Throwable ended;
+
+        Raw(ManagedChannel channel, boolean reads) {
+            this.reads = reads;
+            this.out = AggregatedDiscoveryServiceGrpc.newStub(channel).deltaAggregatedResources(this);
+        }
+
+        void first(String id) {
+            send(DeltaDiscoveryRequest.newBuilder()
+                    .setNode(Node.newBuilder().setId(id))
+                    .setTypeUrl(ResourceType.CLUSTER.typeUrl()));
+        }
+
+        void send(DeltaDiscoveryRequest.Builder request) {
+            out.onNext(request.build());
+        }
+
+        @Override
+        public void beforeStart(ClientCallStreamObserver<DeltaDiscoveryRequest> call) {
+            if (!reads) {
+                call.disableAutoRequestWithInitial(0);
+            }
+        }
+
+        @Override
+        public void onNext(DeltaDiscoveryResponse response) {}
+
+        @Override
+        public void onError(Throwable why) {
+            ended = why;
+        }
+
+        @Override
+        public void onCompleted() {}
     }
 
     @Test

@@ -5,11 +5,10 @@ import com.google.protobuf.Value;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLog;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLogFilter;
 import io.envoyproxy.envoy.config.core.v3.SubstitutionFormatString;
-import io.envoyproxy.envoy.config.core.v3.TypedExtensionConfig;
 import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
 import io.envoyproxy.envoy.extensions.access_loggers.file.v3.FileAccessLog;
-import io.envoyproxy.envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** A JSON line on Envoy's standard output for each request and for each stream that has ended, in our access log's words. */
 final class AccessLogs {
@@ -26,21 +25,19 @@ final class AccessLogs {
                     "request"));
 
     /** Of connections that are relayed as they come. */
-    static final AccessLog CONNECTIONS = line(
-                    new String[][] {
-                        {"time", "%START_TIME%"},
-                        {"event", "stream_close"},
-                        {"client", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
-                        {"host", "%REQUESTED_SERVER_NAME%"},
-                        {"cluster", "%UPSTREAM_CLUSTER%"},
-                        {"endpoint", "%UPSTREAM_HOST%"},
-                        {"duration_ms", "%DURATION%"},
-                        {"bytes_from_client", "%BYTES_RECEIVED%"},
-                        {"bytes_to_client", "%BYTES_SENT%"},
-                        {"reason", "%CONNECTION_TERMINATION_DETAILS%"},
-                        {"flags", "%RESPONSE_FLAGS%"}
-                    },
-                    false)
+    static final AccessLog CONNECTIONS = line(new String[][] {
+                {"time", "%START_TIME%"},
+                {"event", "stream_close"},
+                {"client", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+                {"host", "%REQUESTED_SERVER_NAME%"},
+                {"cluster", "%UPSTREAM_CLUSTER%"},
+                {"endpoint", "%UPSTREAM_HOST%"},
+                {"duration_ms", "%DURATION%"},
+                {"bytes_from_client", "%BYTES_RECEIVED%"},
+                {"bytes_to_client", "%BYTES_SENT%"},
+                {"reason", "%CONNECTION_TERMINATION_DETAILS%"},
+                {"flags", "%RESPONSE_FLAGS%"}
+            })
             .build();
 
     private AccessLogs() {}
@@ -66,21 +63,18 @@ final class AccessLogs {
             {"reason", "%RESPONSE_CODE_DETAILS%"},
             {"flags", "%RESPONSE_FLAGS%"}
         };
-        return line(fields, true).setFilter(filter).build();
+        return line(fields).setFilter(filter).build();
     }
 
-    private static AccessLog.Builder line(String[][] fields, boolean http) {
+    private static AccessLog.Builder line(String[][] fields) {
         Struct.Builder line = Struct.newBuilder();
         for (String[] field : fields) {
             line.putFields(field[0], Value.newBuilder().setStringValue(field[1]).build());
         }
-        SubstitutionFormatString.Builder format =
-                SubstitutionFormatString.newBuilder().setJsonFormat(line);
-        if (http) {
-            format.addFormatters(TypedExtensionConfig.newBuilder()
-                    .setName("envoy.formatter.req_without_query")
-                    .setTypedConfig(Proto.any(ReqWithoutQuery.getDefaultInstance())));
-        }
+        SubstitutionFormatString.Builder format = SubstitutionFormatString.newBuilder()
+                .setJsonFormat(line)
+                .addAllFormatters(
+                        Formatters.of(Stream.of(fields).map(field -> field[1]).toList()));
         return AccessLog.newBuilder()
                 .setName("envoy.access_loggers.file")
                 .setTypedConfig(Proto.any(FileAccessLog.newBuilder()

@@ -16,16 +16,20 @@ import com.google.protobuf.Message;
 import com.google.protobuf.Struct;
 import io.envoyproxy.envoy.config.cluster.v3.LoadBalancingPolicy;
 import io.envoyproxy.envoy.config.common.mutation_rules.v3.HeaderMutation;
+import io.envoyproxy.envoy.config.core.v3.GrpcService;
 import io.envoyproxy.envoy.config.core.v3.TypedExtensionConfig;
 import io.envoyproxy.envoy.config.route.v3.RateLimit;
 import io.envoyproxy.envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth;
 import io.envoyproxy.envoy.extensions.filters.http.composite.v3.ExecuteFilterAction;
+import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.CheckSettings;
 import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.ExtAuthz;
+import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.ext_authz.v3.HttpService;
 import io.envoyproxy.envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor;
 import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
 import io.envoyproxy.envoy.extensions.filters.http.lua.v3.LuaPerRoute;
+import io.envoyproxy.envoy.extensions.filters.http.oauth2.v3.OAuth2Config;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
 import io.envoyproxy.envoy.type.v3.HttpStatus;
@@ -57,6 +61,8 @@ final class Additions {
             ExternalProcessor.getDescriptor(),
             HttpStatus.getDescriptor(),
             field("status_on_error", 24, Type.TYPE_MESSAGE).setTypeName(".envoy.type.v3.HttpStatus"));
+
+    private static final FileDescriptor OAUTH2 = oauth2();
 
     private Additions() {}
 
@@ -92,6 +98,20 @@ final class Additions {
                         at,
                         service.toBuilder()
                                 .setField(at.getMessageType().findFieldByName("path_override"), path)
+                                .build())
+                .build();
+    }
+
+    /** Settings of a route with a server of its own. */
+    static Message asking(ExtAuthzPerRoute route, GrpcService server) {
+        Descriptor of = EXT_AUTH.getFile().findMessageTypeByName("ExtAuthzPerRoute");
+        DynamicMessage.Builder out = read(of, route.toByteString());
+        FieldDescriptor at = of.findFieldByName("check_settings");
+        DynamicMessage settings = (DynamicMessage) out.getField(at);
+        return out.setField(
+                        at,
+                        settings.toBuilder()
+                                .setField(at.getMessageType().findFieldByName("grpc_service"), server)
                                 .build())
                 .build();
     }
@@ -168,6 +188,33 @@ final class Additions {
                 .build();
     }
 
+    /**
+     * For a route.
+     *
+     * @param endSession where the provider ends its own session, empty for nowhere
+     * @param begun for how long a sign-on may take
+     * @param idTokenHeader tells the backend the ID token, empty for none
+     */
+    static Message oauth2(OAuth2Config config, String endSession, java.time.Duration begun, String idTokenHeader) {
+        Descriptor of = OAUTH2.findMessageTypeByName("OAuth2Config");
+        DynamicMessage.Builder out = read(of, config.toByteString())
+                .setField(of.findFieldByName("end_session_endpoint"), endSession)
+                .setField(of.findFieldByName("csrf_token_expires_in"), Proto.duration(begun))
+                .setField(of.findFieldByName("code_verifier_token_expires_in"), Proto.duration(begun));
+        if (!idTokenHeader.isEmpty()) {
+            Descriptor forwarding = OAUTH2.findMessageTypeByName("OAuth2TokenForwarding");
+            out.setField(
+                    of.findFieldByName("forward_id_token"),
+                    DynamicMessage.newBuilder(forwarding)
+                            .setField(forwarding.findFieldByName("header"), idTokenHeader)
+                            .build());
+        }
+        Descriptor route = OAUTH2.findMessageTypeByName("OAuth2PerRoute");
+        return DynamicMessage.newBuilder(route)
+                .setField(route.findFieldByName("config"), out.build())
+                .build();
+    }
+
     /** In place of the jar's own messages of these names. */
     static Message[] kinds() {
         return new Message[] {
@@ -182,7 +229,10 @@ final class Additions {
             DynamicMessage.getDefaultInstance(API_KEYS),
             DynamicMessage.getDefaultInstance(RATE_LIMIT),
             DynamicMessage.getDefaultInstance(EXT_AUTH),
-            DynamicMessage.getDefaultInstance(LOCAL_REPLY)
+            DynamicMessage.getDefaultInstance(EXT_AUTH.getFile().findMessageTypeByName("ExtAuthzPerRoute")),
+            DynamicMessage.getDefaultInstance(LOCAL_REPLY),
+            DynamicMessage.getDefaultInstance(OAUTH2.findMessageTypeByName("OAuth2")),
+            DynamicMessage.getDefaultInstance(OAUTH2.findMessageTypeByName("OAuth2PerRoute"))
         };
     }
 
@@ -219,7 +269,31 @@ final class Additions {
         FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
         file.getMessageTypeBuilder(HttpService.getDescriptor().getIndex())
                 .addField(field("path_override", 10, Type.TYPE_STRING));
+        file.getMessageTypeBuilder(CheckSettings.getDescriptor().getIndex())
+                .addField(field("grpc_service", 4, Type.TYPE_MESSAGE)
+                        .setTypeName("." + GrpcService.getDescriptor().getFullName()));
         return built(file, known);
+    }
+
+    private static FileDescriptor oauth2() {
+        FileDescriptor known = OAuth2Config.getDescriptor().getFile();
+        String in = "." + known.getPackage() + ".";
+        FileDescriptorProto.Builder file = known.toProto().toBuilder();
+        file.getMessageTypeBuilder(OAuth2Config.getDescriptor().getIndex())
+                .addField(field("end_session_endpoint", 23, Type.TYPE_STRING))
+                .addField(
+                        field("csrf_token_expires_in", 24, Type.TYPE_MESSAGE).setTypeName(".google.protobuf.Duration"))
+                .addField(field("code_verifier_token_expires_in", 25, Type.TYPE_MESSAGE)
+                        .setTypeName(".google.protobuf.Duration"))
+                .addField(field("forward_id_token", 31, Type.TYPE_MESSAGE).setTypeName(in + "OAuth2TokenForwarding"));
+        file.addMessageType(DescriptorProto.newBuilder()
+                .setName("OAuth2TokenForwarding")
+                .addField(field("header", 1, Type.TYPE_STRING)));
+        file.addMessageType(DescriptorProto.newBuilder()
+                .setName("OAuth2PerRoute")
+                .addField(field("config", 1, Type.TYPE_MESSAGE).setTypeName(in + "OAuth2Config")));
+        return built(file, "OAuth2PerRoute", known.getDependencies().toArray(new FileDescriptor[0]))
+                .getFile();
     }
 
     private static Descriptor localReply() {

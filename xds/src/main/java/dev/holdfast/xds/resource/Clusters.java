@@ -32,8 +32,10 @@ import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
 import io.envoyproxy.envoy.type.v3.Percent;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -67,22 +69,29 @@ public final class Clusters {
         return isForStreams(name) ? name.substring(0, name.length() - STREAMS.length()) : name;
     }
 
-    static void addTo(
-            Cluster cluster,
-            Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters,
-            Map<String, ClusterLoadAssignment> endpoints,
-            Map<String, Secret> secrets) {
-        for (boolean streams : new boolean[] {false, true}) {
-            io.envoyproxy.envoy.config.cluster.v3.Cluster made = of(cluster, streams);
-            clusters.put(made.getName(), made);
+    /** All that stands for one cluster of the plan. */
+    record Made(
+            List<io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters,
+            Optional<ClusterLoadAssignment> endpoints,
+            List<Secret> secrets) {
+        void addTo(
+                Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters,
+                Map<String, ClusterLoadAssignment> endpoints,
+                Map<String, Secret> secrets) {
+            this.clusters.forEach(c -> clusters.put(c.getName(), c));
+            this.endpoints.ifPresent(e -> endpoints.put(e.getClusterName(), e));
+            this.secrets.forEach(s -> secrets.put(s.getName(), s));
         }
-        if (!hasNames(cluster)) {
-            endpoints.put(cluster.name(), assignment(cluster, cluster.name()));
-        }
-        cluster.tls().filter(Clusters::hasOwnCa).ifPresent(tls -> secrets.put(caName(cluster), ca(cluster, tls)));
-        cluster.tls()
-                .flatMap(Cluster.UpstreamTls::shown)
-                .ifPresent(c -> secrets.put(c.name(), XdsResources.certificate(c)));
+    }
+
+    static Made of(Cluster cluster) {
+        List<Secret> secrets = new ArrayList<>();
+        cluster.tls().filter(Clusters::hasOwnCa).ifPresent(tls -> secrets.add(ca(cluster, tls)));
+        cluster.tls().flatMap(Cluster.UpstreamTls::shown).ifPresent(c -> secrets.add(XdsResources.certificate(c)));
+        return new Made(
+                List.of(of(cluster, false), of(cluster, true)),
+                hasNames(cluster) ? Optional.empty() : Optional.of(assignment(cluster, cluster.name())),
+                List.copyOf(secrets));
     }
 
     private static io.envoyproxy.envoy.config.cluster.v3.Cluster of(Cluster cluster, boolean streams) {

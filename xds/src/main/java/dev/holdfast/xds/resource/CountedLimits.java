@@ -7,7 +7,6 @@ import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.TrafficFilter;
 import io.envoyproxy.envoy.config.core.v3.ApiVersion;
-import io.envoyproxy.envoy.config.core.v3.GrpcService;
 import io.envoyproxy.envoy.config.ratelimit.v3.RateLimitServiceConfig;
 import io.envoyproxy.envoy.config.route.v3.RateLimit;
 import io.envoyproxy.envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor;
@@ -42,8 +41,7 @@ record CountedLimits(Message config, List<String> lacks) {
                 .setTimeout(Proto.duration(PATIENCE))
                 .setRateLimitService(RateLimitServiceConfig.newBuilder()
                         .setTransportApiVersion(ApiVersion.V3)
-                        .setGrpcService(GrpcService.newBuilder()
-                                .setEnvoyGrpc(GrpcService.EnvoyGrpc.newBuilder().setClusterName(cluster))));
+                        .setGrpcService(Proto.grpc(cluster, cluster)));
         if (told.stream().anyMatch(t -> t.rule.tells())) {
             out.setEnableXRatelimitHeaders(
                     io.envoyproxy.envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion

@@ -10,7 +10,6 @@ import dev.holdfast.plan.Extension;
 import dev.holdfast.plan.Extension.ExtProc;
 import io.envoyproxy.envoy.config.core.v3.AsyncDataSource;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
-import io.envoyproxy.envoy.config.core.v3.GrpcService;
 import io.envoyproxy.envoy.config.core.v3.HttpUri;
 import io.envoyproxy.envoy.config.core.v3.RemoteDataSource;
 import io.envoyproxy.envoy.config.core.v3.TypedExtensionConfig;
@@ -106,10 +105,7 @@ final class Extended {
 
     private static Message processor(ExtProc processor) {
         ExternalProcessor.Builder out = ExternalProcessor.newBuilder()
-                .setGrpcService(GrpcService.newBuilder()
-                        .setEnvoyGrpc(GrpcService.EnvoyGrpc.newBuilder()
-                                .setClusterName(processor.cluster())
-                                .setAuthority(processor.cluster().replaceAll("[^A-Za-z0-9.-]", "-"))))
+                .setGrpcService(Proto.grpc(processor.cluster(), processor.cluster()))
                 .setFailureModeAllow(processor.failOpen())
                 .setProcessingMode(mode(processor))
                 .setAllowModeOverride(processor.modeOverride())

@@ -8,8 +8,10 @@ import io.envoyproxy.envoy.extensions.filters.http.cors.v3.Cors;
 import io.envoyproxy.envoy.extensions.filters.http.csrf.v3.CsrfPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
 import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutation;
+import io.envoyproxy.envoy.extensions.filters.http.header_to_metadata.v3.Config;
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
 import io.envoyproxy.envoy.extensions.filters.http.lua.v3.Lua;
+import io.envoyproxy.envoy.extensions.filters.http.oauth2.v3.OAuth2;
 import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
 import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSession;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
@@ -23,6 +25,7 @@ import java.util.stream.Stream;
  * cut its streams.
  */
 final class HttpFilters {
+    static final String AUTHORITY = "holdfast.authority";
     static final String LATE = "holdfast.late_headers";
     static final String HEALTH = "holdfast.health_check";
     static final String GRPC_WEB = "holdfast.grpc_web";
@@ -30,11 +33,12 @@ final class HttpFilters {
     static final String FAULT = "envoy.filters.http.fault";
     static final String CORS = "envoy.filters.http.cors";
     static final String CSRF = "envoy.filters.http.csrf";
+    static final String ORIGIN = "holdfast.origin";
     static final String TAKEN_OFF = "envoy.filters.http.header_mutation";
     static final String EXT_AUTH = "holdfast.ext_auth";
     static final String API_KEY = "holdfast.api_key";
     static final String BASIC_AUTH = "holdfast.basic_auth";
-    static final String OIDC = "holdfast.oidc";
+    static final String OIDC = "envoy.filters.http.oauth2";
     static final String JWT = "holdfast.jwt";
     static final String RBAC = "envoy.filters.http.rbac";
     static final String BUFFER = "envoy.filters.http.buffer";
@@ -46,11 +50,15 @@ final class HttpFilters {
     static final String RESPONSE_PACE = "holdfast.response_bandwidth";
     static final String SESSION = "envoy.filters.http.stateful_session";
 
+    private static final Message RBAC_OFF =
+            io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC.getDefaultInstance();
+
     /** Pieces of Lua that a route may have. */
     static final int LUAS = 8;
 
     static final List<HttpFilter> ALL = Stream.of(
                     Stream.of(
+                            off(AUTHORITY, Config.getDefaultInstance()),
                             off(LATE, HeaderMutation.getDefaultInstance()),
                             off(HEALTH, Composites.PLACE),
                             off(OVERRIDE, Composites.PLACE),
@@ -62,13 +70,18 @@ final class HttpFilters {
                                     CsrfPolicy.newBuilder()
                                             .setFilterEnabled(Proto.runtimePercent(0))
                                             .build()),
+                            off(ORIGIN, RBAC_OFF),
                             off(TAKEN_OFF, HeaderMutation.getDefaultInstance()),
                             off(EXT_AUTH, Composites.PLACE),
+                            off(extAuth(false, false), ExternalAuth.place(false, false)),
+                            off(extAuth(false, true), ExternalAuth.place(false, true)),
+                            off(extAuth(true, false), ExternalAuth.place(true, false)),
+                            off(extAuth(true, true), ExternalAuth.place(true, true)),
                             off(API_KEY, Composites.PLACE),
                             off(BASIC_AUTH, Composites.PLACE),
-                            off(OIDC, Composites.PLACE),
+                            off(OIDC, OAuth2.getDefaultInstance()),
                             off(JWT, Composites.PLACE),
-                            off(RBAC, io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC.getDefaultInstance()),
+                            off(RBAC, RBAC_OFF),
                             off(
                                     BUFFER,
                                     Buffer.newBuilder()
@@ -100,6 +113,11 @@ final class HttpFilters {
             .toList();
 
     private HttpFilters() {}
+
+    /** The filter for an authorization that is told texts of the route. */
+    static String extAuth(boolean failOpen, boolean recompute) {
+        return EXT_AUTH + (failOpen ? ".open" : ".closed") + (recompute ? ".recompute" : "");
+    }
 
     /** The filter for a route's piece of Lua, counted from 0. */
     static String lua(int number) {

@@ -42,6 +42,7 @@ import io.envoyproxy.envoy.extensions.filters.http.dynamic_modules.v3.DynamicMod
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
 import io.envoyproxy.envoy.extensions.filters.http.grpc_web.v3.GrpcWeb;
 import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutation;
+import io.envoyproxy.envoy.extensions.filters.http.header_to_metadata.v3.Config;
 import io.envoyproxy.envoy.extensions.filters.http.health_check.v3.HealthCheck;
 import io.envoyproxy.envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication;
 import io.envoyproxy.envoy.extensions.filters.http.lua.v3.Lua;
@@ -76,6 +77,7 @@ import io.envoyproxy.envoy.extensions.matching.input_matchers.ip.v3.Ip;
 import io.envoyproxy.envoy.extensions.matching.input_matchers.metadata.v3.Metadata;
 import io.envoyproxy.envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig;
 import io.envoyproxy.envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig;
+import io.envoyproxy.envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
@@ -165,6 +167,8 @@ final class Kinds {
                             CookieBasedSessionState.getDefaultInstance(),
                             HeaderBasedSessionState.getDefaultInstance(),
                             DownstreamTlsContext.getDefaultInstance(),
+                            QuicDownstreamTransport.getDefaultInstance(),
+                            Config.getDefaultInstance(),
                             UpstreamTlsContext.getDefaultInstance(),
                             HttpProtocolOptions.getDefaultInstance(),
                             HttpResponseHeaderMatchInput.getDefaultInstance(),

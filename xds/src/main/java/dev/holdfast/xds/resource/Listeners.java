@@ -35,6 +35,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -94,7 +95,8 @@ final class Listeners {
         });
         begin(connection, out);
         if (!http.isEmpty() && http.getFirst().tls().isEmpty()) {
-            return out.addFilterChains(chain(name(bindPort), http.getFirst())).build();
+            return out.addFilterChains(chain(name(bindPort), http.getFirst(), Optional.empty(), manager -> {}))
+                    .build();
         }
         if (!http.isEmpty() || relayed.getFirst().byName()) {
             out.addListenerFilters(ListenerFilter.newBuilder()
@@ -103,7 +105,8 @@ final class Listeners {
         }
         http.stream()
                 .sorted(Comparator.comparing(dev.holdfast.plan.Listener::name))
-                .forEach(l -> out.addFilterChains(chain(l.name(), l)));
+                .forEach(l ->
+                        out.addFilterChains(chain(l.name(), l, l.tls().map(tls -> tls(l.name(), tls)), manager -> {})));
         Set<String> names = http.stream().map(l -> l.hostname().orElse("")).collect(Collectors.toSet());
         return out.addAllFilterChains(new Relays(plan).chains(relayed, names)).build();
     }
@@ -144,14 +147,22 @@ final class Listeners {
                 .build();
     }
 
-    private static FilterChain chain(String name, dev.holdfast.plan.Listener listener) {
+    /**
+     * @param socket ends TLS or QUIC
+     * @param protocol what the connection manager has besides what all have
+     */
+    static FilterChain chain(
+            String name,
+            dev.holdfast.plan.Listener listener,
+            Optional<TransportSocket> socket,
+            Consumer<HttpConnectionManager.Builder> protocol) {
         HttpSettings http = listener.http();
         FilterChain.Builder out = FilterChain.newBuilder().setName(name);
-        listener.tls().ifPresent(tls -> {
+        socket.ifPresent(ended -> {
             listener.hostname()
                     .ifPresent(host -> out.setFilterChainMatch(
                             FilterChainMatch.newBuilder().addServerNames(host)));
-            out.setTransportSocket(tls(name, tls));
+            out.setTransportSocket(ended);
             if (!http.tlsHandshakeTimeout().isZero()) {
                 out.setTransportSocketConnectTimeout(Proto.duration(http.tlsHandshakeTimeout()));
             }
@@ -162,7 +173,7 @@ final class Listeners {
         }
         return out.addFilters(Filter.newBuilder()
                         .setName("envoy.filters.network.http_connection_manager")
-                        .setTypedConfig(Proto.any(manager(name, listener))))
+                        .setTypedConfig(Proto.any(manager(name, listener, protocol))))
                 .build();
     }
 
@@ -179,7 +190,8 @@ final class Listeners {
                 .build();
     }
 
-    private static HttpConnectionManager manager(String routes, dev.holdfast.plan.Listener listener) {
+    private static HttpConnectionManager manager(
+            String routes, dev.holdfast.plan.Listener listener, Consumer<HttpConnectionManager.Builder> protocol) {
         HttpSettings http = listener.http();
         HttpConnectionManager.Builder out = HttpConnectionManager.newBuilder()
                 .setStatPrefix(name(listener.bindPort()))
@@ -198,6 +210,7 @@ final class Listeners {
                 .addAllHttpFilters(HttpFilters.ALL);
         Telemetries.tracing(listener).ifPresent(out::setTracing);
         ClientSide.settings(listener.client(), http, out);
+        protocol.accept(out);
         return out.build();
     }
 
@@ -214,6 +227,13 @@ final class Listeners {
     }
 
     static TransportSocket tls(String listener, Tls tls) {
+        return TransportSocket.newBuilder()
+                .setName("envoy.transport_sockets.tls")
+                .setTypedConfig(Proto.any(context(listener, tls, tls.alpn())))
+                .build();
+    }
+
+    static DownstreamTlsContext context(String listener, Tls tls, List<String> alpn) {
         CommonTlsContext.Builder common = CommonTlsContext.newBuilder()
                 .setTlsParams(TlsParameters.newBuilder()
                         .setTlsMinimumProtocolVersion(version(tls.minVersion()))
@@ -221,7 +241,7 @@ final class Listeners {
                         .addAllCipherSuites(tls.crypto().ciphers())
                         .addAllEcdhCurves(tls.crypto().curves())
                         .addAllSignatureAlgorithms(tls.crypto().signatures()))
-                .addAllAlpnProtocols(tls.alpn());
+                .addAllAlpnProtocols(alpn);
         tls.certificates().stream()
                 .map(Tls.Certificate::name)
                 .distinct()
@@ -236,10 +256,7 @@ final class Listeners {
                     .setSdsConfig(Proto.ADS));
             out.setRequireClientCertificate(BoolValue.of(clients.required()));
         });
-        return TransportSocket.newBuilder()
-                .setName("envoy.transport_sockets.tls")
-                .setTypedConfig(Proto.any(out.setCommonTlsContext(common).build()))
-                .build();
+        return out.setCommonTlsContext(common).build();
     }
 
     private static TlsParameters.TlsProtocol version(String name) {

@@ -14,6 +14,8 @@ import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
 import io.envoyproxy.envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Envoy's own answers with the status and the {@code x-holdfast-reason} that the embedded plane gives for the same failure.
@@ -38,7 +40,18 @@ final class LocalReplies {
             .addMappers(reply(details("jwt_authn_access_denied{Jwt_is_expired}"), 401, "token_expired"))
             .addMappers(reply(details("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"), 503, "keys_unavailable"))
             .addMappers(reply(detailsBeginWith("jwt_authn_access_denied"), 401, "token_invalid"))
+            .addMappers(reply(
+                    details("rbac_access_denied_matched_policy[" + StreamOrigins.RULE + "]"),
+                    403,
+                    "origin_not_allowed"))
             .addMappers(reply(detailsBeginWith("rbac_access_denied"), 403, "not_authorized"))
+            // Envoy's oauth2 filter tells why in sentences.
+            .addMappers(reply(detailsBeginWith("Unauthorized, and redirecting to OAuth"), 401, "login_required"))
+            .addMappers(reply(
+                    detailsBeginWith(
+                            "OAuth ", "Malformed oauth", "State ", "Code or state", "CSRF token", "Failed to "),
+                    401,
+                    "login_failed"))
             .addMappers(reply(details("local_rate_limited"), 429, "rate_limited"))
             .addMappers(reply(details("request_rate_limited"), 429, "rate_limited"))
             .addMappers(reply(details("request_payload_too_large"), 413, "request_too_large"))
@@ -83,8 +96,10 @@ final class LocalReplies {
         return expression("response.code_details == '" + are + "'");
     }
 
-    private static AccessLogFilter detailsBeginWith(String text) {
-        return expression("response.code_details.startsWith('" + text + "')");
+    private static AccessLogFilter detailsBeginWith(String... texts) {
+        return expression(Stream.of(texts)
+                .map(text -> "response.code_details.startsWith('" + text + "')")
+                .collect(Collectors.joining(" || ")));
     }
 
     static AccessLogFilter expression(String cel) {

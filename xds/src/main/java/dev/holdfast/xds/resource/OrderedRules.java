@@ -68,7 +68,7 @@ final class OrderedRules {
                 .build());
     }
 
-    private static Matcher.OnMatch action(String name, boolean allow) {
+    static Matcher.OnMatch action(String name, boolean allow) {
         return Matcher.OnMatch.newBuilder()
                 .setAction(Proto.action(
                         "envoy.filters.rbac.action",
@@ -130,11 +130,11 @@ final class OrderedRules {
                 : text.getSafeRegex().getRegex();
     }
 
-    private static Message header(String name) {
+    static Message header(String name) {
         return HttpRequestHeaderMatchInput.newBuilder().setHeaderName(name).build();
     }
 
-    private static Predicate single(Message input, String expression) {
+    static Predicate single(Message input, String expression) {
         return Predicate.newBuilder()
                 .setSinglePredicate(Predicate.SinglePredicate.newBuilder()
                         .setInput(input(input))
@@ -145,7 +145,7 @@ final class OrderedRules {
                 .build();
     }
 
-    private static Predicate asked(Message input, String name, Message matcher) {
+    static Predicate asked(Message input, String name, Message matcher) {
         return Predicate.newBuilder()
                 .setSinglePredicate(Predicate.SinglePredicate.newBuilder()
                         .setInput(input(input))
@@ -161,7 +161,7 @@ final class OrderedRules {
                 .build();
     }
 
-    private static Predicate both(List<Predicate> all) {
+    static Predicate both(List<Predicate> all) {
         return all.size() == 1
                 ? all.getFirst()
                 : Predicate.newBuilder()
@@ -169,7 +169,7 @@ final class OrderedRules {
                         .build();
     }
 
-    private static Predicate either(List<Predicate> all) {
+    static Predicate either(List<Predicate> all) {
         return all.size() == 1
                 ? all.getFirst()
                 : Predicate.newBuilder()

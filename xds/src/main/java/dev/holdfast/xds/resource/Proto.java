@@ -9,6 +9,7 @@ import dev.holdfast.plan.TrafficFilter;
 import io.envoyproxy.envoy.config.core.v3.AggregatedConfigSource;
 import io.envoyproxy.envoy.config.core.v3.ApiVersion;
 import io.envoyproxy.envoy.config.core.v3.ConfigSource;
+import io.envoyproxy.envoy.config.core.v3.GrpcService;
 import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
 import io.envoyproxy.envoy.type.matcher.v3.RegexMatcher;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
@@ -28,6 +29,22 @@ final class Proto {
 
     static Any any(Message message) {
         return Any.pack(message);
+    }
+
+    /**
+     * A service of {@code cluster} that is asked by gRPC. Without an authority Envoy sends the cluster's name, whose slashes
+     * {@code :authority} may not have.
+     */
+    static GrpcService.Builder grpc(String cluster, String authority) {
+        return GrpcService.newBuilder()
+                .setEnvoyGrpc(GrpcService.EnvoyGrpc.newBuilder()
+                        .setClusterName(cluster)
+                        .setAuthority(host(authority)));
+    }
+
+    /** A name as one that a host can have. */
+    static String host(String name) {
+        return name.replaceAll("[^A-Za-z0-9.-]", "-");
     }
 
     static Duration duration(java.time.Duration time) {

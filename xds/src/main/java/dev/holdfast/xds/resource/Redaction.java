@@ -19,6 +19,8 @@ final class Redaction {
     private static final Set<String> SECRET = Set.of(
             "envoy.extensions.transport_sockets.tls.v3.TlsCertificate.private_key",
             "envoy.extensions.transport_sockets.tls.v3.GenericSecret.secret",
+            "envoy.extensions.filters.http.oauth2.v3.OAuth2Credentials.client_id",
+            "envoy.extensions.filters.http.ext_authz.v3.CheckSettings.ContextExtensionsEntry.value",
             "envoy.extensions.filters.http.basic_auth.v3.BasicAuth.users",
             "envoy.extensions.filters.http.api_key_auth.v3.Credential.key",
             "envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.local_jwks");

@@ -61,7 +61,9 @@ public record Replaced(
 
     static Replaced of(Plan plan, String name, String chain, boolean removed) {
         List<dev.holdfast.plan.Listener> listeners = plan.listeners().stream()
-                .filter(l -> Listeners.name(l.bindPort()).equals(name))
+                .filter(l -> Listeners.name(l.bindPort()).equals(name)
+                        || (QuicListeners.serves(l)
+                                && QuicListeners.name(l.bindPort()).equals(name)))
                 .filter(l -> chain.isEmpty() || chain.equals(name) || l.name().equals(chain))
                 .toList();
         Set<String> clusters = listeners.stream()

@@ -26,6 +26,7 @@ import java.util.Set;
  */
 final class RouteFilters {
     private final Route route;
+    private final OidcDocuments documents;
     private final Map<String, Any> pages = new LinkedHashMap<>();
     private final Map<String, Any> upgrades = new LinkedHashMap<>();
     private final List<Refusal> refusals = new ArrayList<>();
@@ -35,6 +36,7 @@ final class RouteFilters {
     private final Set<String> takenOff = new LinkedHashSet<>();
     private final Set<String> lacks = new LinkedHashSet<>();
     private boolean refuses;
+    private boolean waits;
 
     /**
      * Some of a route's requests, answered by us before it is looked at further.
@@ -50,12 +52,13 @@ final class RouteFilters {
             boolean vary,
             Map<String, Any> configs) {}
 
-    private RouteFilters(Route route) {
+    private RouteFilters(Route route, OidcDocuments documents) {
         this.route = route;
+        this.documents = documents;
     }
 
-    static RouteFilters of(Route route) {
-        RouteFilters out = new RouteFilters(route);
+    static RouteFilters of(Route route, OidcDocuments documents) {
+        RouteFilters out = new RouteFilters(route, documents);
         Set<Class<?>> seen = new HashSet<>();
         for (HttpFilter filter : route.httpFilters()) {
             boolean again = !seen.add(filter.getClass())
@@ -118,6 +121,11 @@ final class RouteFilters {
         return refuses;
     }
 
+    /** Whether the route must not serve yet, for it is not known where its users are to sign on. */
+    boolean waits() {
+        return waits;
+    }
+
     private void add(HttpFilter filter) {
         switch (filter) {
             case HttpFilter.GlobalRateLimit ignored -> counted();
@@ -126,7 +134,7 @@ final class RouteFilters {
             case SecurityFilter.Cors cors -> cors(cors);
             case SecurityFilter.Csrf csrf -> both(HttpFilters.CSRF, Guards.csrf(csrf));
             case SecurityFilter.ExtAuth auth -> external(auth);
-            case SecurityFilter.Oidc ignored -> missing(true, "sign-on by OpenID Connect");
+            case SecurityFilter.Oidc oidc -> signOn(oidc);
             case SecurityFilter.BasicAuth auth -> {
                 takeOff(List.of(auth.forwardHeader()));
                 if (Guards.isKnown(auth)) {
@@ -212,9 +220,22 @@ final class RouteFilters {
         refuses |= guards;
     }
 
+    private void signOn(SecurityFilter.Oidc oidc) {
+        takeOff(List.of(oidc.forwardIdTokenHeader()));
+        SignOn.of(oidc, documents).ifPresentOrElse(config -> both(HttpFilters.OIDC, config), () -> waits = true);
+        lacks.addAll(SignOn.lacks(oidc));
+    }
+
     private void external(SecurityFilter.ExtAuth auth) {
-        if (!auth.context().isEmpty()) {
-            missing(true, "contextExtensions of an external authorization");
+        List<String> missing = ExternalAuth.lacks(auth);
+        if (!missing.isEmpty()) {
+            missing.forEach(what -> missing(true, what));
+            return;
+        }
+        if (ExternalAuth.hasContext(auth) && auth.server() instanceof SecurityFilter.AuthServer.Grpc server) {
+            String place = HttpFilters.extAuth(auth.failOpen(), auth.recomputeRoute());
+            pages.put(place, Proto.any(ExternalAuth.withContext(auth, server, true)));
+            upgrades.put(place, Proto.any(ExternalAuth.withContext(auth, server, false)));
             return;
         }
         if (auth.server() instanceof SecurityFilter.AuthServer.Http http) {

@@ -1,6 +1,9 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.UInt32Value;
+import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.HttpSettings;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
@@ -10,7 +13,9 @@ import io.envoyproxy.envoy.config.route.v3.RouteMatch;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * The route tables of a port: one for all its listeners without TLS, told apart by Host; one for each with TLS, where a
@@ -21,10 +26,14 @@ final class RouteTables {
 
     private final Plan plan;
     private final List<Listener> port;
+    private final OidcDocuments documents;
+    private final Reuse reuse;
     private final ByHost<Listener> owners;
     private final Map<String, ByHost<VirtualHost>> hosts = new HashMap<>();
 
-    RouteTables(Plan plan, List<Listener> port) {
+    RouteTables(Plan plan, List<Listener> port, OidcDocuments documents, Reuse reuse) {
+        this.documents = documents;
+        this.reuse = reuse;
         this.plan = plan;
         this.port = port;
         this.owners = new ByHost<>(port, l -> l.hostname().orElse("*"));
@@ -55,34 +64,68 @@ final class RouteTables {
                 .setIgnorePortInHostMatching(true)
                 .setMaxDirectResponseBodySizeBytes(UInt32Value.of(LARGEST_ANSWER));
         for (String domain : domains) {
-            out.addVirtualHosts(host(domain, only));
+            out.addVirtualHosts(host(name, domain, only));
         }
         return out.build();
     }
 
-    private io.envoyproxy.envoy.config.route.v3.VirtualHost host(String domain, List<Listener> only) {
-        io.envoyproxy.envoy.config.route.v3.VirtualHost.Builder out =
-                io.envoyproxy.envoy.config.route.v3.VirtualHost.newBuilder()
-                        .setName(domain)
-                        .addDomains(domain);
+    private io.envoyproxy.envoy.config.route.v3.VirtualHost host(String table, String domain, List<Listener> only) {
         Listener owner = owners.covering(domain);
         if (owner == null) {
-            return out.addRoutes(answer(404, "no_route")).build();
+            return named(domain).addRoutes(answer(404, "no_route")).build();
         }
         if (!only.isEmpty() && !only.contains(owner)) {
-            return out.addRoutes(answer(421, "misdirected")).build();
+            return named(domain).addRoutes(answer(421, "misdirected")).build();
         }
         VirtualHost serving = hosts.computeIfAbsent(
                         owner.name(), o -> new ByHost<>(owner.virtualHosts(), VirtualHost::hostname))
                 .covering(domain);
-        out.putAllTypedPerFilterConfig(ClientSide.filters(owner.client()));
-        if (serving != null) {
-            Routes routes = new Routes(plan, owner);
-            for (Route route : serving.routes()) {
-                out.addAllRoutes(routes.of(route));
-            }
+        List<Route> routes = serving == null ? List.of() : serving.routes();
+        Source source = new Source(
+                owner.client(),
+                owner.http(),
+                QuicListeners.serves(owner),
+                owner.tls().isPresent(),
+                routes,
+                routes.stream().flatMap(this::clusters).toList(),
+                documents);
+        return reuse.of("host " + table + "/" + domain, source, () -> made(domain, owner, source));
+    }
+
+    /** All that a host with these routes is made of. */
+    private record Source(
+            ClientRules client,
+            HttpSettings http,
+            boolean quic,
+            boolean tls,
+            List<Route> routes,
+            List<Optional<Cluster>> clusters,
+            OidcDocuments documents) {}
+
+    private Stream<Optional<Cluster>> clusters(Route route) {
+        Stream<String> destinations = route.action() instanceof Route.Action.Forward(List<Route.Destination> all)
+                ? all.stream().map(Route.Destination::cluster)
+                : Stream.empty();
+        return Stream.concat(destinations, route.traffic().mirrors().stream().map(m -> m.cluster()))
+                .map(name -> Optional.ofNullable(plan.clusters().get(name)));
+    }
+
+    private io.envoyproxy.envoy.config.route.v3.VirtualHost made(String domain, Listener owner, Source source) {
+        io.envoyproxy.envoy.config.route.v3.VirtualHost.Builder out = named(domain);
+        out.putAllTypedPerFilterConfig(ClientSide.filters(source.client));
+        if (source.quic) {
+            out.putTypedPerFilterConfig(HttpFilters.AUTHORITY, QuicListeners.authority());
+            out.addResponseHeadersToAdd(QuicListeners.altSvc());
         }
+        Routes routes = new Routes(plan, owner, documents);
+        source.routes.forEach(route -> out.addAllRoutes(routes.of(route)));
         return out.addRoutes(answer(404, "no_route")).build();
+    }
+
+    private static io.envoyproxy.envoy.config.route.v3.VirtualHost.Builder named(String domain) {
+        return io.envoyproxy.envoy.config.route.v3.VirtualHost.newBuilder()
+                .setName(domain)
+                .addDomains(domain);
     }
 
     private static io.envoyproxy.envoy.config.route.v3.Route answer(int status, String reason) {

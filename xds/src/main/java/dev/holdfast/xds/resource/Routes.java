@@ -29,7 +29,7 @@ import java.util.Optional;
  * events, gRPC (where the backend is HTTP/2) and pages. The first three go to the streams' cluster, which has a budget and a
  * protocol of its own; Envoy decides both by cluster, and chooses the cluster by route.
  */
-record Routes(Plan plan, Listener listener) {
+record Routes(Plan plan, Listener listener, OidcDocuments documents) {
     /**
      * Goes out where an upgrade that came by extended CONNECT, which has no such header, meets an HTTP/1.1 backend. It only
      * proves that a server speaks WebSocket (RFC 6455 §1.3), so a fixed one does: 16 bytes in base64.
@@ -53,15 +53,15 @@ record Routes(Plan plan, Listener listener) {
     }
 
     List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route) {
-        RouteFilters filters = RouteFilters.of(route);
-        if (filters.refuses()) {
+        RouteFilters filters = RouteFilters.of(route, documents);
+        if (filters.refuses() || filters.waits()) {
             return List.of(respond(
                     io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
                             .setName(route.id())
                             .setMatch(Matches.of(route.match())),
-                    500,
-                    "not_carried_out",
-                    "not_carried_out\n"));
+                    filters.refuses() ? 500 : 503,
+                    filters.refuses() ? "not_carried_out" : "login_unavailable",
+                    filters.refuses() ? "not_carried_out\n" : "login_unavailable\n"));
         }
         List<io.envoyproxy.envoy.config.route.v3.Route> out = new ArrayList<>();
         filters.refusals().forEach(r -> out.add(refusal(route, r)));
@@ -228,6 +228,12 @@ record Routes(Plan plan, Listener listener) {
         action.setIdleTimeout(Proto.duration(idle));
         switch (kind) {
             case UPGRADE -> {
+                if (route.streams().origins().checked()) {
+                    out.putTypedPerFilterConfig(
+                            HttpFilters.ORIGIN,
+                            Proto.any(StreamOrigins.of(
+                                    route.streams().origins(), listener.tls().isPresent())));
+                }
                 match.addHeaders(HeaderMatcher.newBuilder().setName("upgrade").setStringMatch(Matches.anyOf(upgrades)));
                 // Of a request that never ends Envoy asks no request timeout; none is set, so that none is suspected.
                 action.setTimeout(Proto.duration(Duration.ZERO));

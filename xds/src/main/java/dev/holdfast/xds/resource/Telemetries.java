@@ -38,6 +38,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /** Spans and access logs of a listener and its routes, by Envoy's own tracers and loggers. */
 final class Telemetries {
@@ -127,6 +128,7 @@ final class Telemetries {
                         .setName("envoy.tracers.zipkin")
                         .setTypedConfig(Proto.any(ZipkinConfig.newBuilder()
                                 .setCollectorCluster(cluster)
+                                .setCollectorHostname(Proto.host(cluster))
                                 .setCollectorEndpoint("/api/v2/spans")
                                 .setCollectorEndpointVersion(ZipkinConfig.CollectorEndpointVersion.HTTP_JSON)
                                 .setSharedSpanContext(BoolValue.of(shared))
@@ -144,8 +146,7 @@ final class Telemetries {
     }
 
     private static GrpcService service(String cluster, Map<String, SecretText> headers) {
-        GrpcService.Builder out = GrpcService.newBuilder()
-                .setEnvoyGrpc(GrpcService.EnvoyGrpc.newBuilder().setClusterName(cluster));
+        GrpcService.Builder out = Proto.grpc(cluster, cluster);
         headers.forEach((name, value) -> out.addInitialMetadata(HeaderValue.newBuilder()
                 .setKey(name.toLowerCase(java.util.Locale.ROOT))
                 .setValue(value.reveal())));
@@ -219,7 +220,8 @@ final class Telemetries {
                         .setCommonConfig(
                                 common("otel_envoy_accesslog", service(collector.cluster(), collector.headers())))
                         .setResourceAttributes(list(resource(collector)))
-                        .setAttributes(list(log.layout().fields()));
+                        .setAttributes(list(log.layout().fields()))
+                        .addAllFormatters(Formatters.of(texts(log.layout())));
                 log.layout()
                         .text()
                         .ifPresent(text -> made.setBody(AnyValue.newBuilder().setStringValue(text)));
@@ -263,8 +265,14 @@ final class Telemetries {
         return out.build();
     }
 
+    private static List<String> texts(Telemetry.Layout layout) {
+        return Stream.concat(layout.text().stream(), layout.fields().values().stream())
+                .toList();
+    }
+
     private static SubstitutionFormatString format(Telemetry.Layout layout) {
-        SubstitutionFormatString.Builder out = SubstitutionFormatString.newBuilder();
+        SubstitutionFormatString.Builder out =
+                SubstitutionFormatString.newBuilder().addAllFormatters(Formatters.of(texts(layout)));
         if (layout.text().isPresent()) {
             String text = layout.text().get();
             return out.setTextFormatSource(

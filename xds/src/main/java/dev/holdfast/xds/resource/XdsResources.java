@@ -9,6 +9,8 @@ import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Outcome;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -48,15 +50,32 @@ public final class XdsResources {
     private final Plan plan;
     private final Map<ResourceType, Map<String, Message>> resources;
     private final List<Problem> problems;
+    private final Reuse reuse;
 
-    private XdsResources(Plan plan, Map<ResourceType, Map<String, Message>> resources, List<Problem> problems) {
+    private XdsResources(
+            Plan plan, Map<ResourceType, Map<String, Message>> resources, List<Problem> problems, Reuse reuse) {
         this.plan = plan;
+        this.reuse = reuse;
         this.resources = resources;
         this.problems = problems;
     }
 
-    /** The resources of {@code plan}; reads nothing but its argument. */
+    /** Where OpenID providers have not been asked; routes that need to know of one answer 503. */
     public static XdsResources of(Plan plan) {
+        return of(plan, OidcDocuments.NONE);
+    }
+
+    /** The resources of {@code plan}; reads nothing but its arguments. */
+    public static XdsResources of(Plan plan, OidcDocuments documents) {
+        return of(plan, documents, Reuse.none());
+    }
+
+    /** The same as {@link #of(Plan, OidcDocuments)}, sooner where {@code plan} has much in common with the one of these. */
+    public XdsResources next(Plan plan, OidcDocuments documents) {
+        return of(plan, documents, reuse.next());
+    }
+
+    private static XdsResources of(Plan plan, OidcDocuments documents, Reuse reuse) {
         Map<String, Message> listeners = new TreeMap<>();
         Map<String, RouteConfiguration> routes = new TreeMap<>();
         Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters = new TreeMap<>();
@@ -85,13 +104,18 @@ public final class XdsResources {
             if (made.getFilterChainsCount() > 0) {
                 listeners.put(made.getName(), made);
             }
+            QuicListeners.of(port, of).ifPresent(quic -> listeners.put(quic.getName(), quic));
             if (!of.isEmpty()) {
-                new RouteTables(plan, of).addTo(routes);
+                new RouteTables(plan, of, documents, reuse).addTo(routes);
             }
-            of.forEach(l -> l.tls().ifPresent(tls -> secrets(l.name(), tls, secrets)));
+            of.forEach(l -> {
+                l.tls().ifPresent(tls -> secrets(l.name(), tls, secrets));
+                signOns(l, documents, secrets);
+            });
         });
         for (Cluster cluster : plan.clusters().values()) {
-            Clusters.addTo(cluster, clusters, endpoints, secrets);
+            reuse.of("cluster " + cluster.name(), cluster, () -> Clusters.of(cluster))
+                    .addTo(clusters, endpoints, secrets);
         }
         Map<ResourceType, Map<String, Message>> all = new EnumMap<>(ResourceType.class);
         all.put(ResourceType.CLUSTER, new TreeMap<>(clusters));
@@ -100,7 +124,7 @@ public final class XdsResources {
         all.put(ResourceType.LISTENER, listeners);
         all.put(ResourceType.ROUTE, new TreeMap<>(routes));
         List<Problem> problems = new ArrayList<>(Patching.apply(plan, all));
-        problems.addAll(notCarriedOut(plan));
+        problems.addAll(notCarriedOut(plan, documents, reuse));
         Map<String, Message> hosts = new LinkedHashMap<>();
         all.getOrDefault(ResourceType.ROUTE, Map.of())
                 .forEach((name, table) -> ((RouteConfiguration) table)
@@ -108,14 +132,15 @@ public final class XdsResources {
                         .forEach(host -> hosts.put(name + "/" + host.getName(), host)));
         all.put(ResourceType.VIRTUAL_HOST, hosts);
         all.replaceAll((type, of) -> Collections.unmodifiableMap(of));
-        return new XdsResources(plan, all, List.copyOf(problems));
+        return new XdsResources(plan, all, List.copyOf(problems), reuse.settled());
     }
 
     private static void relay(L4Listener listener, Map<Integer, List<L4Listener>> ports) {
         ports.computeIfAbsent(listener.bindPort(), p -> new ArrayList<>()).add(listener);
     }
 
-    Plan plan() {
+    /** What they are made of. */
+    public Plan plan() {
         return plan;
     }
 
@@ -234,11 +259,17 @@ public final class XdsResources {
                     String port = Listeners.name(listener.bindPort());
                     refused.offer(listener.name(), listener.origin());
                     refused.offer(port, listener.origin());
+                    refused.offer(QuicListeners.name(listener.bindPort()), listener.origin());
                     listener.tls()
                             .ifPresent(
                                     tls -> tls.certificates().forEach(c -> refused.offer(c.name(), listener.origin())));
                     refused.suspect(
-                            names.size() == 1 && isOf(names.iterator().next(), port, listener.name())
+                            names.size() == 1
+                                            && isOf(
+                                                    names.iterator().next(),
+                                                    port,
+                                                    QuicListeners.name(listener.bindPort()),
+                                                    listener.name())
                                     || (!ofRoutes && !known.contains(listener)),
                             listener.origin());
                 }
@@ -264,8 +295,8 @@ public final class XdsResources {
     }
 
     /** A listener, a table or a host of a table. */
-    private static boolean isOf(String name, String port, String listener) {
-        return List.of(port, listener).stream().anyMatch(n -> name.equals(n) || name.startsWith(n + "/"));
+    private static boolean isOf(String name, String... of) {
+        return Stream.of(of).anyMatch(n -> name.equals(n) || name.startsWith(n + "/"));
     }
 
     private Stream<Route> routes() {
@@ -288,6 +319,17 @@ public final class XdsResources {
                 .ifPresent(v -> out.put(ClientCertificates.name(listener), ClientCertificates.of(listener, v)));
     }
 
+    private static void signOns(Listener listener, OidcDocuments documents, Map<String, Secret> out) {
+        listener.virtualHosts().stream()
+                .flatMap(h -> h.routes().stream())
+                .flatMap(r -> r.httpFilters().stream())
+                .filter(SecurityFilter.Oidc.class::isInstance)
+                .map(SecurityFilter.Oidc.class::cast)
+                .filter(oidc -> documents.endpoints(oidc.provider()).isPresent())
+                .flatMap(oidc -> SignOn.secrets(oidc).stream())
+                .forEach(secret -> out.put(secret.getName(), secret));
+    }
+
     static Secret certificate(Tls.Certificate certificate) {
         return Secret.newBuilder()
                 .setName(certificate.name())
@@ -298,7 +340,7 @@ public final class XdsResources {
                 .build();
     }
 
-    private static List<Problem> notCarriedOut(Plan plan) {
+    private static List<Problem> notCarriedOut(Plan plan, OidcDocuments documents, Reuse reuse) {
         Map<String, Problem> out = new LinkedHashMap<>();
         for (Cluster cluster : plan.clusters().values()) {
             boolean unix = cluster.endpoints().stream().anyMatch(Cluster.Endpoint::isUnix);
@@ -358,13 +400,13 @@ public final class XdsResources {
                                 "Run it on the embedded plane, or live without it."));
             }
             listener.routes().stream()
-                    .filter(r -> !r.streams().policy().isEmpty())
+                    .filter(r -> !lacks(r.streams()).isEmpty())
                     .forEach(r -> out.put(
                             r.id(),
                             warning(
                                     r.origin(),
-                                    "of the StreamPolicy " + r.streams().policy()
-                                            + " Envoy carries out idleTimeout, maxLifetime and limits.perCluster only",
+                                    "of the StreamPolicy " + r.streams().policy() + " Envoy does not carry out "
+                                            + String.join(", ", lacks(r.streams())),
                                     "Run these routes on the embedded plane.")));
             if (listener.layer() instanceof L4Listener.Layer.Udp) {
                 listener.routes().stream()
@@ -389,25 +431,38 @@ public final class XdsResources {
         for (Listener listener : plan.listeners()) {
             untold(Telemetries.lacks(listener), listener.origin())
                     .ifPresent(p -> out.put(listener.name() + "/telemetry", p));
-            if (listener.client().connection().quic()) {
+            boolean quic =
+                    listener.client().connection().quic() && listener.tls().isPresent();
+            if (quic && !QuicListeners.serves(listener)) {
                 out.put(
                         listener.name() + "/http3",
                         warning(
                                 listener.origin(),
-                                "HTTP/3 is not carried out on Envoy yet: clients use HTTP/2 or HTTP/1.1",
+                                "HTTP/3 is off for this listener on Envoy, which asks no client for a certificate over QUIC",
                                 "Run it on the embedded plane, or live without HTTP/3."));
             }
             told(listener).ifPresent(p -> out.put(listener.name() + "/headers", p));
             for (VirtualHost host : listener.virtualHosts()) {
-                for (Route route : host.routes()) {
-                    check(route).ifPresent(p -> out.putIfAbsent(route.id(), p));
-                    route.spans()
-                            .flatMap(s -> untold(Telemetries.lacks(s), route.origin()))
-                            .ifPresent(p -> out.put(route.id() + "/telemetry", p));
-                }
+                reuse.of(
+                                "problems " + listener.name() + "/" + host.hostname(),
+                                List.of(host.routes(), documents),
+                                () -> notCarriedOut(host.routes(), documents))
+                        .forEach(out::putIfAbsent);
             }
         }
         return List.copyOf(out.values());
+    }
+
+    /** By what a problem is told once for, however many hosts the route has. */
+    private static Map<String, Problem> notCarriedOut(List<Route> routes, OidcDocuments documents) {
+        Map<String, Problem> out = new LinkedHashMap<>();
+        for (Route route : routes) {
+            check(route, documents).ifPresent(p -> out.putIfAbsent(route.id(), p));
+            route.spans()
+                    .flatMap(s -> untold(Telemetries.lacks(s), route.origin()))
+                    .ifPresent(p -> out.put(route.id() + "/telemetry", p));
+        }
+        return out;
     }
 
     private static Optional<Problem> told(Listener listener) {
@@ -439,8 +494,8 @@ public final class XdsResources {
                         "Run it on the embedded plane, or live without these."));
     }
 
-    private static Optional<Problem> check(Route route) {
-        RouteFilters made = RouteFilters.of(route);
+    private static Optional<Problem> check(Route route, OidcDocuments documents) {
+        RouteFilters made = RouteFilters.of(route, documents);
         if (!made.lacks().isEmpty()) {
             return Optional.of(warning(
                     route.origin(),
@@ -448,13 +503,12 @@ public final class XdsResources {
                             + (made.refuses() ? "; the route answers 500, for it is to be guarded" : ""),
                     "Run these routes on the embedded plane."));
         }
-        if (!route.streams().policy().isEmpty()) {
-            String origins = route.streams().origins().checked() ? ", nor the check of Origin" : "";
+        List<String> ofStreams = lacks(route.streams());
+        if (!ofStreams.isEmpty()) {
             return Optional.of(warning(
                     route.origin(),
-                    "of the StreamPolicy " + route.streams().policy()
-                            + " Envoy carries out idleTimeout, maxLifetime and"
-                            + " limits.perCluster only, not its other limits, pings and drains" + origins,
+                    "of the StreamPolicy " + route.streams().policy() + " Envoy does not carry out "
+                            + String.join(", ", ofStreams),
                     "Run these routes on the embedded plane, or have the backend check what the policy would."));
         }
         if (route.upgrades().contains("connect")) {
@@ -492,6 +546,27 @@ public final class XdsResources {
                         "Envoy does not let a header filter change Host: this part of it is left out",
                         "Use the URLRewrite filter's hostname."))
                 : Optional.empty();
+    }
+
+    /** What Envoy, which does not look into frames and counts streams by cluster, has no setting for. */
+    private static List<String> lacks(StreamRules rules) {
+        StreamRules.Limits limits = rules.limits();
+        Map<String, Boolean> asked = new LinkedHashMap<>();
+        asked.put("limits.perListener", limits.perListener() > 0);
+        asked.put("limits.perRoute", limits.perRoute() > 0);
+        asked.put("limits.perClient", limits.perClient() > 0);
+        asked.put("limits.perUser", rules.perUser().streams() > 0);
+        asked.put("limits of messages and bytes", limits.ofFrames());
+        asked.put("ping", rules.ping().on());
+        asked.put("tokenExpiry", rules.tokenExpiry().ends());
+        // Envoy keeps a stream whose route has gone.
+        asked.put("onRouteRemoved", rules.onRouteRemoved() == StreamRules.OnChange.CLOSE);
+        asked.put("onPolicyChanged", rules.onPolicyChanged() != StreamRules.OnChange.KEEP);
+        asked.put("drain", !rules.drain().equals(StreamRules.Drain.DEFAULT));
+        return asked.entrySet().stream()
+                .filter(Map.Entry::getValue)
+                .map(Map.Entry::getKey)
+                .toList();
     }
 
     /** Which Envoy has for all backendRefs or for none. */

@@ -23,12 +23,15 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * ADS in both of its forms (Envoy's "xDS REST and gRPC protocol"). A message is read when the one before it has been dealt
  * with, so that no client can fill our memory.
  */
 public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedDiscoveryServiceImplBase {
+    private static final Logger LOG = LoggerFactory.getLogger(AdsService.class);
     private static final ControlPlane WHO =
             ControlPlane.newBuilder().setIdentifier("holdfast").build();
     private static final Map<String, ResourceType> TYPES = new HashMap<>();
@@ -74,6 +77,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     }
 
                     @Override
+                    public boolean isReady() {
+                        return out.isReady();
+                    }
+
+                    @Override
                     public String protocol() {
                         return "delta";
                     }
@@ -114,6 +122,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     }
 
                     @Override
+                    public boolean isReady() {
+                        return out.isReady();
+                    }
+
+                    @Override
                     public String protocol() {
                         return "state-of-the-world";
                     }
@@ -136,6 +149,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
         }
         fleet.opened(stream);
         out.disableAutoRequest();
+        out.setOnReadyHandler(() -> fleet.execute(stream::advance));
         out.setOnCancelHandler(() -> fleet.closed(stream));
         out.request(1);
         return new StreamObserver<>() {
@@ -146,6 +160,16 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                         return;
                     }
                     handle.accept(request);
+                    if (stream.asksTooMuch()) {
+                        LOG.atWarn()
+                                .addKeyValue("node", stream.id())
+                                .log("a client asks for more names than there can be, and is turned away");
+                        fleet.closed(stream);
+                        out.onError(Status.RESOURCE_EXHAUSTED
+                                .withDescription("too many names are asked for")
+                                .asRuntimeException());
+                        return;
+                    }
                     stream.advance();
                     out.request(1);
                 });
@@ -178,7 +202,8 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             stream.answered(
                     type, request.getResponseNonce(), error(request.hasErrorDetail(), request.getErrorDetail()));
         }
-        if (request.getInitialResourceVersionsCount() > 0) {
+        // They come with a kind's first request; later they could fill our memory.
+        if (request.getInitialResourceVersionsCount() > 0 && !subscription.answered) {
             subscription.known.putAll(request.getInitialResourceVersionsMap());
             subscription.asksAnew();
         }
@@ -190,7 +215,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             if (name.equals("*")) {
                 subscription.wildcard = true;
             } else {
-                subscription.names.add(name);
+                subscription.asks(name);
                 // Asking again for what one has means that one has it no more.
                 if (!request.containsInitialResourceVersions(name)) {
                     subscription.known.remove(name);
@@ -205,7 +230,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             if (name.equals("*")) {
                 subscription.wildcard = false;
             } else {
-                subscription.names.remove(name);
+                subscription.asksNoMore(name);
                 subscription.known.remove(name);
             }
             subscription.asksAnew();
@@ -231,8 +256,10 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
         boolean wildcard = names.remove("*") || (names.isEmpty() && type.isWildcard());
         if (wildcard != subscription.wildcard || !names.equals(subscription.names)) {
             subscription.wildcard = wildcard;
-            subscription.names.retainAll(names);
-            subscription.names.addAll(names);
+            Set.copyOf(subscription.names).stream()
+                    .filter(n -> !names.contains(n))
+                    .forEach(subscription::asksNoMore);
+            names.forEach(subscription::asks);
             if (!wildcard) {
                 subscription.known.keySet().retainAll(names);
             }

@@ -27,12 +27,17 @@ final class NodeStream {
             List.of(ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.SECRET);
     private static final int NAMES_SHOWN = 100;
     private static final long ENDPOINTS_WAIT_MILLIS = 1000;
+    /** Octets of the names that one client may ask for: more than a hundred thousand names. */
+    private static final long NAMES_AT_MOST = 16 << 20;
 
     /** How a change is put on the wire. */
     interface Wire {
         void send(ResourceType type, Subscription to, Subscription.Change change, Map<String, Versioned> wanted);
 
         String protocol();
+
+        /** False while what was sent before still waits for a slow client. */
+        boolean isReady();
 
         /** Whether route tables go out in one piece. */
         boolean wholeTables();
@@ -97,6 +102,14 @@ final class NodeStream {
 
     Subscription subscription(ResourceType type) {
         return subscriptions.computeIfAbsent(type, t -> new Subscription());
+    }
+
+    /** Whether it asks for more names than there could be resources of a plan. */
+    boolean asksTooMuch() {
+        return subscriptions.values().stream()
+                        .mapToLong(Subscription::octetsOfNames)
+                        .sum()
+                > NAMES_AT_MOST;
     }
 
     String nextNonce() {
@@ -295,7 +308,7 @@ final class NodeStream {
             }
             return;
         }
-        if (to.refused == target.number()) {
+        if (to.refused == target.number() || !wire.isReady()) {
             return;
         }
         Map<String, Versioned> wanted = wanted(type);

@@ -18,8 +18,14 @@ final class Subscription {
     /** The version that stands for "told that there is none". */
     static final String NONE = "-";
 
+    /** Octets, about, that a name takes besides its letters. */
+    private static final int OVERHEAD = 64;
+
     boolean wildcard;
+    /** Changed by {@link #asks} and {@link #asksNoMore} only. */
     final Set<String> names = new LinkedHashSet<>();
+
+    private long octets;
     /** Name to version of what it holds. */
     final Map<String, String> known = new HashMap<>();
 
@@ -140,6 +146,22 @@ final class Subscription {
         asksAnew = true;
         synced = null;
         dirty = true;
+    }
+
+    void asks(String name) {
+        if (names.add(name)) {
+            octets += name.length() + OVERHEAD;
+        }
+    }
+
+    void asksNoMore(String name) {
+        if (names.remove(name)) {
+            octets -= name.length() + OVERHEAD;
+        }
+    }
+
+    long octetsOfNames() {
+        return octets;
     }
 
     int size() {

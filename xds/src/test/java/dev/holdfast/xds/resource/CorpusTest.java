@@ -17,12 +17,14 @@ import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /** The plan of every case of corpus/ as Envoy's resources: sound, and as written down where a case has an xds.yaml. */
@@ -43,6 +45,23 @@ final class CorpusTest {
                         Golden.check(golden, brief(all));
                     }
                 }));
+    }
+
+    @Test
+    void whatIsMadeAfterAnotherPlanIsWhatWouldBeMadeOfNothing() throws IOException {
+        XdsResources last = XdsResources.of(Plan.EMPTY);
+        List<Path> order = new ArrayList<>(cases().toList());
+        // Each case after another of its topic, after itself, and after one of another topic.
+        order.addAll(order.reversed());
+        for (Path folder : order) {
+            Plan plan = plan(folder);
+            last = last.next(plan, OidcDocuments.NONE);
+            XdsResources fresh = XdsResources.of(plan);
+            for (ResourceType type : ResourceType.values()) {
+                assertThat(last.of(type)).as("%s of %s", type, folder).isEqualTo(fresh.of(type));
+            }
+            assertThat(last.problems()).isEqualTo(fresh.problems());
+        }
     }
 
     private static boolean hasErrors(Path folder) throws IOException {

@@ -30,20 +30,34 @@ final class RouteFiltersTest {
                     .as(condition)
                     .contains("CEL");
         }
-        assertThat(refuses(new SecurityFilter.ExtAuth(
-                        new SecurityFilter.AuthServer.Grpc(Plans.CLUSTER, "auth"),
-                        List.of(),
-                        0,
-                        false,
-                        Duration.ofSeconds(1),
-                        403,
-                        false,
-                        Map.of("a", new SecretText("b")))))
-                .contains("contextExtensions");
+        assertThat(refuses(told(List.of("x-user"), 403))).contains("headersToExtAuth");
+        assertThat(refuses(told(List.of(), 500))).contains("statusOnError");
         assertThat(refuses(
                         new SecurityFilter.Authorization(List.of(), true),
                         new SecurityFilter.Authorization(List.of(), false)))
                 .contains("second time");
+    }
+
+    private static SecurityFilter.ExtAuth told(List<String> headers, int statusOnError) {
+        return new SecurityFilter.ExtAuth(
+                new SecurityFilter.AuthServer.Grpc(Plans.CLUSTER, "auth"),
+                headers,
+                0,
+                false,
+                Duration.ofSeconds(1),
+                statusOnError,
+                false,
+                Map.of("tenant", new SecretText("hush-words")));
+    }
+
+    @Test
+    void aServerIsToldTextsByTheSettingsOfARoute() {
+        Plans plans = new Plans();
+        plans.filters = List.of(told(List.of(), 403));
+        XdsResources all = XdsResources.of(plans.plan());
+        assertThat(all.of(ResourceType.ROUTE).toString()).contains("hush-words");
+        assertThat(all.toYaml()).contains("tenant", "holdfast.ext_auth.closed").doesNotContain("hush-words");
+        assertThat(all.problems()).isEmpty();
     }
 
     @Test
@@ -93,10 +107,10 @@ final class RouteFiltersTest {
     @Test
     void aSharedRateLimitAndARangeThatIsNotAskedForAreTold() {
         Route route = new Plans().filtered("app/limited", shared());
-        assertThat(RouteFilters.of(route).lacks())
+        assertThat(RouteFilters.of(route, OidcDocuments.NONE).lacks())
                 .anyMatch(l -> l.contains("shared"))
                 .anyMatch(l -> l.contains("not of"));
-        assertThat(RouteFilters.of(route).refuses()).isFalse();
+        assertThat(RouteFilters.of(route, OidcDocuments.NONE).refuses()).isFalse();
     }
 
     private static TrafficFilter shared() {
@@ -165,7 +179,7 @@ final class RouteFiltersTest {
     }
 
     private static String refuses(HttpFilter... filters) {
-        RouteFilters made = RouteFilters.of(new Plans().filtered("app/guarded", filters));
+        RouteFilters made = RouteFilters.of(new Plans().filtered("app/guarded", filters), OidcDocuments.NONE);
         assertThat(made.refuses()).isTrue();
         return String.join(", ", made.lacks());
     }

@@ -309,8 +309,11 @@ final class XdsResourcesTest {
     private static List<String> changed(Consumer<Plans> change) {
         Plans after = new Plans();
         change.accept(after);
-        Snapshot before = Snapshot.EMPTY.next(XdsResources.of(new Plans().plan()));
-        Snapshot next = before.next(XdsResources.of(after.plan()));
+        XdsResources first = XdsResources.of(new Plans().plan());
+        XdsResources second = first.next(after.plan(), OidcDocuments.NONE);
+        Snapshot before = Snapshot.EMPTY.next(first);
+        Snapshot next = before.next(second);
+        XdsResources fresh = XdsResources.of(after.plan());
         List<String> out = new ArrayList<>();
         for (ResourceType type : ResourceType.values()) {
             next.of(type).forEach((name, resource) -> {
@@ -319,6 +322,7 @@ final class XdsResourcesTest {
                 }
             });
             assertThat(before.goneIn(next, type)).isEmpty();
+            assertThat(second.of(type)).isEqualTo(fresh.of(type));
         }
         return out;
     }

@@ -15,7 +15,7 @@ final class SubscriptionTest {
         Map<String, Versioned> wanted =
                 Map.of("e", new Versioned(Any.getDefaultInstance(), Any.getDefaultInstance(), "1"));
         Subscription endpoints = new Subscription();
-        endpoints.names.add("e");
+        endpoints.asks("e");
         endpoints.known.put("e", "1");
         endpoints.synced = wanted;
         endpoints.forgot("e");
