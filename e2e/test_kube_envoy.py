@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 
 from conftest import STRICT
 from lib.kube import ROOT, Cluster, inside, wait
-from lib.shop import API, SHOP, SYSTEM, Image, address, ask, chart, conditions, datagrams_pass, is_ready, pods, route, unless_possible
+from lib.shop import API, SHOP, SYSTEM, Image, address, ask, chart, conditions, conformance, datagrams_pass, is_ready, pods, route, unless_possible
 from lib.xds import envoy_binary
 
 PROXIES = """
@@ -39,7 +39,7 @@ def cluster(tmp_path_factory):
     envoy = image.folder / "envoy"
     shutil.copy(envoy_binary(), envoy)
     envoy.chmod(envoy.stat().st_mode | stat.S_IRUSR | stat.S_IXUSR | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
-    with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program, "envoyproxy": envoy, "echo-basic": image.echo()}) as made:
+    with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program, "envoyproxy": envoy, "shop-echo": image.echo()}) as made:
         made.apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {SYSTEM}}}")
         made.install_gateway_api()
         made.apply(PROXIES, *sorted((ROOT / "deploy" / "crds").glob("*.yaml")), chart("plane=envoy", "replicas=1"))
@@ -228,3 +228,7 @@ def test_a_gateway_that_goes_takes_all_along(shop):
     kinds = (("v1", "Service"), ("apps/v1", "Deployment"), ("v1", "Secret"), ("v1", "ServiceAccount"), ("v1", "Pod"))
     wait(lambda: not any(made(shop, api, kind, "beside") for api, kind in kinds), 180, "the end of all that was its")
     assert made(shop, "apps/v1", "Deployment") and ask(shop)[0] == 200
+
+
+def test_the_conformance_suite(shop, tmp_path):
+    conformance(shop, tmp_path)

@@ -68,7 +68,7 @@ def make(cluster, path, documents):
 def shop(tmp_path_factory):
     unless_possible()
     image = Image()
-    with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program, "echo-basic": image.echo()}) as cluster:
+    with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program, "shop-echo": image.echo()}) as cluster:
         cluster.apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {SYSTEM}}}")
         cluster.install_gateway_api()
         cluster.apply(*sorted((ROOT / "deploy" / "crds").glob("*.yaml")), ROOT / "deploy" / "manifests" / "holdfast.yaml", SHOP)

@@ -1,7 +1,9 @@
 """A shop in a cluster: a Gateway with a route to an echo server, and Holdfast itself from deploy/, run from what is built here."""
 import contextlib
 import http.client
+import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -10,6 +12,7 @@ import tempfile
 import threading
 
 import pytest
+import yaml
 
 from conftest import STRICT
 
@@ -55,7 +58,7 @@ spec:
     spec:
       containers:
         - name: echo
-          image: example/echo-basic:v1
+          image: example/shop-echo:v1
           env: [{name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, {name: NAMESPACE, value: shop}]
 """
 
@@ -140,7 +143,7 @@ def ask(cluster, path="/", at=None):
     """Status and headers of an answer through the Gateway."""
     at = at or address(cluster)
     with inside(cluster.name):
-        link = http.client.HTTPConnection(at, 80, timeout=10)
+        link = http.client.HTTPConnection(at, 80, timeout=30)
         link.request("GET", path, headers={"Host": "shop.example"})
         answer = link.getresponse()
         answer.read()
@@ -223,3 +226,23 @@ def datagrams_pass(cluster):
         service = next(s for s in cluster.get("v1", "Service", SYSTEM)["items"] if s["metadata"]["annotations"].get("holdfast.dev/gateway") == "shop/datagrams")
         assert {(p["protocol"], p["port"]) for p in service["spec"]["ports"]} == {("TCP", 53), ("UDP", 53)}
     cluster.delete(API, "Gateway", "shop", "datagrams")
+
+
+def conformance(cluster, folder):
+    """The Gateway API's own suite, unchanged, with every feature that our GatewayClass says we support. HOLDFAST_CONFORMANCE_REPORT names a file for
+    its report."""
+    cluster.delete("v1", "Namespace", name="shop")
+    features = [f["name"] for f in cluster.get(API, "GatewayClass", name="holdfast")["status"]["supportedFeatures"]]
+    report = pathlib.Path(os.environ.get("HOLDFAST_CONFORMANCE_REPORT", folder / "report.yaml"))
+    line = [kube.BUILT / "conformance.test", "-test.run=^TestConformance$", "-test.timeout=40m", "--gateway-class=holdfast",
+            "--conformance-profiles=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS", f"--supported-features={','.join(features)}", f"--report-output={report}",
+            "--cleanup-base-resources=false", "--organization=holdfast", "--project=holdfast", "--url=https://holdfast.dev", "--version=0.1.0",
+            "--contact=none", "--usable-address=10.244.1.250", "--unusable-address=192.0.2.1"]
+    with open(folder / "conformance.log", "w") as log:
+        done = subprocess.run(cluster.command(*line), cwd=folder, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}, stdout=log,
+                              stderr=subprocess.STDOUT, timeout=2700)
+    said = (folder / "conformance.log").read_text()
+    failed = re.findall(r"^\s*--- FAIL: (\S+)", said, re.M)
+    assert not failed and done.returncode == 0, "\n".join(failed) + said[-3000:]
+    for profile in yaml.safe_load(report.read_text())["profiles"]:
+        assert profile["core"]["result"] == profile["extended"]["result"] == "success", profile

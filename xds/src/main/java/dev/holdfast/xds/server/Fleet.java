@@ -51,7 +51,10 @@ public final class Fleet implements AutoCloseable {
             return size() > NODES_REMEMBERED;
         }
     };
-    private volatile Map<String, Snapshot> current = Map.of();
+    /** The newest, which views speak of before the loop has come to them. */
+    private volatile Map<String, Snapshot> offered = Map.of();
+
+    private Map<String, Snapshot> current = Map.of();
     /** By the stream that it came by: what an Envoy last reported. */
     private final Map<Object, Load> loads = new ConcurrentHashMap<>();
 
@@ -80,6 +83,7 @@ public final class Fleet implements AutoCloseable {
      * fleet is no longer there keeps what it has.
      */
     public void publish(Map<String, Snapshot> snapshots) {
+        offered = Map.copyOf(snapshots);
         execute(() -> {
             Map<String, Snapshot> before = current;
             current = Map.copyOf(snapshots);
@@ -100,8 +104,11 @@ public final class Fleet implements AutoCloseable {
     }
 
     private Snapshot target(NodeStream stream) {
-        Map<String, Snapshot> now = current;
-        return now.getOrDefault(stream.fleet(), now.getOrDefault(EVERYONE, Snapshot.EMPTY));
+        return of(current, stream);
+    }
+
+    private static Snapshot of(Map<String, Snapshot> all, NodeStream stream) {
+        return all.getOrDefault(stream.fleet(), all.getOrDefault(EVERYONE, Snapshot.EMPTY));
     }
 
     private static Map<ResourceType, Map<String, Versioned>> gone(Snapshot before, Snapshot after) {
@@ -115,7 +122,8 @@ public final class Fleet implements AutoCloseable {
     public List<EnvoyNode> nodes() {
         return streams.stream()
                 .filter(s -> !s.view().id().isEmpty())
-                .map(s -> s.view().with(target(s).number(), openStreams(s.view().id(), c -> true), chains(s)))
+                .map(s -> s.view()
+                        .with(of(offered, s).number(), openStreams(s.view().id(), c -> true), chains(s)))
                 .sorted(java.util.Comparator.comparing(EnvoyNode::id))
                 .toList();
     }
