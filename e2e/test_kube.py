@@ -1,114 +1,22 @@
 """Holdfast in a real cluster: the API server, its controllers and admission are the real ones; our Deployment is the one in deploy/,
 under the role that it asks for and no other."""
-import http.client
 import os
-import pathlib
-import re
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 import pytest
 import yaml
 
-from conftest import STRICT
 from lib import kube
-from lib.kube import ROOT, Cluster, inside, wait
-
-API = "gateway.networking.k8s.io/v1"
-OURS = "gateway.holdfast.dev/gatewayclass-controller"
-SYSTEM = "holdfast-system"
-
-SHOP = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: web, namespace: shop}
-spec:
-  gatewayClassName: holdfast
-  listeners: [{name: http, port: 80, protocol: HTTP}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: echo, namespace: shop}
-spec:
-  parentRefs: [{name: web}]
-  hostnames: [shop.example]
-  rules: [{backendRefs: [{name: echo, port: 8080}]}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: echo, namespace: shop}
-spec: {selector: {app: echo}, ports: [{port: 8080, targetPort: 3000}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: echo, namespace: shop}
-spec:
-  selector: {matchLabels: {app: echo}}
-  template:
-    metadata: {labels: {app: echo}}
-    spec:
-      containers:
-        - name: echo
-          image: example/echo-basic:v1
-          env: [{name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, {name: NAMESPACE, value: shop}]
-"""
-
-
-def route(name, path, more=""):
-    return f"""
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: shop}}
-spec:
-  parentRefs: [{{name: web}}]
-  hostnames: [shop.example]
-  rules:
-    - matches: [{{path: {{type: PathPrefix, value: {path}}}}}]
-      filters: [{{type: ResponseHeaderModifier, responseHeaderModifier: {{set: [{{name: x-route, value: {name}}}]}}}}]
-      backendRefs: [{{name: echo, port: 8080}}]
-{more}"""
-
-
-class Image:
-    """What is built, where a user without rights may read it, as an image would have it."""
-
-    def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-image-", dir="/var/tmp"))
-        subprocess.run([str(ROOT / "holdfast"), "--version"], check=True, stdout=subprocess.DEVNULL)
-        target = ROOT / "app" / "target"
-        shutil.copytree(target / "lib", self.folder / "lib")
-        for jar in target.glob("app-*.jar"):
-            shutil.copy(jar, self.folder / "lib" / "app.jar")
-        java = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"],
-                              capture_output=True, text=True, check=True).stdout.strip()
-        self.program = self.folder / "holdfast"
-        self.program.write_text(f"""#!/bin/sh
-exec {java}/bin/java -XX:+UseSerialGC -Xss512k --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \\
-  -Dio.netty.noUnsafe=false -Djava.awt.headless=true -cp "{self.folder}/lib/*" dev.holdfast.app.cli.Main "$@"
-""")
-        subprocess.run(["chmod", "-R", "a+rX", str(self.folder)], check=True)
-        self.program.chmod(0o755)
-
-    def remove(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
-
+from lib.kube import ROOT, Cluster, wait
+from lib.shop import API, OURS, SHOP, SYSTEM, Image, address, ask, chart, conditions, conformance, datagrams_pass, is_ready, logs, parents, pods, route, unless_possible
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    why = kube.possible() or (None if (kube.BUILT / "cluster").exists() else "e2e/kube/build.sh has not built it")
-    if why:
-        if STRICT:
-            pytest.fail(f"no cluster: {why}", pytrace=False)
-        pytest.skip(f"SKIPPED: no cluster: {why}")
+    unless_possible()
     image = Image()
-    with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program}) as made:
+    with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program, "shop-echo": image.echo()}) as made:
         _deploy_without_class(made)
         yield made
     image.remove()
@@ -118,42 +26,6 @@ def _deploy_without_class(cluster):
     """The Gateway API is not installed yet, so neither is the class."""
     documents = list(yaml.safe_load_all((ROOT / "deploy" / "manifests" / "holdfast.yaml").read_text()))
     cluster.apply(*[yaml.safe_dump(d) for d in documents if d["kind"] != "GatewayClass"])
-
-
-def pods(cluster):
-    return [p for p in cluster.get("v1", "Pod", SYSTEM)["items"] if "deletionTimestamp" not in p["metadata"]]
-
-
-def logs(cluster):
-    return "\n".join(cluster.pods_log(SYSTEM, p["metadata"]["name"]) for p in pods(cluster))
-
-
-def is_ready(pod):
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
-
-
-def address(cluster, name="web"):
-    return wait(lambda: cluster.get(API, "Gateway", "shop", name)["status"]["addresses"][0]["value"], 90, "an address")
-
-
-def ask(cluster, path="/", at=None):
-    """Status and headers of an answer through the Gateway."""
-    at = at or address(cluster)
-    with inside(cluster.name):
-        link = http.client.HTTPConnection(at, 80, timeout=10)
-        link.request("GET", path, headers={"Host": "shop.example"})
-        answer = link.getresponse()
-        answer.read()
-        link.close()
-    return answer.status, {k.lower(): v for k, v in answer.getheaders()}
-
-
-def conditions(status):
-    return {c["type"]: (c["status"], c["reason"], c.get("observedGeneration")) for c in status["conditions"]}
-
-
-def parents(cluster, name):
-    return cluster.get(API, "HTTPRoute", "shop", name)["status"]["parents"]
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +103,7 @@ def test_a_problem_is_an_event_of_its_resource(shop):
 
 
 def holdfast(shop, *args):
-    return subprocess.run(shop.command(ROOT / "holdfast", *args), env={**os.environ, "KUBECONFIG": str(shop.kubeconfig)}, capture_output=True, text=True, timeout=180)
+    return subprocess.run(shop.command(ROOT / "holdfast", *args), env={**os.environ, "KUBECONFIG": str(shop.kubeconfig)}, capture_output=True, text=True, timeout=600)
 
 
 def test_check_and_translate_read_the_cluster(shop):
@@ -242,7 +114,7 @@ def test_check_and_translate_read_the_cluster(shop):
     assert done.returncode == 2 and "--kubernetes reads none" in done.stderr
     done = holdfast(shop, "translate", "--kubernetes", "--to", "plan")
     assert "shop/web/http" in done.stdout and "shop/echo" in done.stdout, done.stdout + done.stderr
-    done = subprocess.run([ROOT / "holdfast", "check", "--kubernetes"], env={**os.environ, "KUBECONFIG": "/nowhere"}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([ROOT / "holdfast", "check", "--kubernetes"], env={**os.environ, "KUBECONFIG": "/nowhere"}, capture_output=True, text=True, timeout=600)
     assert done.returncode == 2 and done.stderr == "holdfast check: KUBECONFIG names /nowhere, which is not there or cannot be read\n", done.stderr
 
 
@@ -296,6 +168,10 @@ def test_another_replica_leads_when_the_leader_goes(shop):
     wait(lambda: conditions(parents(shop, "later")[0])["Accepted"][0] == "True", 60, "a status by the new leader")
 
 
+def test_datagrams_come_by_the_same_service(shop):
+    datagrams_pass(shop)
+
+
 def test_a_gateway_that_goes_takes_its_service_along(shop):
     shop.apply(SHOP.split("---")[1].replace("name: web", "name: brief"))
     address(shop, "brief")
@@ -307,8 +183,7 @@ def test_a_gateway_that_goes_takes_its_service_along(shop):
 
 @pytest.mark.parametrize("values", [["replicas=1"], ["replicas=3", "takeEnvoyGateway=true", "javaOpts=-Xmx512m", "nodeSelector.disk=ssd"]])
 def test_the_chart_is_the_manifests_and_the_api_server_takes_it(shop, values):
-    text = subprocess.run([kube.BUILT / "chart", ROOT / "deploy" / "chart", *values], capture_output=True, text=True, check=True).stdout
-    rendered = {(d["kind"], d["metadata"]["name"]): d for d in yaml.safe_load_all(text) if d}
+    rendered = {(d["kind"], d["metadata"]["name"]): d for d in yaml.safe_load_all(chart(*values)) if d}
     plain = [d for d in yaml.safe_load_all((ROOT / "deploy" / "manifests" / "holdfast.yaml").read_text()) if d["kind"] != "Namespace"]
     for document in plain:
         made = rendered[(document["kind"], document["metadata"]["name"])]
@@ -325,16 +200,4 @@ def test_the_chart_is_the_manifests_and_the_api_server_takes_it(shop, values):
 
 
 def test_the_conformance_suite(shop, tmp_path):
-    """The Gateway API's own suite, unchanged, with every feature that our GatewayClass says we support."""
-    shop.delete("v1", "Namespace", name="shop")
-    features = [f["name"] for f in shop.get(API, "GatewayClass", name="holdfast")["status"]["supportedFeatures"]]
-    report = tmp_path / "report.yaml"
-    line = [kube.BUILT / "conformance.test", "-test.run=^TestConformance$", "-test.timeout=20m", "--gateway-class=holdfast",
-            "--conformance-profiles=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS", f"--supported-features={','.join(features)}", f"--report-output={report}",
-            "--cleanup-base-resources=false", "--organization=holdfast", "--project=holdfast", "--url=https://holdfast.dev", "--version=0.1.0",
-            "--contact=none", "--usable-address=10.244.1.250", "--unusable-address=192.0.2.1"]
-    done = subprocess.run(shop.command(*line), cwd=tmp_path, env={**os.environ, "KUBECONFIG": str(shop.kubeconfig)}, capture_output=True, text=True, timeout=1500)
-    failed = re.findall(r"^\s*--- FAIL: (\S+)", done.stdout, re.M)
-    assert not failed and done.returncode == 0, "\n".join(failed) + done.stdout[-3000:]
-    for profile in yaml.safe_load(report.read_text())["profiles"]:
-        assert profile["core"]["result"] == profile["extended"]["result"] == "success", profile
+    conformance(shop, tmp_path)

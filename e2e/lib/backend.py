@@ -2,6 +2,7 @@
 import asyncio
 import base64
 import hashlib
+import sys
 import threading
 
 from . import frames
@@ -135,3 +136,13 @@ class Backend:
                 await writer.drain()
         finally:
             self.open -= 1
+
+
+if __name__ == "__main__":
+    # For a Pod: python -m lib.backend PORT
+    async def serve(port):
+        app = Backend.__new__(Backend)
+        app.name, app.heads, app.closes, app.open = "app", [], [], 0
+        async with await asyncio.start_server(app._serve, "0.0.0.0", port, backlog=1024) as server:
+            await server.serve_forever()
+    asyncio.run(serve(int(sys.argv[1])))

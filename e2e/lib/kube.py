@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILT = ROOT / "e2e" / ".cache" / "kube"
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
+PATIENCE = 4
 ENDS = [signal.SIGINT, signal.SIGTERM]
 
 
@@ -149,7 +150,7 @@ class Cluster:
         except (OSError, http.client.HTTPException):
             return False
 
-    def _wait(self, what, done, seconds=180):
+    def _wait(self, what, done, seconds=180 * PATIENCE):
         end = time.monotonic() + seconds
         while not done():
             if self.processes[what].poll() is not None or time.monotonic() > end:
@@ -219,7 +220,8 @@ class Cluster:
 
 
 def wait(done, seconds=60, what="it"):
-    """Until ``done`` gives something true; what it gave."""
+    """Until ``done`` gives something true; what it gave. So many seconds are enough where nothing else runs; a busy machine is given more."""
+    seconds *= PATIENCE
     end, last = time.monotonic() + seconds, None
     while time.monotonic() < end:
         try:

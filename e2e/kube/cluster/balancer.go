@@ -27,20 +27,21 @@ import (
 )
 
 // balancer stands in for a cloud's load balancer: each Service of type LoadBalancer gets an address of 10.244.1.0/24 (or the
-// one it asks for in that range), and connections to it go to a ready endpoint. TCP only; the client's address is lost.
+// one it asks for in that range), and connections and datagrams to it go to a ready endpoint; the client's address is lost. It does the
+// same for the cluster addresses of Services in namespaces *-system, which is where Pods need them.
 type balancer struct {
 	client   kubernetes.Interface
 	services corelisters.ServiceLister
 	slices   discoverylisters.EndpointSliceLister
 
 	mu      sync.Mutex
-	owners  map[string]string                  // address to namespace/name
-	open    map[string]map[string]net.Listener // namespace/name to address:port
+	owners  map[string]string               // address to namespace/name
+	open    map[string]map[string]io.Closer // namespace/name to protocol address:port
 	counter int
 }
 
 func startBalancer(ctx context.Context, client kubernetes.Interface) error {
-	b := &balancer{client: client, owners: map[string]string{}, open: map[string]map[string]net.Listener{}}
+	b := &balancer{client: client, owners: map[string]string{}, open: map[string]map[string]io.Closer{}}
 	factory := informers.NewSharedInformerFactory(client, 0)
 	services, slices := factory.Core().V1().Services(), factory.Discovery().V1().EndpointSlices()
 	b.services, b.slices = services.Lister(), slices.Lister()
@@ -57,6 +58,9 @@ func startBalancer(ctx context.Context, client kubernetes.Interface) error {
 	}
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
+	if err := serveNames(ctx, b.services); err != nil {
+		return err
+	}
 	go func() {
 		for {
 			key, quit := queue.Get()
@@ -79,7 +83,9 @@ func startBalancer(ctx context.Context, client kubernetes.Interface) error {
 func (b *balancer) sync(ctx context.Context, key string) error {
 	namespace, name, _ := cache.SplitMetaNamespaceKey(key)
 	service, err := b.services.Services(namespace).Get(name)
-	if apierrors.IsNotFound(err) || (err == nil && service.Spec.Type != corev1.ServiceTypeLoadBalancer) {
+	outside := err == nil && service.Spec.Type == corev1.ServiceTypeLoadBalancer
+	within := err == nil && strings.HasSuffix(namespace, "-system") && net.ParseIP(service.Spec.ClusterIP) != nil
+	if apierrors.IsNotFound(err) || (err == nil && !outside && !within) {
 		b.shut(key, nil)
 		b.mu.Lock()
 		for address, owner := range b.owners {
@@ -92,23 +98,32 @@ func (b *balancer) sync(ctx context.Context, key string) error {
 	} else if err != nil {
 		return err
 	}
-	address, err := b.address(key, service)
-	if err != nil {
-		return err
+	var addresses []string
+	if within {
+		if out, err := exec.Command("ip", "addr", "replace", service.Spec.ClusterIP+"/32", "dev", "lo").CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %s", err, out)
+		}
+		addresses = append(addresses, service.Spec.ClusterIP)
+	}
+	address := ""
+	if outside {
+		if address, err = b.address(key, service); err != nil {
+			return err
+		}
+		addresses = append(addresses, address)
 	}
 	wanted := map[string]bool{}
 	for _, port := range service.Spec.Ports {
-		if port.Protocol != corev1.ProtocolTCP {
-			continue
-		}
-		at := net.JoinHostPort(address, fmt.Sprint(port.Port))
-		wanted[at] = true
-		if err := b.listen(key, at, port.Port); err != nil {
-			return err
+		for _, host := range addresses {
+			at := net.JoinHostPort(host, fmt.Sprint(port.Port))
+			wanted[string(port.Protocol)+" "+at] = true
+			if err := b.listen(key, at, port); err != nil {
+				return err
+			}
 		}
 	}
 	b.shut(key, wanted)
-	if len(service.Status.LoadBalancer.Ingress) == 1 && service.Status.LoadBalancer.Ingress[0].IP == address {
+	if !outside || len(service.Status.LoadBalancer.Ingress) == 1 && service.Status.LoadBalancer.Ingress[0].IP == address {
 		return nil
 	}
 	patch, _ := json.Marshal(map[string]any{"status": map[string]any{"loadBalancer": map[string]any{
@@ -160,27 +175,37 @@ func (b *balancer) address(key string, service *corev1.Service) (string, error) 
 	return asked, nil
 }
 
-func (b *balancer) listen(key, at string, port int32) error {
+func (b *balancer) listen(key, at string, port corev1.ServicePort) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.open[key] == nil {
-		b.open[key] = map[string]net.Listener{}
+		b.open[key] = map[string]io.Closer{}
 	}
-	if b.open[key][at] != nil {
+	name := string(port.Protocol) + " " + at
+	if b.open[key][name] != nil {
+		return nil
+	}
+	if port.Protocol == corev1.ProtocolUDP {
+		socket, err := net.ListenPacket("udp", at)
+		if err != nil {
+			return err
+		}
+		b.open[key][name] = socket
+		go b.datagrams(key, port.Name, socket)
 		return nil
 	}
 	listener, err := net.Listen("tcp", at)
 	if err != nil {
 		return err
 	}
-	b.open[key][at] = listener
+	b.open[key][name] = listener
 	go func() {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go b.relay(key, port, client.(*net.TCPConn))
+			go b.relay(key, port.Name, client.(*net.TCPConn))
 		}
 	}()
 	return nil
@@ -197,7 +222,7 @@ func (b *balancer) shut(key string, keep map[string]bool) {
 	}
 }
 
-func (b *balancer) relay(key string, port int32, client *net.TCPConn) {
+func (b *balancer) relay(key, port string, client *net.TCPConn) {
 	defer client.Close()
 	for _, target := range b.targets(key, port) {
 		to, err := net.DialTimeout("tcp", target, time.Second)
@@ -223,18 +248,52 @@ func (b *balancer) relay(key string, port int32, client *net.TCPConn) {
 	client.SetLinger(0)
 }
 
-func (b *balancer) targets(key string, port int32) []string {
-	namespace, name, _ := cache.SplitMetaNamespaceKey(key)
-	service, err := b.services.Services(namespace).Get(name)
-	if err != nil {
-		return nil
-	}
-	portName := ""
-	for _, p := range service.Spec.Ports {
-		if p.Port == port {
-			portName = p.Name
+// datagrams relays those of each client from a socket of its own, until it has been quiet for half a minute.
+func (b *balancer) datagrams(key, port string, socket net.PacketConn) {
+	var mu sync.Mutex
+	sessions := map[string]net.Conn{}
+	buffer := make([]byte, 65536)
+	for {
+		n, client, err := socket.ReadFrom(buffer)
+		if err != nil {
+			return
 		}
+		mu.Lock()
+		to := sessions[client.String()]
+		mu.Unlock()
+		if to == nil {
+			targets := b.targets(key, port)
+			if len(targets) == 0 {
+				continue
+			}
+			if to, err = net.Dial("udp", targets[0]); err != nil {
+				continue
+			}
+			mu.Lock()
+			sessions[client.String()] = to
+			mu.Unlock()
+			go func() {
+				back := make([]byte, 65536)
+				for {
+					_ = to.SetReadDeadline(time.Now().Add(30 * time.Second))
+					n, err := to.Read(back)
+					if err != nil {
+						break
+					}
+					_, _ = socket.WriteTo(back[:n], client)
+				}
+				mu.Lock()
+				delete(sessions, client.String())
+				mu.Unlock()
+				to.Close()
+			}()
+		}
+		_, _ = to.Write(buffer[:n])
 	}
+}
+
+func (b *balancer) targets(key, portName string) []string {
+	namespace, name, _ := cache.SplitMetaNamespaceKey(key)
 	slices, _ := b.slices.EndpointSlices(namespace).List(labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: name}))
 	var out []string
 	for _, slice := range slices {

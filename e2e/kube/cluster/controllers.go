@@ -68,6 +68,7 @@ func runControllers(args []string) int {
 		return 1
 	}
 	node := newKubelet(client, *dir, *net, programs, *apiHost, *apiPort)
+	node.dns = dnsAddress
 	if err := node.start(ctx); err != nil {
 		log.Print(err)
 		return 1

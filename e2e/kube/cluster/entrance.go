@@ -36,6 +36,12 @@ func enterContainer(plan string) int {
 		return 125
 	}
 	if in.User != 0 {
+		// As container runtimes do, for a program may open /dev/stdout.
+		for _, stream := range []int{1, 2} {
+			if err := syscall.Fchown(stream, in.User, -1); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}
 		if err := syscall.Setgroups([]int{in.User}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 125

@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type kubelet struct {
 	client           kubernetes.Interface
 	dir, net         string
 	programs         pairs
+	dns              string // what Pods ask for names
 	apiHost, apiPort string
 	pods             corelisters.PodLister
 	queue            workqueue.TypedRateLimitingInterface[string]
@@ -79,7 +81,8 @@ func (k *kubelet) start(ctx context.Context) error {
 	}
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
-	for range 8 {
+	// Of those that wait for a Pod to drain there may be many.
+	for range 64 {
 		go k.work(ctx)
 	}
 	go func() { <-ctx.Done(); k.queue.ShutDown() }()
@@ -251,15 +254,18 @@ func (k *kubelet) volumes(ctx context.Context, p *pod) (map[string]string, error
 			return nil, err
 		}
 		out[volume.Name] = folder
+		if source := renewed(volume); source != nil {
+			files, err := k.project(ctx, p.spec, *source)
+			if err == nil {
+				err = publish(folder, files)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("volume %s: %w", volume.Name, err)
+			}
+			continue
+		}
 		var sources []corev1.VolumeProjection
-		switch {
-		case volume.Secret != nil:
-			sources = []corev1.VolumeProjection{{Secret: &corev1.SecretProjection{
-				LocalObjectReference: corev1.LocalObjectReference{Name: volume.Secret.SecretName}, Items: volume.Secret.Items}}}
-		case volume.ConfigMap != nil:
-			sources = []corev1.VolumeProjection{{ConfigMap: &corev1.ConfigMapProjection{
-				LocalObjectReference: volume.ConfigMap.LocalObjectReference, Items: volume.ConfigMap.Items}}}
-		case volume.Projected != nil:
+		if volume.Projected != nil {
 			sources = volume.Projected.Sources
 		}
 		for _, source := range sources {
@@ -279,6 +285,90 @@ func (k *kubelet) volumes(ctx context.Context, p *pod) (map[string]string, error
 		}
 	}
 	return out, nil
+}
+
+// renewed is the source of a volume whose files follow what they come from.
+func renewed(volume corev1.Volume) *corev1.VolumeProjection {
+	switch {
+	case volume.Secret != nil:
+		return &corev1.VolumeProjection{Secret: &corev1.SecretProjection{
+			LocalObjectReference: corev1.LocalObjectReference{Name: volume.Secret.SecretName}, Items: volume.Secret.Items}}
+	case volume.ConfigMap != nil:
+		return &corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
+			LocalObjectReference: volume.ConfigMap.LocalObjectReference, Items: volume.ConfigMap.Items}}
+	}
+	return nil
+}
+
+// follow replaces the files of Secrets and ConfigMaps when these change, as a kubelet does.
+func (k *kubelet) follow(ctx context.Context, p *pod) {
+	known := map[string]map[string][]byte{}
+	ticker := time.NewTicker(2 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, volume := range p.spec.Spec.Volumes {
+			source := renewed(volume)
+			if source == nil {
+				continue
+			}
+			files, err := k.project(ctx, p.spec, *source)
+			if err != nil || reflect.DeepEqual(known[volume.Name], files) {
+				continue
+			}
+			if known[volume.Name] != nil {
+				if err := publish(filepath.Join(p.dir, volume.Name), files); err != nil {
+					log.Printf("%s: volume %s: %v", p.key, volume.Name, err)
+					continue
+				}
+			}
+			known[volume.Name] = files
+		}
+	}
+}
+
+// publish makes the files of a folder others, all at one moment: they are links into ..data, which is a link that is replaced.
+func publish(folder string, files map[string][]byte) error {
+	fresh, err := os.MkdirTemp(folder, "..v")
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(fresh, 0o755); err != nil {
+		return err
+	}
+	for name, content := range files {
+		at := filepath.Join(fresh, filepath.Clean("/"+name))
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(at, content, 0o644); err != nil {
+			return err
+		}
+	}
+	data := filepath.Join(folder, "..data")
+	before, _ := os.Readlink(data)
+	if err := os.Symlink(filepath.Base(fresh), data+"_tmp"); err != nil {
+		return err
+	}
+	if err := os.Rename(data+"_tmp", data); err != nil {
+		return err
+	}
+	for name := range files {
+		top := strings.Split(filepath.Clean(name), "/")[0]
+		if _, err := os.Lstat(filepath.Join(folder, top)); os.IsNotExist(err) {
+			if err := os.Symlink(filepath.Join("..data", top), filepath.Join(folder, top)); err != nil {
+				return err
+			}
+		}
+	}
+	if before != "" {
+		return os.RemoveAll(filepath.Join(folder, before))
+	}
+	return nil
 }
 
 func (k *kubelet) project(ctx context.Context, spec *corev1.Pod, source corev1.VolumeProjection) (map[string][]byte, error) {

@@ -51,6 +51,13 @@ func (p *pod) start(outer context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel, p.began = cancel, now()
+	resolver := filepath.Join(p.dir, ".resolv.conf")
+	if err := os.MkdirAll(p.dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(resolver, []byte("nameserver "+p.kubelet.dns+"\n"), 0o644); err != nil {
+		return err
+	}
 	for i := range p.spec.Spec.Containers {
 		spec := &p.spec.Spec.Containers[i]
 		c := &container{pod: p, spec: spec, program: p.kubelet.program(spec.Image), since: now()}
@@ -64,7 +71,8 @@ func (p *pod) start(outer context.Context) error {
 			cancel()
 			return err
 		}
-		inside := entrance{Program: c.program, Args: append(append([]string{}, spec.Command...), spec.Args...), Env: env}
+		inside := entrance{Program: c.program, Args: expand(append(append([]string{}, spec.Command...), spec.Args...), env), Env: env}
+		inside.Mounts = []bind{{resolver, "/etc/resolv.conf", true}}
 		for _, mount := range spec.VolumeMounts {
 			if from, ok := volumes[mount.Name]; ok {
 				inside.Mounts = append(inside.Mounts, bind{filepath.Join(from, mount.SubPath), mount.MountPath, mount.ReadOnly})
@@ -82,6 +90,7 @@ func (p *pod) start(outer context.Context) error {
 		p.all.Go(func() { c.probe(ctx) })
 	}
 	p.all.Go(func() { p.report(ctx) })
+	p.all.Go(func() { p.kubelet.follow(ctx, p) })
 	return nil
 }
 
@@ -216,6 +225,19 @@ func (p *pod) environment(ctx context.Context, c *corev1.Container) ([]string, e
 	return env, nil
 }
 
+// expand replaces $(NAME) by what the environment has of that name.
+func expand(args, env []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		for _, one := range env {
+			name, value, _ := strings.Cut(one, "=")
+			arg = strings.ReplaceAll(arg, "$("+name+")", value)
+		}
+		out[i] = arg
+	}
+	return out
+}
+
 // container is one process that is started again when it ends.
 type container struct {
 	pod      *pod
@@ -255,7 +277,14 @@ func (c *container) keepRunning(ctx context.Context, inside entrance) {
 		if self, err := os.Executable(); err == nil {
 			cmd.Args[4] = self
 		}
-		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+		began := time.Now()
+		cmd.Cancel = func() error {
+			if hook := c.spec.Lifecycle; hook != nil && hook.PreStop != nil && hook.PreStop.HTTPGet != nil {
+				c.get(hook.PreStop.HTTPGet, grace)
+				log.Printf("%s/%s: ran %v; its preStop has answered", c.pod.key, c.spec.Name, time.Since(began).Round(time.Second))
+			}
+			return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		}
 		cmd.WaitDelay = grace
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNS}
 		reader, writer, err := os.Pipe()
@@ -341,7 +370,7 @@ func (c *container) probe(ctx context.Context) {
 		c.mu.Unlock()
 		is := pid != 0
 		if is && c.spec.ReadinessProbe != nil && c.spec.ReadinessProbe.HTTPGet != nil {
-			is = c.asked(c.spec.ReadinessProbe.HTTPGet)
+			is = c.get(c.spec.ReadinessProbe.HTTPGet, time.Second)
 		} else if is && !was {
 			is = listens(pid)
 		}
@@ -354,14 +383,15 @@ func (c *container) probe(ctx context.Context) {
 	}
 }
 
-func (c *container) asked(get *corev1.HTTPGetAction) bool {
+// get asks as a kubelet does, and tells whether the answer was a good one.
+func (c *container) get(get *corev1.HTTPGetAction, patience time.Duration) bool {
 	port := get.Port.String()
 	for _, p := range c.spec.Ports {
 		if p.Name == port {
 			port = fmt.Sprint(p.ContainerPort)
 		}
 	}
-	client := http.Client{Timeout: time.Second}
+	client := http.Client{Timeout: patience}
 	answer, err := client.Get("http://" + net.JoinHostPort(c.pod.ip(), port) + get.Path)
 	if err != nil {
 		return false

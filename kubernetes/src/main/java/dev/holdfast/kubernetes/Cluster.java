@@ -2,20 +2,26 @@ package dev.holdfast.kubernetes;
 
 import dev.holdfast.kubernetes.client.Connection;
 import dev.holdfast.kubernetes.client.Leadership;
+import dev.holdfast.kubernetes.envoy.EnvoyPods;
+import dev.holdfast.kubernetes.envoy.Fleets;
 import dev.holdfast.kubernetes.gateway.Exposer;
 import dev.holdfast.kubernetes.gateway.Exposure;
+import dev.holdfast.kubernetes.gateway.Group;
 import dev.holdfast.kubernetes.status.Events;
 import dev.holdfast.kubernetes.status.StatusWriter;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.ResourceSet;
 import dev.holdfast.resource.read.ReadResult;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -33,12 +39,15 @@ import org.slf4j.LoggerFactory;
 public final class Cluster implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
     private static final Duration AGAIN = Duration.ofMillis(500);
+    private static final Duration LOOK_AGAIN = Duration.ofMinutes(10);
 
     private final KubernetesClient client;
     private final KubernetesSource source;
     private final StatusWriter status;
     private final Events events;
     private final Optional<Exposer> exposer;
+    private final Optional<EnvoyPods> envoys;
+    private volatile @Nullable Fleets fleets;
     private final AtomicReference<@Nullable Report> newest = new AtomicReference<>();
     private final Semaphore poked = new Semaphore(0);
     private final String namespace;
@@ -63,10 +72,12 @@ public final class Cluster implements AutoCloseable {
                 ? Optional.empty()
                 : Optional.of(
                         new Exposer(client, source, new Exposure(options.expose(), namespace, options.selector())));
+        this.envoys = options.envoys();
         this.status = new StatusWriter(
                 client,
                 source,
                 gateway -> exposer.map(e -> e.addresses(gateway)).orElse(List.of()),
+                this::serves,
                 ClusterOptions.OUR_CONTROLLER,
                 exposer.isPresent());
         this.events = new Events(client, source, ClusterOptions.OUR_CONTROLLER, Leadership.host());
@@ -78,7 +89,13 @@ public final class Cluster implements AutoCloseable {
         return new Cluster(Connection.open(), options, sink);
     }
 
+    /** The ports that the Services of a set lead to, each with the name of the Gateways that it is for. */
+    public static Map<Integer, String> ports(ResourceSet set) {
+        return Exposer.groups(set);
+    }
+
     public void start() {
+        envoys.ifPresent(pods -> fleets = new Fleets(client, namespace, pods, InstantSource.system(), this::poke));
         source.start();
         writer.start();
         leadership = new Leadership(client, namespace, this::poke);
@@ -104,8 +121,14 @@ public final class Cluster implements AutoCloseable {
     private void write() {
         try {
             while (!closed) {
-                poked.acquire();
+                // Certificates age while nothing happens.
+                boolean asked = poked.tryAcquire(LOOK_AGAIN.toSeconds(), TimeUnit.SECONDS);
+                LOG.atTrace().addKeyValue("asked", asked).log("looking what is to be written");
                 poked.drainPermits();
+                Fleets own = fleets;
+                if (own != null) {
+                    own.show();
+                }
                 Report report = newest.get();
                 Leadership lease = leadership;
                 if (report == null || lease == null || !lease.leads()) {
@@ -113,7 +136,7 @@ public final class Cluster implements AutoCloseable {
                 }
                 boolean all;
                 try {
-                    all = exposer.map(e -> e.reconcile(report.set)).orElse(true);
+                    all = reconcile(report, own);
                     all &= status.write(report.set, report.plan.outcomes(), report.applied);
                     all &= events.write(report.problems());
                 } catch (RuntimeException defect) {
@@ -130,9 +153,32 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
+    private boolean reconcile(Report report, @Nullable Fleets own) {
+        if (exposer.isEmpty()) {
+            return true;
+        }
+        Map<String, Group> groups = Group.of(report.set);
+        boolean all = exposer.get().reconcile(report.set, groups, report.plan);
+        return own == null ? all : all & own.reconcile(groups, exposer.get().services());
+    }
+
+    /** Whether something carries the traffic of a Gateway; where Envoys do, one of its own is to be ready. */
+    private boolean serves(ResourceRef gateway) {
+        Fleets own = fleets;
+        return own == null
+                || own.available(gateway.namespace() + "/" + gateway.name())
+                || source.current(gateway)
+                        .map(g -> own.available(String.valueOf((Object) g.get("spec", "gatewayClassName"))))
+                        .orElse(false);
+    }
+
     @Override
     public void close() {
         closed = true;
+        Fleets own = fleets;
+        if (own != null) {
+            own.close();
+        }
         writer.interrupt();
         Leadership lease = leadership;
         if (lease != null) {

@@ -254,17 +254,37 @@ final class Coverage {
     private static final List<String> OF_SERVICES =
             List.of("spec.infrastructure.labels", "spec.infrastructure.annotations", "spec.addresses");
 
+    private static final String MADE_BY = "EnvoyProxy";
+
+    /** With what Services are made by, on either plane. */
+    private static final Place WITH_SERVICES =
+            with(MADE_BY, paths("mergeGateways", "provider.type", "provider.kubernetes.envoyService"));
+
+    /** And with what Envoys of a cluster are made by. */
+    private static final Place WITH_ENVOYS = with(
+            MADE_BY,
+            paths(
+                    "mergeGateways",
+                    "concurrency",
+                    "extraArgs",
+                    "logging",
+                    "shutdown: drainTimeout minDrainDuration",
+                    "provider.type",
+                    "provider.kubernetes: envoyService envoyDeployment envoyDaemonSet envoyServiceAccount envoyHpa envoyPDB"));
+
     private static final String LIMITED = "BackendTrafficPolicy";
 
     /** With what a service that counts adds. */
-    private static final Place LIMITED_BY_ALL = limitedByAll();
+    private static final Place LIMITED_BY_ALL = with(
+            LIMITED,
+            paths(
+                    "rateLimit.global.rules[]: clientSelectors shared shadowMode xRateLimitHeaders",
+                    "rateLimit.global.rules[].limit: requests unit",
+                    "rateLimit.global.rules[].cost.request: from number"));
 
-    private static Place limitedByAll() {
-        Set<String> all = new TreeSet<>(CARRIED.getOrDefault(LIMITED, Set.of()));
-        all.addAll(paths(
-                "rateLimit.global.rules[]: clientSelectors shared shadowMode xRateLimitHeaders",
-                "rateLimit.global.rules[].limit: requests unit",
-                "rateLimit.global.rules[].cost.request: from number"));
+    private static Place with(String kind, Set<String> more) {
+        Set<String> all = new TreeSet<>(CARRIED.getOrDefault(kind, Set.of()));
+        all.addAll(more);
         return Place.of(all);
     }
 
@@ -296,6 +316,9 @@ final class Coverage {
     }
 
     private static @Nullable Place place(String kind, TranslateOptions options) {
+        if (kind.equals(MADE_BY) && options.exposed()) {
+            return options.envoy() ? WITH_ENVOYS : WITH_SERVICES;
+        }
         return kind.equals(LIMITED) && options.limitsAll() ? LIMITED_BY_ALL : PLACES.get(kind);
     }
 

@@ -12,7 +12,7 @@ import java.util.OptionalInt;
  * is bound is the Service's targetPort, unique among all of them.
  */
 final class Exposure {
-    /** Names the Gateway, {@code namespace/name}, that a Service was made for. */
+    /** Names what a Service was made for: a Gateway, {@code namespace/name}, or a GatewayClass that merges its Gateways. */
     static final String GATEWAY = "holdfast.dev/gateway";
 
     private final TranslateOptions options;
@@ -39,8 +39,11 @@ final class Exposure {
         if (!options.exposed()) {
             return OptionalInt.of(options.bindPort(port));
         }
-        Integer target =
+        Integer own =
                 targets.get(gateway.ref().namespace() + "/" + gateway.ref().name() + ":" + port);
+        Integer target = own != null
+                ? own
+                : targets.get(gateway.spec().get("gatewayClassName").text("") + ":" + port);
         return target == null ? OptionalInt.empty() : OptionalInt.of(target);
     }
 }

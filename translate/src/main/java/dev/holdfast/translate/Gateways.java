@@ -50,7 +50,7 @@ final class Gateways {
             pass.listeners(taken.gateway(), taken.listenerSet(), out);
         }
         pass.ports.sharedPorts();
-        return new Http3(client, options.exposed(), problems).settle(out);
+        return new Http3(client, problems).settle(out);
     }
 
     /** Names what is wrong with the certificate that a Gateway shows to backends, whether or not any asks for it. */

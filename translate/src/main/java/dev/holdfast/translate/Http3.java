@@ -18,10 +18,8 @@ import java.util.Set;
 
 /**
  * Leaves HTTP/3 on where it can be had, and says where a ClientTrafficPolicy asks for it in vain.
- *
- * @param exposed whether clients come by a Service of the Gateway's own, which has no UDP ports
  */
-record Http3(Policies client, boolean exposed, List<Problem> problems) {
+record Http3(Policies client, List<Problem> problems) {
     List<GatewayListener> settle(List<GatewayListener> all) {
         Map<Origin, Boolean> met = new LinkedHashMap<>();
         Set<Integer> open = new HashSet<>();
@@ -63,12 +61,6 @@ record Http3(Policies client, boolean exposed, List<Problem> problems) {
     private Optional<Problem> prevents(
             GatewayListener listener, Field field, List<GatewayListener> all, Set<Integer> open) {
         String off = "HTTP/3 is off for listener " + listener.name() + ": ";
-        if (exposed) {
-            return Optional.of(warning(
-                    field.origin(),
-                    off + "the Gateway's Service has no UDP ports yet",
-                    "Run the manifests outside a cluster, or remove http3."));
-        }
         if (listener.tls().filter(t -> !t.maxVersion().equals("TLSv1.3")).isPresent()) {
             return Optional.of(warning(
                     field.origin(),

@@ -33,7 +33,32 @@ public final class Bootstrap {
                         socket_address: {address: 127.0.0.1, port_value: %d}
                     """.formatted(adminPort));
         }
-        out.append("""
+        out.append(asks(xdsHost, xdsPort));
+        // Closing delimiters further left keep the indentation that the lines need within the cluster.
+        tls.ifPresent(t -> out.append("""
+                      transport_socket:
+                        name: envoy.transport_sockets.tls
+                        typed_config:
+                          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+                          sni: %s
+                          common_tls_context:
+                            alpn_protocols: [h2]
+                            tls_certificates:
+                              - certificate_chain: {filename: %s}
+                                private_key: {filename: %s}
+                            validation_context:
+                              trusted_ca: {filename: %s}
+                """.formatted(
+                        quoted(xdsHost),
+                        quoted(t.certificate().toString()),
+                        quoted(t.key().toString()),
+                        quoted(t.ca().toString()))));
+        return out.toString();
+    }
+
+    /** What is asked and where; the cluster's TLS may follow. */
+    static String asks(String xdsHost, int xdsPort) {
+        return """
                 dynamic_resources:
                   ads_config:
                     api_type: DELTA_GRPC
@@ -69,30 +94,10 @@ public final class Bootstrap {
                           explicit_http_config:
                             http2_protocol_options:
                               connection_keepalive: {interval: 30s, timeout: 10s}
-                """.formatted(quoted(xdsHost), xdsPort));
-        // Closing delimiters further left keep the indentation that the lines need within the cluster.
-        tls.ifPresent(t -> out.append("""
-                      transport_socket:
-                        name: envoy.transport_sockets.tls
-                        typed_config:
-                          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-                          sni: %s
-                          common_tls_context:
-                            alpn_protocols: [h2]
-                            tls_certificates:
-                              - certificate_chain: {filename: %s}
-                                private_key: {filename: %s}
-                            validation_context:
-                              trusted_ca: {filename: %s}
-                """.formatted(
-                        quoted(xdsHost),
-                        quoted(t.certificate().toString()),
-                        quoted(t.key().toString()),
-                        quoted(t.ca().toString()))));
-        return out.toString();
+                """.formatted(quoted(xdsHost), xdsPort);
     }
 
-    private static String quoted(String text) {
+    static String quoted(String text) {
         return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
     }
 }

@@ -1,10 +1,6 @@
 package dev.holdfast.xds;
 
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -142,6 +138,10 @@ public final class EnvoyProcess implements AutoCloseable {
         return folder.adminPort();
     }
 
+    private EnvoyAdmin admin() {
+        return new EnvoyAdmin(adminPort());
+    }
+
     public long pid() {
         return process.pid();
     }
@@ -158,15 +158,15 @@ public final class EnvoyProcess implements AutoCloseable {
 
     /** Whether it has its configuration and serves. */
     public boolean isLive() {
-        return ask("GET", "/ready").strip().equals("LIVE");
+        return admin().isLive();
     }
 
     /** Takes no new connections, says goodbye to those there are, and ends when all have gone or {@code time} is over. */
     public void drain(Duration time) {
         ending = true;
-        ask("POST", "/drain_listeners?graceful&skip_exit");
+        admin().drain();
         long end = System.nanoTime() + time.toNanos();
-        while (System.nanoTime() < end && isBusy()) {
+        while (System.nanoTime() < end && process.isAlive() && admin().isBusy()) {
             try {
                 TimeUnit.MILLISECONDS.sleep(100);
             } catch (InterruptedException stop) {
@@ -175,30 +175,6 @@ public final class EnvoyProcess implements AutoCloseable {
             }
         }
         close();
-    }
-
-    private boolean isBusy() {
-        String open = ask("GET", "/stats?filter=%5Ehttp%5C.port-.*%5C.downstream_rq_active%24");
-        return process.isAlive()
-                && open.lines().map(l -> l.substring(l.lastIndexOf(' ') + 1)).anyMatch(n -> !n.equals("0"));
-    }
-
-    private String ask(String method, String path) {
-        try (HttpClient client =
-                HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build()) {
-            return client.send(
-                            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + adminPort() + path))
-                                    .timeout(Duration.ofSeconds(2))
-                                    .method(method, HttpRequest.BodyPublishers.noBody())
-                                    .build(),
-                            HttpResponse.BodyHandlers.ofString())
-                    .body();
-        } catch (IOException gone) {
-            return "";
-        } catch (InterruptedException stop) {
-            Thread.currentThread().interrupt();
-            return "";
-        }
     }
 
     /** Ends it at once. */

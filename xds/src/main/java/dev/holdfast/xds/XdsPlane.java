@@ -11,8 +11,8 @@ import dev.holdfast.xds.resource.Replaced;
 import dev.holdfast.xds.resource.XdsResources;
 import dev.holdfast.xds.server.EnvoyNode;
 import dev.holdfast.xds.server.Fleet;
-import dev.holdfast.xds.server.MutualTls;
 import dev.holdfast.xds.server.XdsServer;
+import dev.holdfast.xds.server.XdsTls;
 import dev.holdfast.xds.snapshot.Snapshot;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
@@ -22,6 +22,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The plane that carries a plan out by Envoys elsewhere: it serves them what the plan means and hears what they say. */
@@ -33,8 +35,12 @@ public final class XdsPlane implements PlanSink {
     private final Fleet fleet;
     private final XdsServer server;
     private final OidcDiscovery discovery = new OidcDiscovery(this::again);
-    private volatile Snapshot snapshot = Snapshot.EMPTY;
-    private XdsResources last = snapshot.source();
+    private volatile XdsResources source = Snapshot.EMPTY.source();
+    private Map<String, Snapshot> snapshots = Map.of();
+    /** Of what is made of the plan in force, what each fleet gets. */
+    private Function<XdsResources, Map<String, XdsResources>> shares = XdsPlane::whole;
+
+    private XdsResources last = source;
     /** Of the last. */
     private OidcDocuments documents = OidcDocuments.NONE;
 
@@ -43,7 +49,8 @@ public final class XdsPlane implements PlanSink {
      *
      * @throws IOException where the address cannot be bound, or needs {@code tls}, which it does off loopback
      */
-    public XdsPlane(InetSocketAddress listen, Optional<MutualTls> tls, MeterRegistry metrics) throws IOException {
+    public XdsPlane(InetSocketAddress listen, Optional<? extends XdsTls> tls, MeterRegistry metrics)
+            throws IOException {
         this.metrics = metrics;
         this.fleet = new Fleet(metrics);
         try {
@@ -59,30 +66,64 @@ public final class XdsPlane implements PlanSink {
      * be carried out nothing of it is.
      */
     @Override
-    public synchronized Applied apply(Plan plan) {
+    public Applied apply(Plan plan) {
+        return apply(plan, XdsPlane::whole);
+    }
+
+    private static Map<String, XdsResources> whole(XdsResources made) {
+        return Map.of(Fleet.EVERYONE, made);
+    }
+
+    /**
+     * The same, to each fleet what is its own.
+     *
+     * @param fleets the port that a listener is bound to, and the fleet that binds it; a port of none is one that a patch brought
+     *     along, and all have it
+     */
+    public Applied apply(Plan plan, Map<Integer, String> fleets) {
+        return apply(
+                plan,
+                made -> fleets.values().stream()
+                        .distinct()
+                        .collect(Collectors.toMap(
+                                fleet -> fleet,
+                                fleet -> made.share(
+                                        port -> fleets.getOrDefault(port, fleet).equals(fleet)))));
+    }
+
+    private synchronized Applied apply(Plan plan, Function<XdsResources, Map<String, XdsResources>> split) {
         discovery.follow(plan, PATIENCE);
         XdsResources made = made(plan);
         if (made.problems().stream().anyMatch(Problem::isError)) {
             metrics.counter("holdfast.reloads", "result", "refused").increment();
             return new Applied(false, Map.of(), 0, made.problems());
         }
-        snapshot = snapshot.next(made);
-        fleet.publish(snapshot);
+        shares = split;
+        offer(made);
         metrics.counter("holdfast.reloads", "result", "applied").increment();
         Map<String, Integer> ports = new HashMap<>();
         for (Listener listener : plan.listeners()) {
             ports.put(listener.name(), listener.bindPort());
         }
         plan.l4().forEach(listener -> ports.put(listener.name(), listener.bindPort()));
-        return new Applied(true, ports, 0, snapshot.source().problems());
+        return new Applied(true, ports, 0, made.problems());
+    }
+
+    private void offer(XdsResources made) {
+        source = made;
+        Map<String, Snapshot> next = new HashMap<>();
+        shares.apply(made)
+                .forEach((fleet, share) -> next.put(
+                        fleet, snapshots.getOrDefault(fleet, Snapshot.EMPTY).next(share)));
+        snapshots = Map.copyOf(next);
+        fleet.publish(snapshots);
     }
 
     /** A provider has said something else of itself. */
     private synchronized void again() {
-        XdsResources made = made(snapshot.source().plan());
-        if (snapshot != Snapshot.EMPTY && made != snapshot.source()) {
-            snapshot = snapshot.next(made);
-            fleet.publish(snapshot);
+        XdsResources made = made(source.plan());
+        if (!snapshots.isEmpty() && made != source) {
+            offer(made);
         }
     }
 
@@ -98,7 +139,7 @@ public final class XdsPlane implements PlanSink {
 
     /** What Envoy cannot carry out of the plan in force, and what Envoys refused of it. */
     public List<Problem> problems() {
-        return Stream.concat(snapshot.source().problems().stream(), fleet.problems().stream())
+        return Stream.concat(source.problems().stream(), fleet.problems().stream())
                 .toList();
     }
 
@@ -109,12 +150,12 @@ public final class XdsPlane implements PlanSink {
 
     /** What Envoy would replace for {@code next}, and so cut the streams of after its drain time. */
     public List<Replaced> replacedBy(Plan next) {
-        return Replaced.between(snapshot.source(), made(next));
+        return Replaced.between(source, made(next));
     }
 
     /** {@link #replacedBy} as warnings, each with how many streams it may end on all Envoys. */
     public List<Problem> foresee(Plan next) {
-        if (snapshot == Snapshot.EMPTY) {
+        if (source == Snapshot.EMPTY.source()) {
             return List.of();
         }
         return replacedBy(next).stream()

@@ -45,6 +45,10 @@ final class FakeEnvoy implements StreamObserver<DeltaDiscoveryResponse>, AutoClo
     private DeltaDiscoveryRequest.@Nullable Builder clusters;
 
     FakeEnvoy(ManagedChannel channel, String id) {
+        this(channel, id, "scale");
+    }
+
+    FakeEnvoy(ManagedChannel channel, String id, String cluster) {
         this.requests = AggregatedDiscoveryServiceGrpc.newStub(channel).deltaAggregatedResources(this);
         for (ResourceType type : ResourceType.values()) {
             held.put(type, new ConcurrentHashMap<>());
@@ -53,7 +57,7 @@ final class FakeEnvoy implements StreamObserver<DeltaDiscoveryResponse>, AutoClo
         for (ResourceType type : ResourceType.values()) {
             if (type.isWildcard()) {
                 send(DeltaDiscoveryRequest.newBuilder()
-                        .setNode(Node.newBuilder().setId(id).setCluster("scale"))
+                        .setNode(Node.newBuilder().setId(id).setCluster(cluster))
                         .setTypeUrl(type.typeUrl()));
             }
         }

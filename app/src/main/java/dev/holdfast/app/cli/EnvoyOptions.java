@@ -52,7 +52,8 @@ final class EnvoyOptions {
             description = "With --spawn-envoy: lets that Envoy run on at SIGTERM; the next start takes it over.")
     private boolean leave;
 
-    Optional<EnvoySettings> settings() {
+    /** @param deploys whether Envoys are run in a cluster, with certificates that we make */
+    Optional<EnvoySettings> settings(boolean deploys) {
         if (!envoy) {
             if (xds != null || tls != null || spawn != null || leave) {
                 throw wrong("--xds, --xds-tls-dir, --spawn-envoy and --leave-envoy need --envoy");
@@ -63,6 +64,13 @@ final class EnvoyOptions {
             throw wrong("--leave-envoy needs --spawn-envoy");
         }
         InetSocketAddress address = XdsAddress.parse(spec, "--xds", xds == null ? XdsAddress.DEFAULT : xds);
+        if (deploys && (tls != null || spawn != null)) {
+            throw wrong(
+                    "--xds-tls-dir and --spawn-envoy are for Envoys outside a cluster; those of --expose have certificates of ours");
+        }
+        if (deploys) {
+            return Optional.of(new EnvoySettings(address, Optional.empty(), true, Optional.empty(), false));
+        }
         if (tls == null && !address.getAddress().isLoopbackAddress()) {
             throw wrong("--xds " + xds + " is not on this machine, and private keys go out by it: give --xds-tls-dir");
         }
@@ -78,7 +86,7 @@ final class EnvoyOptions {
                 throw wrong("--spawn-envoy asks in clear text on this machine; leave out --xds-tls-dir");
             }
         }
-        return Optional.of(new EnvoySettings(address, Optional.ofNullable(tls), spawn(), leave));
+        return Optional.of(new EnvoySettings(address, Optional.ofNullable(tls), false, spawn(), leave));
     }
 
     private Optional<Path> spawn() {

@@ -37,6 +37,7 @@ public final class Main implements Runnable {
         COMMANDS.put("translate", TranslateCommand::new);
         COMMANDS.put("streams", StreamsCommand::new);
         COMMANDS.put("envoy-bootstrap", EnvoyBootstrapCommand::new);
+        COMMANDS.put("envoy-drain", EnvoyDrainCommand::new);
         COMMANDS.put("train", TrainCommand::new);
     }
 

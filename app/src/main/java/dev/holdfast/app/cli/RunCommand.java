@@ -1,5 +1,6 @@
 package dev.holdfast.app.cli;
 
+import dev.holdfast.app.run.EnvoySettings;
 import dev.holdfast.app.run.Pipeline;
 import dev.holdfast.app.run.Settings;
 import dev.holdfast.app.run.Signals;
@@ -35,6 +36,10 @@ import picocli.CommandLine.Spec;
             "every stream and waits for them; a second signal ends at once."
         })
 final class RunCommand implements Callable<Integer> {
+    private static final String ENVOY_IMAGE = "envoyproxy/envoy:distroless-v1.40.0";
+    private static final String DRAIN_IMAGE = "holdfast:0.1.0";
+    private static final String XDS_SERVICE = "holdfast-xds";
+
     @Spec
     private @SuppressWarnings("NullAway.Init") CommandSpec spec;
 
@@ -53,7 +58,8 @@ final class RunCommand implements Callable<Integer> {
             names = "--expose",
             paramLabel = "TYPE",
             description = {
-                "With --kubernetes: gives each Gateway a Service of this type (LoadBalancer, NodePort or ClusterIP).",
+                "With --kubernetes: gives each Gateway a Service of this type (LoadBalancer, NodePort or ClusterIP),",
+                "and with --envoy Envoys of its own.",
                 "Without it listeners are bound on the ports they name, and all Gateways share them."
             })
     private String expose = "";
@@ -76,6 +82,27 @@ final class RunCommand implements Callable<Integer> {
     private String health = "";
 
     @Option(
+            names = "--envoy-image",
+            paramLabel = "IMAGE",
+            description = "With --kubernetes --envoy --expose: the Envoy to run (default: ${DEFAULT-VALUE}).",
+            defaultValue = ENVOY_IMAGE)
+    private String envoyImage = ENVOY_IMAGE;
+
+    @Option(
+            names = "--drain-image",
+            paramLabel = "IMAGE",
+            description = "The same: Holdfast's own image, which drains each Envoy (default: ${DEFAULT-VALUE}).",
+            defaultValue = DRAIN_IMAGE)
+    private String drainImage = DRAIN_IMAGE;
+
+    @Option(
+            names = "--xds-service",
+            paramLabel = "NAME",
+            description = "The same: the Service by which those Envoys reach --xds (default: ${DEFAULT-VALUE}).",
+            defaultValue = XDS_SERVICE)
+    private String xdsService = XDS_SERVICE;
+
+    @Option(
             names = "--access-log",
             paramLabel = "stdout|off|PATH",
             defaultValue = "stdout",
@@ -96,16 +123,18 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         TranslateOptions options = manifests.options();
+        boolean deploys = manifests.kubernetes && !expose.isEmpty();
+        Optional<EnvoySettings> plane = envoy.settings(deploys);
         Settings settings = new Settings(
                 manifests.paths,
-                cluster(),
-                options.exposed(!expose.isEmpty()).onEnvoy(envoy.settings().isPresent()),
+                cluster(plane.isPresent()),
+                options.exposed(!expose.isEmpty()).onEnvoy(plane.isPresent()),
                 devTls,
                 admin.address(),
                 admin.tokenFile(),
                 log(),
-                duration(drainTimeout),
-                envoy.settings(),
+                duration(spec, "--drain-timeout", drainTimeout),
+                plane,
                 System.err);
         Signals.listen();
         try (Pipeline pipeline = new Pipeline(settings)) {
@@ -122,7 +151,7 @@ final class RunCommand implements Callable<Integer> {
         return 0;
     }
 
-    private Optional<Settings.ClusterSettings> cluster() {
+    private Optional<Settings.ClusterSettings> cluster(boolean onEnvoy) {
         if (!manifests.kubernetes) {
             if (!expose.isEmpty() || !selector.isEmpty() || takeEnvoyGateway || !health.isEmpty()) {
                 throw new ParameterException(
@@ -136,11 +165,21 @@ final class RunCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--expose " + expose + " is none of LoadBalancer, NodePort and ClusterIP");
         }
-        if (expose.isEmpty() == !selector.isEmpty()) {
+        if (onEnvoy ? !selector.isEmpty() : expose.isEmpty() == !selector.isEmpty()) {
             throw new ParameterException(
-                    spec.commandLine(), "--expose and --expose-selector are given together or not at all");
+                    spec.commandLine(),
+                    onEnvoy
+                            ? "--expose-selector is for Pods of Holdfast's own that carry traffic, and with --envoy none do"
+                            : "--expose and --expose-selector are given together or not at all");
         }
-        return Optional.of(new Settings.ClusterSettings(takeEnvoyGateway, expose, selector, health()));
+        return Optional.of(new Settings.ClusterSettings(
+                takeEnvoyGateway,
+                expose,
+                selector,
+                health(),
+                onEnvoy && !expose.isEmpty()
+                        ? Optional.of(new Settings.EnvoyPodSettings(envoyImage, drainImage, xdsService))
+                        : Optional.empty()));
     }
 
     private Optional<InetSocketAddress> health() {
@@ -172,11 +211,11 @@ final class RunCommand implements Callable<Integer> {
         };
     }
 
-    private Duration duration(String text) {
+    static Duration duration(CommandSpec spec, String option, String text) {
         Matcher parts = Pattern.compile("(\\d{1,6})(ms|s|m|h)").matcher(text);
         if (!parts.matches()) {
             throw new ParameterException(
-                    spec.commandLine(), "--drain-timeout " + text + " is not a duration such as 30s or 2m");
+                    spec.commandLine(), option + " " + text + " is not a duration such as 30s or 2m");
         }
         long n = Long.parseLong(parts.group(1));
         return switch (parts.group(2)) {

@@ -13,6 +13,7 @@ import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -34,6 +35,10 @@ final class EmbeddedPlane implements Plane {
     public Applied apply(Plan plan) {
         return plane.apply(plan);
     }
+
+    /** One process carries the traffic of all. */
+    @Override
+    public void divide(Map<Integer, String> byPort) {}
 
     @Override
     public List<Problem> foresee(Plan next) {

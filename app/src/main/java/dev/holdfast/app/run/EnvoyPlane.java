@@ -8,12 +8,16 @@ import dev.holdfast.problem.Problem;
 import dev.holdfast.xds.EnvoyProcess;
 import dev.holdfast.xds.XdsPlane;
 import dev.holdfast.xds.server.MutualTls;
+import dev.holdfast.xds.server.RenewedTls;
+import dev.holdfast.xds.server.XdsTls;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +31,9 @@ final class EnvoyPlane implements Plane {
     private final EnvoySettings settings;
     private final MeterRegistry metrics;
     private final Optional<PrintStream> accessLog;
+    private final RenewedTls renewed = new RenewedTls();
     private @Nullable XdsPlane xds;
+    private Map<Integer, String> fleets = Map.of();
     private @Nullable EnvoyProcess local;
 
     EnvoyPlane(EnvoySettings settings, MeterRegistry metrics, Optional<PrintStream> accessLog) {
@@ -38,7 +44,9 @@ final class EnvoyPlane implements Plane {
 
     @Override
     public void start() throws IOException {
-        xds = new XdsPlane(settings.xds(), settings.tls().map(MutualTls::in), metrics);
+        Optional<? extends XdsTls> tls =
+                settings.fleets() ? Optional.of(renewed) : settings.tls().map(MutualTls::in);
+        xds = new XdsPlane(settings.xds(), tls, metrics);
     }
 
     private XdsPlane xds() {
@@ -51,7 +59,7 @@ final class EnvoyPlane implements Plane {
     /** The local Envoy comes with the first plan, so that a wrong one leaves nothing running. */
     @Override
     public Applied apply(Plan plan) {
-        Applied applied = xds().apply(plan);
+        Applied applied = settings.fleets() ? xds().apply(plan, fleets) : xds().apply(plan);
         if (local == null && settings.spawn().isPresent()) {
             try {
                 local = new EnvoyProcess(
@@ -61,6 +69,23 @@ final class EnvoyPlane implements Plane {
             }
         }
         return applied;
+    }
+
+    /** From the next plan on: the ports of each fleet. */
+    @Override
+    public void divide(Map<Integer, String> byPort) {
+        fleets = Map.copyOf(byPort);
+    }
+
+    /** What the xDS port shows from now on; what is no certificate is told and changes nothing. */
+    void show(String authorities, String certificate, String key) {
+        try {
+            renewed.use(authorities, certificate, key);
+        } catch (GeneralSecurityException | IOException unusable) {
+            LoggerFactory.getLogger(EnvoyPlane.class)
+                    .atError()
+                    .log("the Secret of the xDS port holds no certificate that can be used; the last one is shown");
+        }
     }
 
     private Consumer<String> access() {
@@ -114,8 +139,10 @@ final class EnvoyPlane implements Plane {
     @Override
     public List<String> addresses(Plan plan) {
         List<String> out = new ArrayList<>();
-        out.add("xds " + settings.xds().getHostString() + ":" + xds().port() + "  for Envoys that start with: holdfast"
-                + " envoy-bootstrap");
+        out.add("xds " + settings.xds().getHostString() + ":" + xds().port()
+                + (settings.fleets()
+                        ? "  for the Envoys of each Gateway"
+                        : "  for Envoys that start with: holdfast envoy-bootstrap"));
         EnvoyProcess running = local;
         if (running != null) {
             out.add("an Envoy of its own, " + (running.taken() ? "taken over" : "started") + " with process id "

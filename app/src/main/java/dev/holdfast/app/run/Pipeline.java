@@ -7,6 +7,7 @@ import dev.holdfast.console.PlanChanges;
 import dev.holdfast.console.Reload;
 import dev.holdfast.kubernetes.Cluster;
 import dev.holdfast.kubernetes.ClusterOptions;
+import dev.holdfast.kubernetes.envoy.EnvoyPods;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
@@ -17,6 +18,7 @@ import dev.holdfast.resource.ResourceSet;
 import dev.holdfast.resource.file.FileSource;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
+import dev.holdfast.xds.PodBootstrap;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -125,7 +127,10 @@ public final class Pipeline implements AutoCloseable {
                 ? Set.of(ClusterOptions.OUR_CONTROLLER, ClusterOptions.ENVOY_GATEWAY)
                 : Set.of(ClusterOptions.OUR_CONTROLLER);
         try {
-            Cluster made = Cluster.connect(new ClusterOptions(controllers, of.expose(), of.selector()), this::changed);
+            Cluster made = Cluster.connect(
+                    new ClusterOptions(
+                            controllers, of.expose(), of.selector(), of.envoys().map(this::pods)),
+                    this::changed);
             cluster = made;
             say("following the cluster at " + made.address());
             if (of.health().isPresent()) {
@@ -137,6 +142,25 @@ public final class Pipeline implements AutoCloseable {
             say(String.valueOf(e.getMessage()));
             return Optional.of(2);
         }
+    }
+
+    private EnvoyPods pods(Settings.EnvoyPodSettings of) {
+        EnvoyPlane envoys = (EnvoyPlane) plane;
+        int port = settings.envoy().orElseThrow().xds().getPort();
+        return new EnvoyPods(
+                of.image(),
+                of.drainImage(),
+                of.service(),
+                port,
+                host -> PodBootstrap.yaml(host, port, EnvoyPods.READY_PORT),
+                PodBootstrap.files(),
+                PodBootstrap.FOLDER,
+                PodBootstrap.fleetUri(),
+                PodBootstrap.SERVER_NAME,
+                shown -> envoys.show(
+                        shown.authorities(),
+                        shown.pair().certificate(),
+                        shown.pair().key()));
     }
 
     private void ready() {
@@ -227,6 +251,7 @@ public final class Pipeline implements AutoCloseable {
         }
         int open = plane.streams().size();
         plane.foresee(next).forEach(p -> settings.messages().println(p.render()));
+        plane.divide(in == null ? Map.of() : Cluster.ports(set));
         Applied applied = in == null ? plane.apply(next) : applied(next);
         latest = applied;
         report(set, next);

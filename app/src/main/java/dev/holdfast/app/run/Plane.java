@@ -7,11 +7,15 @@ import dev.holdfast.problem.Problem;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 
 /** What carries the plan out: this process, or Envoys elsewhere. Of the two only the chosen one's classes are loaded. */
 interface Plane extends PlanSink {
     /** Takes what it needs from the machine, a port for example. */
     void start() throws IOException;
+
+    /** From the next plan on: which ports belong to which Gateways, where each has a plane of its own. */
+    void divide(Map<Integer, String> byPort);
 
     /** What the change to {@code next} will end, said before it is applied. */
     List<Problem> foresee(Plan next);

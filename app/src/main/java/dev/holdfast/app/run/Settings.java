@@ -40,11 +40,25 @@ public record Settings(
      * @param expose type of the Services that Gateways get, empty for none
      * @param selector the labels of our own Pods
      * @param health where a kubelet may ask, empty for nowhere
+     * @param envoys that each Gateway gets, where Envoys are to be run
      */
     public record ClusterSettings(
-            boolean takeEnvoyGateway, String expose, Map<String, String> selector, Optional<InetSocketAddress> health) {
+            boolean takeEnvoyGateway,
+            String expose,
+            Map<String, String> selector,
+            Optional<InetSocketAddress> health,
+            Optional<EnvoyPodSettings> envoys) {
         public ClusterSettings {
             selector = Map.copyOf(selector);
         }
     }
+
+    /**
+     * The Envoys that are run for Gateways.
+     *
+     * @param image of Envoy
+     * @param drainImage of Holdfast itself
+     * @param service by which they reach us
+     */
+    public record EnvoyPodSettings(String image, String drainImage, String service) {}
 }

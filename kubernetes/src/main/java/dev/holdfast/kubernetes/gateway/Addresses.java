@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /** What a Service says of its addresses and ports. */
 final class Addresses {
@@ -47,36 +46,5 @@ final class Addresses {
             }
         }
         return out;
-    }
-
-    /** Whether the Service already has all that is wanted of it; what the API server adds does not matter. */
-    static boolean holds(@Nullable Object wanted, GenericKubernetesResource service) {
-        if (!(wanted instanceof Map<?, ?> map) || !(map.get("spec") instanceof Map<?, ?> spec)) {
-            return false;
-        }
-        Map<?, ?> metadata = (Map<?, ?>) java.util.Objects.requireNonNull(map.get("metadata"));
-        for (Map.Entry<?, ?> entry : spec.entrySet()) {
-            if (!entry.getKey().equals("ports")
-                    && !entry.getValue()
-                            .equals(service.get("spec", entry.getKey().toString()))) {
-                return false;
-            }
-        }
-        Map<Integer, Integer> ports = new TreeMap<>();
-        for (Object port : (List<?>) java.util.Objects.requireNonNull(spec.get("ports"))) {
-            Map<?, ?> p = (Map<?, ?>) port;
-            ports.put((Integer) java.util.Objects.requireNonNull(p.get("port")), (Integer)
-                    java.util.Objects.requireNonNull(p.get("targetPort")));
-        }
-        return ports.equals(ports(service))
-                && contains(service.getMetadata().getLabels(), metadata.get("labels"))
-                && contains(service.getMetadata().getAnnotations(), metadata.get("annotations"));
-    }
-
-    private static boolean contains(@Nullable Map<String, String> there, @Nullable Object wanted) {
-        return wanted instanceof Map<?, ?> map
-                && there != null
-                && map.entrySet().stream()
-                        .allMatch(e -> e.getValue().equals(there.get(e.getKey().toString())));
     }
 }

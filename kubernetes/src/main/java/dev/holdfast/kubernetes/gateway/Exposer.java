@@ -1,68 +1,76 @@
 package dev.holdfast.kubernetes.gateway;
 
+import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.kubernetes.client.Kind;
-import dev.holdfast.kubernetes.client.Reason;
+import dev.holdfast.kubernetes.client.Written;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
+import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientException;
-import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.MessageDigest;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Keeps one Service for each Gateway, in our own namespace, where our Pods are. All Gateways may have port 80: what its Service
- * leads to is a port of its own, {@code targetPort}, chosen once and kept for as long as the Service is there.
+ * Keeps one Service for each Gateway, or for several that are merged, in our own namespace, where the Pods are. All Gateways may have port
+ * 80: what its Service leads to is a port of its own, {@code targetPort}, chosen once and kept for as long as the Service is there.
  */
 public final class Exposer {
-    /** Names the Gateway, {@code namespace/name}, on its Service. */
+    /** Names the group of Gateways on its Service: {@code namespace/name}, or the name of a GatewayClass. */
     public static final String GATEWAY = "holdfast.dev/gateway";
 
-    private static final Logger LOG = LoggerFactory.getLogger(Exposer.class);
     private static final int FIRST_PORT = 20_000;
     private static final int LAST_PORT = 29_999;
-    private static final String MANAGER = "holdfast-exposer";
+    private static final ResourceDefinitionContext SERVICE = Kind.SERVICE.context("v1");
 
-    private final KubernetesClient client;
     private final KubernetesSource source;
     private final Exposure exposure;
+    private final Written written;
+
+    /** What of a port is let through. */
+    private record Port(int target, boolean tcp, boolean udp) {}
 
     public Exposer(KubernetesClient client, KubernetesSource source, Exposure exposure) {
-        this.client = client;
         this.source = source;
         this.exposure = exposure;
+        this.written = new Written(client, exposure.namespace(), "holdfast-exposer");
     }
 
-    /** Makes, mends and removes Services; false where something has to be tried again. */
-    public boolean reconcile(ResourceSet set) {
+    /**
+     * Makes, mends and removes Services; false where something has to be tried again.
+     *
+     * @param plan the one in force, which says where clients may come by QUIC
+     */
+    public boolean reconcile(ResourceSet set, Map<String, Group> groups, Plan plan) {
         Map<String, GenericKubernetesResource> there = services();
-        Map<String, Map<Integer, Integer>> ports = allocate(set, there);
+        Map<String, Map<Integer, Port>> ports = allocate(set, groups, there, quic(plan));
         boolean all = true;
-        for (Resource gateway : set.kind("Gateway")) {
-            String name = gateway.ref().namespace() + "/" + gateway.ref().name();
-            Map<Integer, Integer> own = ports.getOrDefault(name, Map.of());
+        for (Group group : groups.values()) {
+            Map<Integer, Port> own = ports.getOrDefault(group.name(), Map.of());
+            GenericKubernetesResource service = there.get(group.name());
             if (!own.isEmpty()) {
-                all &= apply(gateway, name, own, there.get(name));
+                Map<String, Object> wanted = service(group, own);
+                String name = String.valueOf(Json.at(wanted, "metadata", "name"));
+                all &= written.apply(SERVICE, wanted, service);
+                if (service != null && !service.getMetadata().getName().equals(name)) {
+                    all &= written.delete(SERVICE, service.getMetadata().getName());
+                }
             }
         }
         for (Map.Entry<String, GenericKubernetesResource> one : there.entrySet()) {
-            if (!ports.containsKey(one.getKey())) {
-                all &= delete(one.getValue().getMetadata().getName());
+            if (!groups.containsKey(one.getKey())) {
+                all &= written.delete(SERVICE, one.getValue().getMetadata().getName());
             }
         }
         return all;
@@ -70,11 +78,22 @@ public final class Exposer {
 
     /** The addresses of a Gateway: its Service's. */
     public List<String> addresses(ResourceRef gateway) {
-        GenericKubernetesResource service = services().get(gateway.namespace() + "/" + gateway.name());
-        return service == null ? List.of() : Addresses.of(service);
+        return service(gateway).map(Addresses::of).orElse(List.of());
     }
 
-    private Map<String, GenericKubernetesResource> services() {
+    /** The Service of a Gateway, or that of its class where its class merges Gateways. */
+    private Optional<GenericKubernetesResource> service(ResourceRef gateway) {
+        Map<String, GenericKubernetesResource> there = services();
+        GenericKubernetesResource own = there.get(gateway.namespace() + "/" + gateway.name());
+        return own != null
+                ? Optional.of(own)
+                : source.current(gateway)
+                        .map(g -> String.valueOf((Object) g.get("spec", "gatewayClassName")))
+                        .map(there::get);
+    }
+
+    /** By group. */
+    public Map<String, GenericKubernetesResource> services() {
         Map<String, GenericKubernetesResource> out = new TreeMap<>();
         for (GenericKubernetesResource service : source.objects("Service")) {
             Map<String, String> annotations = service.getMetadata().getAnnotations();
@@ -87,150 +106,136 @@ public final class Exposer {
         return out;
     }
 
-    /** Gateway to its ports, each with the port to bind. */
-    private Map<String, Map<Integer, Integer>> allocate(ResourceSet set, Map<String, GenericKubernetesResource> there) {
+    /** The ports that Services of a set lead to, each with the group that has it. */
+    public static Map<Integer, String> groups(ResourceSet set) {
+        Map<Integer, String> out = new HashMap<>();
+        for (Resource service : set.kind("Service")) {
+            String group = service.fields().at("metadata.annotations").texts().getOrDefault(GATEWAY, "");
+            if (!group.isEmpty()) {
+                service.spec()
+                        .get("ports")
+                        .items()
+                        .forEach(port -> out.put((int) port.get("targetPort").number(0), group));
+            }
+        }
+        return out;
+    }
+
+    private static Set<Integer> quic(Plan plan) {
+        Set<Integer> out = new TreeSet<>();
+        plan.listeners().stream().filter(l -> l.client().connection().quic()).forEach(l -> out.add(l.bindPort()));
+        return out;
+    }
+
+    /** Group to its ports, each with the port to bind. */
+    private Map<String, Map<Integer, Port>> allocate(
+            ResourceSet set,
+            Map<String, Group> groups,
+            Map<String, GenericKubernetesResource> there,
+            Set<Integer> quic) {
         Map<String, Map<Integer, Integer>> known = new HashMap<>();
         Set<Integer> used = new TreeSet<>();
-        there.forEach((gateway, service) -> {
+        there.forEach((group, service) -> {
             Map<Integer, Integer> ports = Addresses.ports(service);
-            known.put(gateway, ports);
+            known.put(group, ports);
             used.addAll(ports.values());
         });
-        Map<String, Map<Integer, Integer>> out = new TreeMap<>();
+        Map<String, Map<Integer, Port>> out = new TreeMap<>();
         int next = FIRST_PORT;
-        for (Resource gateway : set.kind("Gateway")) {
-            String name = gateway.ref().namespace() + "/" + gateway.ref().name();
-            Map<Integer, Integer> own = new TreeMap<>();
-            for (int port : ports(set, gateway)) {
-                Integer had = known.getOrDefault(name, Map.of()).get(port);
+        for (Group group : groups.values()) {
+            Map<Integer, Port> own = new TreeMap<>();
+            for (Map.Entry<Integer, Set<String>> asked : ports(set, group).entrySet()) {
+                int port = asked.getKey();
+                Integer had = known.getOrDefault(group.name(), Map.of()).get(port);
                 while (had == null && next <= LAST_PORT) {
                     had = used.add(next) ? Integer.valueOf(next) : null;
                     next++;
                 }
                 if (had != null) {
-                    own.put(port, had);
+                    boolean udp = asked.getValue().contains("UDP");
+                    boolean tcp = asked.getValue().size() > (udp ? 1 : 0);
+                    own.put(port, new Port(had, tcp, udp || quic.contains(had)));
                 }
             }
-            out.put(name, own);
+            out.put(group.name(), own);
         }
         return out;
     }
 
-    /** The ports of a Gateway's listeners and of the ListenerSets that name it. */
-    private static Set<Integer> ports(ResourceSet set, Resource gateway) {
-        Set<Integer> out = new TreeSet<>();
-        List<Field> listeners = new ArrayList<>(gateway.spec().get("listeners").items());
-        for (Resource more : set.kind("ListenerSet")) {
-            Field parent = more.spec().get("parentRef");
-            if (parent.get("name").text("").equals(gateway.ref().name())
-                    && parent.get("namespace")
-                            .text(more.ref().namespace())
-                            .equals(gateway.ref().namespace())) {
-                listeners.addAll(more.spec().get("listeners").items());
+    /** The ports of a group's listeners and of the ListenerSets that name its Gateways, with the protocols that they are for. */
+    private static Map<Integer, Set<String>> ports(ResourceSet set, Group group) {
+        Map<Integer, Set<String>> out = new TreeMap<>();
+        List<Field> listeners = new ArrayList<>();
+        for (Resource gateway : group.gateways()) {
+            listeners.addAll(gateway.spec().get("listeners").items());
+            for (Resource more : set.kind("ListenerSet")) {
+                Field parent = more.spec().get("parentRef");
+                if (parent.get("name").text("").equals(gateway.ref().name())
+                        && parent.get("namespace")
+                                .text(more.ref().namespace())
+                                .equals(gateway.ref().namespace())) {
+                    listeners.addAll(more.spec().get("listeners").items());
+                }
             }
         }
         for (Field listener : listeners) {
             long port = listener.get("port").number(0);
-            if (port > 0 && !listener.get("protocol").text("").equals("UDP")) {
-                out.add((int) port);
+            if (port > 0) {
+                out.computeIfAbsent((int) port, p -> new TreeSet<>())
+                        .add(listener.get("protocol").text(""));
             }
         }
         return out;
     }
 
-    private boolean apply(
-            Resource gateway,
-            String name,
-            Map<Integer, Integer> ports,
-            @org.jspecify.annotations.Nullable GenericKubernetesResource there) {
-        Map<String, Object> wanted = service(gateway, name, ports);
-        if (there != null && Addresses.holds(wanted, there)) {
-            return true;
-        }
-        try {
-            client.genericKubernetesResources(Kind.SERVICE.context("v1"))
-                    .inNamespace(exposure.namespace())
-                    .resource(client.getKubernetesSerialization().convertValue(wanted, GenericKubernetesResource.class))
-                    .fieldManager(MANAGER)
-                    .forceConflicts()
-                    .serverSideApply();
-            return true;
-        } catch (KubernetesClientException refused) {
-            LOG.atWarn()
-                    .addKeyValue("gateway", name)
-                    .addKeyValue("reason", Reason.of(refused))
-                    .log("the Gateway's Service could not be written; it is tried again");
-            return false;
-        }
-    }
-
-    private Map<String, Object> service(Resource gateway, String name, Map<Integer, Integer> ports) {
-        Map<String, String> labels =
-                new TreeMap<>(gateway.spec().at("infrastructure.labels").texts());
-        labels.put("app.kubernetes.io/managed-by", "holdfast");
-        labels.put("gateway.networking.k8s.io/gateway-name", label(gateway.ref().name()));
-        labels.put("holdfast.dev/gateway-namespace", label(gateway.ref().namespace()));
-        Map<String, String> annotations =
-                new TreeMap<>(gateway.spec().at("infrastructure.annotations").texts());
-        annotations.put(GATEWAY, name);
+    private Map<String, Object> service(Group group, Map<Integer, Port> ports) {
+        Map<String, Object> says = group.kubernetes("envoyService");
+        Map<String, Object> labels = new TreeMap<>(group.infrastructure("labels"));
+        labels.putAll(Json.map(says.get("labels")));
+        labels.putAll(Names.labels(group));
+        Map<String, Object> annotations = new TreeMap<>(group.infrastructure("annotations"));
+        annotations.putAll(Json.map(says.get("annotations")));
+        annotations.put(GATEWAY, group.name());
         Map<String, Object> metadata = new LinkedHashMap<>();
-        metadata.put("name", name(name));
+        metadata.put("name", says.getOrDefault("name", Names.object(group.name())));
         metadata.put("namespace", exposure.namespace());
         metadata.put("labels", labels);
         metadata.put("annotations", annotations);
         List<Object> entries = new ArrayList<>();
-        ports.forEach((port, target) ->
-                entries.add(Map.of("name", "p" + port, "port", port, "targetPort", target, "protocol", "TCP")));
+        ports.forEach((port, to) -> {
+            if (to.tcp) {
+                entries.add(port("p" + port, port, to.target, "TCP"));
+            }
+            if (to.udp) {
+                entries.add(port("u" + port, port, to.target, "UDP"));
+            }
+        });
         Map<String, Object> spec = new LinkedHashMap<>();
-        spec.put("type", exposure.type());
-        spec.put("selector", exposure.selector());
+        spec.put("type", says.getOrDefault("type", exposure.type()));
+        spec.put("selector", exposure.selector(group));
         spec.put("ports", entries);
-        gateway.spec().get("addresses").items().stream()
-                .filter(a -> a.get("type").text("IPAddress").equals("IPAddress"))
-                .flatMap(a -> a.get("value").text().stream())
-                .findFirst()
-                .ifPresent(ip -> spec.put("loadBalancerIP", ip));
+        boolean outside = !spec.get("type").equals("ClusterIP");
+        for (String field : List.of(
+                "loadBalancerClass",
+                "allocateLoadBalancerNodePorts",
+                "loadBalancerSourceRanges",
+                "loadBalancerIP",
+                "externalTrafficPolicy")) {
+            // The CRD gives a ClusterIP Service a policy for traffic from outside as well, which the API refuses there.
+            if (says.get(field) != null && outside) {
+                spec.put(field, says.get(field));
+            }
+        }
+        group.asked().ifPresent(ip -> spec.put("loadBalancerIP", ip));
         Map<String, Object> out = new LinkedHashMap<>();
         out.put("apiVersion", "v1");
         out.put("kind", "Service");
         out.put("metadata", metadata);
         out.put("spec", spec);
-        return out;
+        return Overlay.patched(out, says.get("patch"));
     }
 
-    private boolean delete(String service) {
-        try {
-            client.services()
-                    .inNamespace(exposure.namespace())
-                    .withName(service)
-                    .delete();
-            return true;
-        } catch (KubernetesClientException refused) {
-            LOG.atWarn()
-                    .addKeyValue("service", service)
-                    .addKeyValue("reason", Reason.of(refused))
-                    .log("the Service of a Gateway that has gone could not be removed; it is tried again");
-            return false;
-        }
-    }
-
-    /** A Service's name has at most 63 characters, a Gateway's up to 253. */
-    private static String name(String gateway) {
-        String plain = gateway.substring(gateway.indexOf('/') + 1).replace('.', '-');
-        return "gateway-" + (plain.length() > 40 ? plain.substring(0, 40) : plain) + "-" + digest(gateway);
-    }
-
-    private static String label(String value) {
-        return value.length() <= 63 ? value : value.substring(0, 54) + "-" + digest(value);
-    }
-
-    private static String digest(String text) {
-        try {
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)))
-                    .substring(0, 8);
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("this JDK has no SHA-256", e);
-        }
+    private static Map<String, Object> port(String name, int port, int target, String protocol) {
+        return Map.of("name", name, "port", port, "targetPort", target, "protocol", protocol);
     }
 }

@@ -1,5 +1,6 @@
 package dev.holdfast.kubernetes.status;
 
+import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.plan.Condition;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.holdfast.kubernetes.status;
 
+import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.kubernetes.client.Kind;
 import dev.holdfast.kubernetes.client.Reason;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,19 +37,22 @@ public final class StatusWriter {
     private final KubernetesClient client;
     private final KubernetesSource source;
     private final Function<ResourceRef, List<String>> addresses;
+    private final Predicate<ResourceRef> serves;
     private final String controller;
     private final boolean exposed;
 
-    /** {@code addresses} gives those of a Gateway, as far as it has any yet. */
+    /** {@code addresses} gives those of a Gateway, as far as it has any yet, and {@code serves} whether anything carries its traffic. */
     public StatusWriter(
             KubernetesClient client,
             KubernetesSource source,
             Function<ResourceRef, List<String>> addresses,
+            Predicate<ResourceRef> serves,
             String controller,
             boolean exposed) {
         this.client = client;
         this.source = source;
         this.addresses = addresses;
+        this.serves = serves;
         this.controller = controller;
         this.exposed = exposed;
     }
@@ -84,7 +89,8 @@ public final class StatusWriter {
                 ref.kind().equals("Gateway")
                         ? read.get().spec().get("addresses").items()
                         : List.of(),
-                addresses.apply(ref));
+                addresses.apply(ref),
+                !ref.kind().equals("Gateway") || serves.test(ref));
         if (stands(outcome, status, before)) {
             return true;
         }

@@ -1,5 +1,6 @@
 package dev.holdfast.kubernetes.status;
 
+import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.plan.Applied;
 import dev.holdfast.plan.Condition;
 import dev.holdfast.plan.Outcome;
@@ -31,13 +32,15 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
     /**
      * @param asked the addresses that the Gateway names, empty for all else
      * @param addresses those that it has
+     * @param serves false where nothing carries its traffic yet
      */
     Map<String, Object> of(
             Outcome outcome,
             Conditions conditions,
             @Nullable Object before,
             List<Field> asked,
-            List<String> addresses) {
+            List<String> addresses,
+            boolean serves) {
         Map<String, Object> status = new LinkedHashMap<>();
         switch (outcome) {
             case Outcome.OfResource whole -> {
@@ -48,7 +51,7 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
                             features.stream().map(f -> Map.of("name", f)).toList());
                 }
             }
-            case Outcome.OfGateway gateway -> gateway(gateway, conditions, before, asked, addresses, status);
+            case Outcome.OfGateway gateway -> gateway(gateway, conditions, before, asked, addresses, serves, status);
             case Outcome.OfRoute route ->
                 status.put(
                         "parents", shared("parentRef", route.parents(), conditions, before, "parents", MOST_PARENTS));
@@ -66,6 +69,7 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
             @Nullable Object before,
             List<Field> asked,
             List<String> addresses,
+            boolean serves,
             Map<String, Object> status) {
         boolean isGateway = gateway.resource().kind().equals("Gateway");
         if (isGateway) {
@@ -77,7 +81,7 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
         }
         List<Condition> own = new ArrayList<>();
         for (Condition condition : gateway.conditions()) {
-            own.add(isGateway && exposed ? addressed(condition, asked, addresses) : condition);
+            own.add(isGateway && exposed ? addressed(condition, asked, addresses, serves) : condition);
         }
         status.put("conditions", conditions.of(own, Json.at(before, "conditions")));
         List<Object> listeners = new ArrayList<>();
@@ -102,7 +106,7 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
     }
 
     /** A condition of a Gateway in the light of the addresses that it asks for and has. */
-    private static Condition addressed(Condition condition, List<Field> asked, List<String> addresses) {
+    private static Condition addressed(Condition condition, List<Field> asked, List<String> addresses, boolean serves) {
         if (condition.type().equals("Accepted")) {
             return asked.stream()
                     .map(a -> a.get("type").text("IPAddress"))
@@ -135,7 +139,10 @@ record Wanted(String controller, Applied applied, boolean exposed, List<String> 
                                 false,
                                 "AddressNotAssigned",
                                 "No addresses have been assigned to the Gateway's Service yet")
-                        : condition;
+                        : !serves && condition.holds()
+                                ? new Condition(
+                                        "Programmed", false, "NoResources", "None of the Gateway's Envoys is ready yet")
+                                : condition;
     }
 
     /** What translation holds for programmed is so only where the plane took it. */

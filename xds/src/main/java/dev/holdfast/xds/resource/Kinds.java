@@ -238,17 +238,8 @@ final class Kinds {
         List<Message> out = new ArrayList<>();
         if (isAny(message)) {
             Any any = any(message);
-            Message kind = find(any.getTypeUrl())
-                    .orElseThrow(() -> new IllegalStateException(
-                            "a kind of message is missing from the registry: " + any.getTypeUrl()));
-            if (!BY_NAME.containsValue(kind)) {
-                out.add(kind);
-            }
-            try {
-                out.addAll(within(kind.getParserForType().parseFrom(any.getValue())));
-            } catch (InvalidProtocolBufferException ours) {
-                throw new IllegalStateException(ours);
-            }
+            find(any.getTypeUrl()).filter(kind -> !BY_NAME.containsValue(kind)).ifPresent(out::add);
+            out.addAll(within(unpacked(any)));
             return out;
         }
         message.getAllFields().values().forEach(value -> {
@@ -273,6 +264,18 @@ final class Kinds {
     static Any any(Message message) {
         try {
             return message instanceof Any any ? any : Any.parseFrom(message.toByteString());
+        } catch (InvalidProtocolBufferException ours) {
+            throw new IllegalStateException(ours);
+        }
+    }
+
+    /** What is in it, of a kind that is known. */
+    static Message unpacked(Any any) {
+        Message kind = find(any.getTypeUrl())
+                .orElseThrow(() -> new IllegalStateException(
+                        "a kind of message is missing from the registry: " + any.getTypeUrl()));
+        try {
+            return kind.getParserForType().parseFrom(any.getValue());
         } catch (InvalidProtocolBufferException ours) {
             throw new IllegalStateException(ours);
         }

@@ -2,7 +2,6 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.Descriptors.FieldDescriptor;
-import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.TrafficFilter;
@@ -46,7 +45,7 @@ final class Redaction {
 
     Message of(Message message) {
         if (Kinds.isAny(message)) {
-            return Any.pack(of(unpacked(Kinds.any(message))));
+            return Any.pack(of(Kinds.unpacked(Kinds.any(message))));
         }
         Message.Builder out = message.toBuilder();
         for (Map.Entry<FieldDescriptor, Object> entry : message.getAllFields().entrySet()) {
@@ -74,16 +73,5 @@ final class Redaction {
             case String text when secret || (field.getFullName().equals(HEADER) && values.contains(text)) -> REDACTED;
             default -> value;
         };
-    }
-
-    private static Message unpacked(Any any) {
-        Message kind = Kinds.find(any.getTypeUrl())
-                .orElseThrow(() -> new IllegalStateException(
-                        "a kind of message is missing from the registry: " + any.getTypeUrl()));
-        try {
-            return kind.getParserForType().parseFrom(any.getValue());
-        } catch (InvalidProtocolBufferException ours) {
-            throw new IllegalStateException(ours);
-        }
     }
 }

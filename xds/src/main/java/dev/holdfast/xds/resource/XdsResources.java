@@ -35,6 +35,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.IntPredicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -142,6 +143,11 @@ public final class XdsResources {
     /** What they are made of. */
     public Plan plan() {
         return plan;
+    }
+
+    /** What of it the Envoys get whose listeners are bound to these ports. */
+    public XdsResources share(IntPredicate ports) {
+        return new XdsResources(plan, Share.of(resources, ports), problems, reuse);
     }
 
     /** The resources of one kind by name. */

@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -91,7 +92,8 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                         return false;
                     }
                 },
-                Peer.ADDRESS.get());
+                Peer.ADDRESS.get(),
+                Peer.certified());
         return open(stream, out, request -> delta(stream, request));
     }
 
@@ -136,7 +138,8 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                         return true;
                     }
                 },
-                Peer.ADDRESS.get());
+                Peer.ADDRESS.get(),
+                Peer.certified());
         return open(stream, out, request -> whole(stream, request));
     }
 
@@ -304,6 +307,13 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             return known == null ? "unknown" : known;
         };
 
+        static final Context.Key<@Nullable String> FLEET = Context.key("fleet");
+
         private Peer() {}
+
+        /** The fleet that the peer's certificate names, where it is one of those that we make. */
+        static Optional<String> certified() {
+            return Optional.ofNullable(FLEET.get());
+        }
     }
 }

@@ -14,6 +14,7 @@ import io.envoyproxy.envoy.config.core.v3.Node;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +36,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Fleet implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Fleet.class);
+    /** The fleet of those who have none of their own. */
+    public static final String EVERYONE = "";
+
     private static final int NODES_REMEMBERED = 1000;
     static final int STREAMS_AT_MOST = 2000;
 
@@ -47,8 +51,10 @@ public final class Fleet implements AutoCloseable {
             return size() > NODES_REMEMBERED;
         }
     };
-    private volatile long offered;
-    private Snapshot current = Snapshot.EMPTY;
+    /** The newest, which views speak of before the loop has come to them. */
+    private volatile Map<String, Snapshot> offered = Map.of();
+
+    private Map<String, Snapshot> current = Map.of();
     /** By the stream that it came by: what an Envoy last reported. */
     private final Map<Object, Load> loads = new ConcurrentHashMap<>();
 
@@ -72,20 +78,37 @@ public final class Fleet implements AutoCloseable {
         metrics.gaugeCollectionSize("holdfast.xds.nodes", List.of(), streams);
     }
 
-    /** Everyone goes towards this from now on. */
-    public void publish(Snapshot snapshot) {
-        offered = snapshot.number();
+    /**
+     * Everyone goes towards these from now on: each Envoy to what its fleet's name leads to, else to what {@link #EVERYONE} does. Whose
+     * fleet is no longer there keeps what it has.
+     */
+    public void publish(Map<String, Snapshot> snapshots) {
+        offered = Map.copyOf(snapshots);
         execute(() -> {
-            Snapshot before = current;
-            current = snapshot;
-            Map<ResourceType, Map<String, Versioned>> gone = gone(before, snapshot);
+            Map<String, Snapshot> before = current;
+            current = Map.copyOf(snapshots);
+            Map<String, Map<ResourceType, Map<String, Versioned>>> gone = new HashMap<>();
             for (NodeStream stream : streams) {
-                if (stream.isKnown()) {
-                    stream.retarget(snapshot, stream.target() == before ? gone : gone(stream.target(), snapshot));
+                Snapshot next = target(stream);
+                if (!stream.isKnown() || next == Snapshot.EMPTY || next == stream.target()) {
+                    continue;
                 }
+                Snapshot was = stream.target();
+                String fleet = current.containsKey(stream.fleet()) ? stream.fleet() : EVERYONE;
+                stream.retarget(
+                        next,
+                        was == before.get(fleet) ? gone.computeIfAbsent(fleet, f -> gone(was, next)) : gone(was, next));
             }
             tell();
         });
+    }
+
+    private Snapshot target(NodeStream stream) {
+        return of(current, stream);
+    }
+
+    private static Snapshot of(Map<String, Snapshot> all, NodeStream stream) {
+        return all.getOrDefault(stream.fleet(), all.getOrDefault(EVERYONE, Snapshot.EMPTY));
     }
 
     private static Map<ResourceType, Map<String, Versioned>> gone(Snapshot before, Snapshot after) {
@@ -99,7 +122,8 @@ public final class Fleet implements AutoCloseable {
     public List<EnvoyNode> nodes() {
         return streams.stream()
                 .filter(s -> !s.view().id().isEmpty())
-                .map(s -> s.view().with(offered, openStreams(s.view().id(), c -> true), chains(s)))
+                .map(s -> s.view()
+                        .with(of(offered, s).number(), openStreams(s.view().id(), c -> true), chains(s)))
                 .sorted(java.util.Comparator.comparing(EnvoyNode::id))
                 .toList();
     }
@@ -181,11 +205,13 @@ public final class Fleet implements AutoCloseable {
 
     /** A node that refused the plan in force is given what it last held, should it come back with nothing. */
     void named(NodeStream stream, Node node) {
-        stream.named(node, current);
+        stream.named(node);
+        stream.begin(target(stream));
         Memory memory = memories.computeIfAbsent(stream.id(), i -> new Memory());
-        boolean refused = memory.refusals.values().stream().anyMatch(r -> r.plan == current.number());
+        boolean refused = memory.refusals.values().stream()
+                .anyMatch(r -> r.plan == stream.target().number());
         if (refused && memory.good != Snapshot.EMPTY) {
-            stream.named(node, memory.good);
+            stream.begin(memory.good);
         }
         LOG.atInfo()
                 .addKeyValue("node", stream.id())
@@ -201,7 +227,7 @@ public final class Fleet implements AutoCloseable {
 
     void accepted(NodeStream stream, ResourceType type) {
         Memory memory = memories.get(stream.id());
-        if (memory != null && stream.target() == current && memory.refusals.remove(type) != null) {
+        if (memory != null && stream.target() == target(stream) && memory.refusals.remove(type) != null) {
             tell();
         }
     }
@@ -227,7 +253,7 @@ public final class Fleet implements AutoCloseable {
         Memory memory = memories.computeIfAbsent(stream.id(), i -> new Memory());
         if (memory.good != stream.target()) {
             memory.good = stream.target();
-            if (stream.target() == current && !memory.refusals.isEmpty()) {
+            if (stream.target() == target(stream) && !memory.refusals.isEmpty()) {
                 memory.refusals.clear();
                 tell();
             }

@@ -46,6 +46,7 @@ final class NodeStream {
     private final Fleet fleet;
     private final Wire wire;
     private final String address;
+    private final Optional<String> certified;
     private final long connectedAt = System.currentTimeMillis();
     private final Map<ResourceType, Subscription> subscriptions = new EnumMap<>(ResourceType.class);
     /** Out of the plan, but not to be taken away before listeners and routes have let go of them. */
@@ -61,10 +62,11 @@ final class NodeStream {
     private volatile Snapshot held = Snapshot.EMPTY;
     private volatile EnvoyNode view;
 
-    NodeStream(Fleet fleet, Wire wire, String address) {
+    NodeStream(Fleet fleet, Wire wire, String address, Optional<String> certified) {
         this.fleet = fleet;
         this.wire = wire;
         this.address = address;
+        this.certified = certified;
         this.view = new EnvoyNode("", "", "", address, wire.protocol(), connectedAt, 0, 0, 0, List.of(), List.of());
     }
 
@@ -89,14 +91,23 @@ final class NodeStream {
         return !id.isEmpty();
     }
 
+    /** Which snapshots are meant for it: its certificate says so, or where that is none of ours the node itself. */
+    String fleet() {
+        return certified.orElse(cluster);
+    }
+
     /** The first request says who asks. */
-    void named(Node node, Snapshot first) {
+    void named(Node node) {
         id = node.getId().isEmpty() ? address : node.getId();
         cluster = node.getCluster();
         SemanticVersion v = node.getUserAgentBuildVersion().getVersion();
         version = node.hasUserAgentBuildVersion()
                 ? v.getMajorNumber() + "." + v.getMinorNumber() + "." + v.getPatch()
                 : node.getUserAgentVersion();
+    }
+
+    /** What it goes towards first. */
+    void begin(Snapshot first) {
         target = first;
     }
 

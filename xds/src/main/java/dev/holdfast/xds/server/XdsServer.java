@@ -10,7 +10,6 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptor;
-import io.grpc.TlsServerCredentials;
 import io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -25,24 +24,19 @@ public final class XdsServer implements AutoCloseable {
     private final Server server;
 
     /** Binds; in clear only on loopback, as keys go out by it. */
-    public XdsServer(InetSocketAddress listen, Optional<MutualTls> tls, Fleet fleet) throws IOException {
+    public XdsServer(InetSocketAddress listen, Optional<? extends XdsTls> tls, Fleet fleet) throws IOException {
         if (tls.isEmpty() && !listen.getAddress().isLoopbackAddress()) {
             throw new IOException("xDS carries private keys: off loopback it needs mutual TLS");
         }
         ServerCredentials credentials = InsecureServerCredentials.create();
         if (tls.isPresent()) {
-            credentials = TlsServerCredentials.newBuilder()
-                    .keyManager(
-                            tls.get().certificate().toFile(), tls.get().key().toFile())
-                    .trustManager(tls.get().ca().toFile())
-                    .clientAuth(TlsServerCredentials.ClientAuth.REQUIRE)
-                    .build();
+            credentials = tls.get().credentials();
         }
         this.server = NettyServerBuilder.forAddress(listen, credentials)
                 .directExecutor()
                 .addService(new AdsService(fleet))
                 .addService(new LoadReports(fleet))
-                .intercept(new Peers())
+                .intercept(new Peers(tls.filter(t -> t instanceof RenewedTls).isPresent()))
                 .maxInboundMessageSize(LARGEST_MESSAGE)
                 .maxInboundMetadataSize(LARGEST_METADATA)
                 .maxConcurrentCallsPerConnection(16)
@@ -70,14 +64,20 @@ public final class XdsServer implements AutoCloseable {
     }
 
     /** Notes where a call comes from. */
-    private static final class Peers implements ServerInterceptor {
+    private record Peers(boolean certified) implements ServerInterceptor {
         @Override
         public <Q, R> ServerCall.Listener<Q> interceptCall(
                 ServerCall<Q, R> call, Metadata headers, ServerCallHandler<Q, R> next) {
             Object from = call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
             String text = String.valueOf(from);
+            Context context =
+                    Context.current().withValue(AdsService.Peer.KEY, text.startsWith("/") ? text.substring(1) : text);
             return Contexts.interceptCall(
-                    Context.current().withValue(AdsService.Peer.KEY, text.startsWith("/") ? text.substring(1) : text),
+                    certified
+                            ? context.withValue(
+                                    AdsService.Peer.FLEET,
+                                    RenewedTls.fleet(call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION)))
+                            : context,
                     call,
                     headers,
                     next);

@@ -1,0 +1,107 @@
+package dev.holdfast.app.cli;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import dev.holdfast.xds.EnvoyAdmin;
+import dev.holdfast.xds.PodBootstrap;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code holdfast envoy-drain}: stands beside an Envoy in its Pod. {@code GET /drain}, which the Pod's preStop asks, answers when the Envoy is
+ * idle or its time is over; a SIGTERM drains as well and ends only then, for it comes at the same time as that question.
+ */
+@Command(
+        name = "envoy-drain",
+        hidden = true,
+        description = "Drains the Envoy of its Pod when the Pod ends; started by Holdfast in a cluster.")
+final class EnvoyDrainCommand implements Callable<Integer> {
+    private static final long LOOK_MILLIS = 200;
+
+    @Spec
+    private @SuppressWarnings("NullAway.Init") CommandSpec spec;
+
+    @Option(names = "--listen", paramLabel = "HOST:PORT", defaultValue = "0.0.0.0:19002")
+    private String listen = "0.0.0.0:19002";
+
+    @Option(names = "--envoy-admin-port", defaultValue = "" + PodBootstrap.ADMIN_PORT)
+    private int adminPort = PodBootstrap.ADMIN_PORT;
+
+    @Option(names = "--at-least", paramLabel = "DURATION", defaultValue = "10s")
+    private String least = "10s";
+
+    @Option(names = "--drain-timeout", paramLabel = "DURATION", defaultValue = "60s")
+    private String most = "60s";
+
+    private final AtomicReference<@Nullable Thread> draining = new AtomicReference<>();
+    private final CountDownLatch drained = new CountDownLatch(1);
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        InetSocketAddress address = EnvoyOptions.XdsAddress.parse(spec, "--listen", listen);
+        Duration atLeast = RunCommand.duration(spec, "--at-least", least);
+        Duration atMost = RunCommand.duration(spec, "--drain-timeout", most);
+        HttpServer server = HttpServer.create(address, 16);
+        server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+        server.createContext("/", exchange -> {
+            switch (exchange.getRequestURI().getPath()) {
+                case "/healthz" -> answer(exchange, 200);
+                case "/drain" -> {
+                    drain(atLeast, atMost);
+                    answer(exchange, 200);
+                }
+                default -> answer(exchange, 404);
+            }
+        });
+        server.start();
+        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> drain(atLeast, atMost)));
+        Thread.currentThread().join();
+        return 0;
+    }
+
+    /** Once, whoever asks; returns when it is done. */
+    private void drain(Duration atLeast, Duration atMost) {
+        Thread own = Thread.ofVirtual().unstarted(() -> {
+            EnvoyAdmin envoy = new EnvoyAdmin(adminPort);
+            long began = System.nanoTime();
+            envoy.drain();
+            try {
+                TimeUnit.NANOSECONDS.sleep(Math.min(atLeast.toNanos(), atMost.toNanos()));
+                while (System.nanoTime() - began < atMost.toNanos() && envoy.isBusy()) {
+                    TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
+                }
+            } catch (InterruptedException stop) {
+                Thread.currentThread().interrupt();
+            }
+            drained.countDown();
+        });
+        if (draining.compareAndSet(null, own)) {
+            own.start();
+        }
+        try {
+            drained.await();
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void answer(HttpExchange exchange, int status) throws IOException {
+        try (exchange) {
+            byte[] text = (status == 200 ? "ok\n" : "there is nothing here\n").getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(status, text.length);
+            exchange.getResponseBody().write(text);
+        }
+    }
+}

