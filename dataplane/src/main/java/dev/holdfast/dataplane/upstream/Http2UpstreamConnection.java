@@ -469,15 +469,27 @@ final class Http2UpstreamConnection {
             }
             boolean last = end && !extendedConnect;
             sentEnd = last;
-            int id = handler.connection().local().incrementAndGetNextStreamId();
-            handler.encoder().writeHeaders(ctx(), id, headers, 0, last, ctx().newPromise());
-            stream = handler.connection().stream(id);
-            if (stream == null) {
+            Http2Stream made = begin(headers, last);
+            if (made == null) {
                 ended = true;
                 channel.eventLoop().execute(() -> events.upstreamClosed(ProxyFailure.UPSTREAM_RESET));
                 return;
             }
-            stream.setProperty(key, this);
+            stream = made;
+            made.setProperty(key, this);
+        }
+
+        /** Null where the connection takes no more streams. */
+        private @Nullable Http2Stream begin(Http2Headers headers, boolean last) {
+            try {
+                Http2Stream made = handler.connection()
+                        .local()
+                        .createStream(handler.connection().local().incrementAndGetNextStreamId(), false);
+                handler.writeHeaders(ctx(), made, headers, last);
+                return made.state() == Http2Stream.State.CLOSED ? null : made;
+            } catch (Http2Exception e) {
+                return null;
+            }
         }
 
         private boolean open() {
@@ -492,7 +504,7 @@ final class Http2UpstreamConnection {
                 return;
             }
             sentEnd = end;
-            handler.encoder().writeData(ctx(), to.id(), data, 0, end, ctx().newPromise());
+            handler.writeData(ctx(), to, data, end);
         }
 
         @Override
@@ -500,8 +512,7 @@ final class Http2UpstreamConnection {
             Http2Stream to = stream;
             if (open() && to != null && !sentEnd) {
                 sentEnd = true;
-                handler.encoder()
-                        .writeHeaders(ctx(), to.id(), HeaderForms.toHttp2(trailers), 0, true, ctx().newPromise());
+                handler.writeHeaders(ctx(), to, HeaderForms.toHttp2(trailers), true);
             }
         }
 
