@@ -5,10 +5,15 @@ import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
 import io.netty.handler.codec.Headers;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValidationUtil;
 import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2Headers;
+import io.netty.util.AsciiString;
+import java.util.Iterator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +23,20 @@ import org.jspecify.annotations.Nullable;
  * HTTP/2 and HTTP/3 have theirs in common.
  */
 public final class HeaderForms {
+    // Names that know their hash.
+    private static final AsciiString METHOD = Http2Headers.PseudoHeaderName.METHOD.value();
+    private static final AsciiString PATH = Http2Headers.PseudoHeaderName.PATH.value();
+    private static final AsciiString PROTOCOL = Http2Headers.PseudoHeaderName.PROTOCOL.value();
+    private static final AsciiString AUTHORITY = Http2Headers.PseudoHeaderName.AUTHORITY.value();
+    private static final AsciiString SCHEME = Http2Headers.PseudoHeaderName.SCHEME.value();
+    private static final AsciiString STATUS = Http2Headers.PseudoHeaderName.STATUS.value();
+    private static final List<AsciiString> OF_ONE_CONNECTION = List.of(
+            HttpHeaderNames.CONNECTION,
+            AsciiString.cached("keep-alive"),
+            AsciiString.cached("proxy-connection"),
+            HttpHeaderNames.TRANSFER_ENCODING,
+            HttpHeaderNames.UPGRADE);
+
     private HeaderForms() {}
 
     /** @throws IllegalArgumentException where a name or value has a character that none may have (RFC 9110 §5.5) */
@@ -48,20 +67,28 @@ public final class HeaderForms {
 
     /** Adds all but what HTTP/2 and HTTP/3 forbid (RFC 9114 §4.2). */
     public static <H extends Headers<CharSequence, CharSequence, H>> H add(HttpHeaders from, H to) {
-        for (Map.Entry<String, String> header : from) {
-            String name = header.getKey().toLowerCase(Locale.ROOT);
-            if (!isOfOneConnection(name) && !name.equals("host")) {
+        Iterator<Map.Entry<CharSequence, CharSequence>> all = from.iteratorCharSequence();
+        while (all.hasNext()) {
+            Map.Entry<CharSequence, CharSequence> header = all.next();
+            AsciiString name = AsciiString.of(header.getKey()).toLowerCase();
+            if (!isOfOneConnection(name) && !HttpHeaderNames.HOST.equals(name)) {
                 to.add(name, header.getValue());
             }
         }
         return to;
     }
 
-    private static boolean isOfOneConnection(String name) {
-        return switch (name) {
-            case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade" -> true;
-            default -> false;
-        };
+    private static boolean isOfOneConnection(AsciiString name) {
+        return OF_ONE_CONNECTION.contains(name);
+    }
+
+    private static boolean hasOneOfOneConnection(HttpHeaders headers) {
+        for (AsciiString name : OF_ONE_CONNECTION) {
+            if (headers.contains(name)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** An answer's head. RFC 8441 §5: the 101 of HTTP/1.1 is a 200 here, without the handshake's key. */
@@ -70,9 +97,9 @@ public final class HeaderForms {
         if (head.status() == 101) {
             to.remove("sec-websocket-accept");
             to.remove("content-length");
-            to.set(":status", "200");
+            to.set(STATUS, HttpResponseStatus.OK.codeAsText());
         } else {
-            to.set(":status", Integer.toString(head.status()));
+            to.set(STATUS, HttpResponseStatus.valueOf(head.status()).codeAsText());
         }
         return to;
     }
@@ -82,14 +109,14 @@ public final class HeaderForms {
      * CONNECT RFC 8441 §4: {@code :scheme} and {@code :path} are there too).
      */
     public static @Nullable RequestHead request(HttpProtocol protocol, Headers<CharSequence, CharSequence, ?> from) {
-        CharSequence method = from.get(":method");
-        CharSequence path = from.get(":path");
-        CharSequence upgrade = from.get(":protocol");
-        CharSequence authority = from.get(":authority");
+        CharSequence method = from.get(METHOD);
+        CharSequence path = from.get(PATH);
+        CharSequence upgrade = from.get(PROTOCOL);
+        CharSequence authority = from.get(AUTHORITY);
         if (method == null
                 || path == null
                 || path.isEmpty()
-                || from.get(":scheme") == null
+                || from.get(SCHEME) == null
                 || (upgrade != null) != "CONNECT".contentEquals(method)
                 || HttpHeaderValidationUtil.validateToken(method) != -1
                 || !isOneWord(path)) {
@@ -101,9 +128,9 @@ public final class HeaderForms {
         } catch (IllegalArgumentException forbidden) {
             return null;
         }
-        String host = authority != null ? authority.toString() : plain.get("host", "");
-        plain.remove("host");
-        if (!isOneWord(host) || plain.names().stream().anyMatch(HeaderForms::isOfOneConnection)) {
+        String host = authority != null ? authority.toString() : plain.get(HttpHeaderNames.HOST, "");
+        plain.remove(HttpHeaderNames.HOST);
+        if (!isOneWord(host) || hasOneOfOneConnection(plain)) {
             return null;
         }
         return new RequestHead(

@@ -1,8 +1,10 @@
 package dev.holdfast.dataplane.codec;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
+import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;
 import io.netty.handler.codec.http2.DefaultHttp2Connection;
 import io.netty.handler.codec.http2.DefaultHttp2RemoteFlowController;
@@ -14,6 +16,8 @@ import io.netty.handler.codec.http2.Http2ConnectionHandler;
 import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameListener;
+import io.netty.handler.codec.http2.Http2Headers;
+import io.netty.handler.codec.http2.Http2RemoteFlowController;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2Stream;
 import io.netty.handler.codec.http2.UniformStreamByteDistributor;
@@ -62,6 +66,17 @@ public final class Http2Connections {
         private final boolean invalidEndsConnection;
         private final Set<Integer> resets = new LinkedHashSet<>();
         private final Http2Connection.PropertyKey begun = connection().newKey();
+        private final OutgoingFrames frames = new OutgoingFrames(encoder(), new OutgoingFrames.Written() {
+            @Override
+            public void ended(Http2Stream stream, ChannelFuture written) {
+                closeStreamLocal(stream, written);
+            }
+
+            @Override
+            public void failed(ChannelHandlerContext ctx, Throwable cause) {
+                onError(ctx, true, cause);
+            }
+        });
 
         Handler(
                 Http2ConnectionDecoder decoder,
@@ -72,6 +87,48 @@ public final class Http2Connections {
             super(decoder, encoder, settings, true);
             this.invalidEndsConnection = invalidEndsConnection;
             this.connectionWindow = connectionWindow;
+        }
+
+        @Override
+        public void handlerAdded(ChannelHandlerContext ctx) throws Exception {
+            ctx.pipeline().addBefore(ctx.name(), "h2-frames", frames);
+            super.handlerAdded(ctx);
+        }
+
+        /** Sends a head or trailers with the next flush. */
+        public void writeHeaders(ChannelHandlerContext ctx, Http2Stream stream, Http2Headers headers, boolean end) {
+            if (connection().remote().flowController().hasFlowControlled(stream)) {
+                encoder().writeHeaders(ctx, stream.id(), headers, 0, end, ctx.newPromise());
+                return;
+            }
+            try {
+                frames.headers(stream, headers, end);
+            } catch (Http2Exception e) {
+                onError(ctx, true, e);
+                return;
+            }
+            stream.headersSent(HttpStatusClass.valueOf(headers.status()) == HttpStatusClass.INFORMATIONAL);
+        }
+
+        /** Sends data, which is owned from here on, with the next flush, or as soon as its windows are open. */
+        public void writeData(ChannelHandlerContext ctx, Http2Stream stream, ByteBuf data, boolean end) {
+            Http2RemoteFlowController windows = connection().remote().flowController();
+            Http2Stream whole = connection().connectionStream();
+            int length = data.readableBytes();
+            if (windows.hasFlowControlled(stream)
+                    || length > windows.windowSize(stream)
+                    || length > windows.windowSize(whole)
+                    || !ctx.channel().isWritable()) {
+                encoder().writeData(ctx, stream.id(), data, 0, end, ctx.newPromise());
+                return;
+            }
+            try {
+                windows.incrementWindowSize(whole, -length);
+                windows.incrementWindowSize(stream, -length);
+            } catch (Http2Exception e) {
+                throw new IllegalStateException("only a window that grows can be too large", e);
+            }
+            frames.data(stream, data, end);
         }
 
         @Override

@@ -8,6 +8,7 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.plan.match.TextMatcher;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.util.AsciiString;
 import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
@@ -15,8 +16,17 @@ import java.util.concurrent.ThreadLocalRandom;
 
 /** What a gateway does to headers: hop-by-hop fields off (RFC 9110 §7.6.1), forwarding fields on, filters applied. */
 final class HeaderRules {
-    private static final List<String> HOP_BY_HOP =
-            List.of("connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade");
+    // Names that know their hash: each request looks for all of them.
+    private static final AsciiString[] HOP_BY_HOP = {
+        HttpHeaderNames.CONNECTION,
+        AsciiString.cached("keep-alive"),
+        AsciiString.cached("proxy-connection"),
+        HttpHeaderNames.TRANSFER_ENCODING,
+        HttpHeaderNames.UPGRADE
+    };
+    private static final AsciiString FORWARDED_FOR = AsciiString.cached("x-forwarded-for");
+    private static final AsciiString FORWARDED_PROTO = AsciiString.cached("x-forwarded-proto");
+    private static final AsciiString REQUEST_ID = AsciiString.cached("x-request-id");
 
     private HeaderRules() {}
 
@@ -29,13 +39,15 @@ final class HeaderRules {
                 }
             }
         }
-        for (String name : HOP_BY_HOP) {
+        for (AsciiString name : HOP_BY_HOP) {
             headers.remove(name);
         }
-        boolean trailers = headers.containsValue(HttpHeaderNames.TE, "trailers", true);
-        headers.remove(HttpHeaderNames.TE);
-        if (trailers) {
-            headers.set(HttpHeaderNames.TE, "trailers");
+        if (headers.contains(HttpHeaderNames.TE)) {
+            boolean trailers = headers.containsValue(HttpHeaderNames.TE, "trailers", true);
+            headers.remove(HttpHeaderNames.TE);
+            if (trailers) {
+                headers.set(HttpHeaderNames.TE, "trailers");
+            }
         }
     }
 
@@ -46,21 +58,21 @@ final class HeaderRules {
             HttpHeaders headers, ClientRules rules, Downstream.Connection peer, Downstream.Connection whose) {
         boolean append = !(rules.address() instanceof ClientRules.Address.Forwarded of) || of.append();
         if (append) {
-            String before = String.join(", ", headers.getAll("x-forwarded-for"));
-            headers.set("x-forwarded-for", before.isEmpty() ? peer.remoteIp() : before + ", " + peer.remoteIp());
+            String before = String.join(", ", headers.getAll(FORWARDED_FOR));
+            headers.set(FORWARDED_FOR, before.isEmpty() ? peer.remoteIp() : before + ", " + peer.remoteIp());
         }
         // A proxy that is trusted with the client's address is trusted with its scheme.
-        if (peer == whose || !isScheme(headers.get("x-forwarded-proto", ""))) {
-            headers.set("x-forwarded-proto", peer.tls() ? "https" : "http");
+        if (peer == whose || !isScheme(headers.get(FORWARDED_PROTO, ""))) {
+            headers.set(FORWARDED_PROTO, peer.tls() ? "https" : "http");
         }
-        boolean there = headers.contains("x-request-id");
+        boolean there = headers.contains(REQUEST_ID);
         switch (rules.headers().requestId()) {
             case PRESERVE_OR_GENERATE -> {
                 if (!there) {
-                    headers.set("x-request-id", requestId());
+                    headers.set(REQUEST_ID, requestId());
                 }
             }
-            case GENERATE -> headers.set("x-request-id", requestId());
+            case GENERATE -> headers.set(REQUEST_ID, requestId());
             case PRESERVE, DISABLE -> {}
         }
     }

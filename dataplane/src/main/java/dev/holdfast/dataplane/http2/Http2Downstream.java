@@ -138,6 +138,8 @@ public final class Http2Downstream {
             return;
         }
         if (retiring) {
+            // An answer may have ended before its request, and wait for the turn's end.
+            handler.flush(ctx());
             ctx().close();
             return;
         }
@@ -283,7 +285,7 @@ public final class Http2Downstream {
             }
             Http2Headers headers = HeaderForms.answer(head, new DefaultHttp2Headers(false));
             ended = end;
-            handler.encoder().writeHeaders(ctx(), stream.id(), headers, 0, end, ctx().newPromise());
+            handler.writeHeaders(ctx(), stream, headers, end);
             if (head.status() < 200) {
                 handler.flush(ctx());
             }
@@ -297,7 +299,7 @@ public final class Http2Downstream {
                 return;
             }
             ended = end;
-            handler.encoder().writeData(ctx(), stream.id(), data, 0, end, ctx().newPromise());
+            handler.writeData(ctx(), stream, data, end);
             endRequest();
         }
 
@@ -305,15 +307,14 @@ public final class Http2Downstream {
         public void trailers(HttpHeaders trailers) {
             if (open()) {
                 ended = true;
-                handler.encoder()
-                        .writeHeaders(ctx(), stream.id(), HeaderForms.toHttp2(trailers), 0, true, ctx().newPromise());
+                handler.writeHeaders(ctx(), stream, HeaderForms.toHttp2(trailers), true);
                 endRequest();
             }
         }
 
         /** After a whole response the rest of the request is not wanted (RFC 9113 §8.1). */
         private void endRequest() {
-            if (ended && !extendedConnect && stream.state() == Http2Stream.State.OPEN) {
+            if (ended && !extendedConnect && requestOpen()) {
                 loop().schedule(
                                 () -> {
                                     if (stream.state() != Http2Stream.State.CLOSED) {
@@ -323,6 +324,10 @@ public final class Http2Downstream {
                                 1,
                                 TimeUnit.SECONDS);
             }
+        }
+
+        private boolean requestOpen() {
+            return stream.state() == Http2Stream.State.OPEN || stream.state() == Http2Stream.State.HALF_CLOSED_LOCAL;
         }
 
         @Override

@@ -16,9 +16,11 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.DefaultLastHttpContent;
+import io.netty.handler.codec.http.EmptyHttpHeaders;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
@@ -119,19 +121,21 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                 }
             }
         }
-        HttpRequest request =
-                new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.valueOf(method), head.target(), headers);
         headers.set(HttpHeaderNames.HOST, head.authority());
-        boolean bodyless = end || head.upgrade() != null;
-        if (!bodyless && !headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
+        upgrade = head.upgrade() != null;
+        requestEnded = end || upgrade;
+        if (!requestEnded && !headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
             headers.set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
         }
-        channel.write(request, channel.voidPromise());
-        if (bodyless) {
-            requestEnded = true;
-            channel.write(LastHttpContent.EMPTY_LAST_CONTENT, channel.voidPromise());
-        }
-        upgrade = head.upgrade() != null;
+        channel.write(head(HttpMethod.valueOf(method), head.target(), headers), channel.voidPromise());
+    }
+
+    /** One without a body is whole, and so one buffer. */
+    private HttpRequest head(HttpMethod method, String target, HttpHeaders headers) {
+        return requestEnded
+                ? new DefaultFullHttpRequest(
+                        HttpVersion.HTTP_1_1, method, target, Unpooled.EMPTY_BUFFER, headers, EmptyHttpHeaders.INSTANCE)
+                : new DefaultHttpRequest(HttpVersion.HTTP_1_1, method, target, headers);
     }
 
     private boolean upgrade;

@@ -15,6 +15,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2ConnectionAdapter;
@@ -36,6 +37,8 @@ import org.jspecify.annotations.Nullable;
 
 /** One connection to a backend by HTTP/2, shared by the exchanges of its loop. Serves once SETTINGS have come. */
 final class Http2UpstreamConnection {
+    private static final int NO_STATUS = 0;
+    private static final int MALFORMED = -1;
     private static final String WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
     private final Pools pools;
@@ -263,40 +266,60 @@ final class Http2UpstreamConnection {
                 short weight,
                 boolean exclusive,
                 int padding,
-                boolean end) {
+                boolean end)
+                throws Http2Exception {
             onHeadersRead(context, streamId, headers, padding, end);
         }
 
         @Override
         public void onHeadersRead(
-                ChannelHandlerContext context, int streamId, Http2Headers headers, int padding, boolean end) {
+                ChannelHandlerContext context, int streamId, Http2Headers headers, int padding, boolean end)
+                throws Http2Exception {
             StreamEnd known = known(streamId);
             if (known == null) {
                 return;
             }
-            CharSequence status = headers.status();
-            HttpHeaders plain = HeaderForms.toHttp1(headers);
-            if (status == null) {
-                known.ended = true;
+            int code = status(headers, end);
+            // Trailers come behind a head, and behind it comes no other.
+            if (code == MALFORMED || known.answered != (code == NO_STATUS)) {
+                throw known.malformed(streamId);
+            }
+            HttpHeaders plain;
+            try {
+                plain = HeaderForms.toHttp1(headers);
+            } catch (IllegalArgumentException forbidden) {
+                throw known.malformed(streamId);
+            }
+            known.bodyDue |=
+                    code >= 200 && known.hasBody(code) && headers.getLong(HttpHeaderNames.CONTENT_LENGTH, 0) > 0;
+            if (end && known.bodyDue) {
+                throw known.malformed(streamId);
+            }
+            known.ended = end;
+            if (code == NO_STATUS) {
                 known.events.responseTrailers(plain);
             } else {
-                int code = Integer.parseInt(status.toString());
                 if (known.extendedConnect && code >= 200 && code < 300) {
                     code = 101;
                     known.accept(plain);
                 }
-                known.ended = end;
+                known.answered = code == 101 || code >= 200;
                 known.events.responseHead(new ResponseHead(code, plain), end);
             }
             known.events.responseFlush();
         }
 
         @Override
-        public int onDataRead(ChannelHandlerContext context, int streamId, ByteBuf data, int padding, boolean end) {
+        public int onDataRead(ChannelHandlerContext context, int streamId, ByteBuf data, int padding, boolean end)
+                throws Http2Exception {
             int bytes = data.readableBytes() + padding;
             StreamEnd known = known(streamId);
             if (known == null) {
                 return bytes;
+            }
+            known.bodyDue &= !data.isReadable();
+            if (!known.answered || (end && known.bodyDue)) {
+                throw known.malformed(streamId);
             }
             known.ended = end;
             known.unconsumed += bytes;
@@ -325,6 +348,23 @@ final class Http2UpstreamConnection {
         }
     }
 
+    /**
+     * What a header section says of the answer's status (RFC 9113 §8.3.2): three digits (RFC 9110 §15), never 101 (RFC 9113
+     * §8.6), and not the stream's end where it is an interim one (§8.1).
+     */
+    private static int status(Http2Headers headers, boolean end) {
+        CharSequence said = headers.status();
+        if (said == null) {
+            return NO_STATUS;
+        }
+        int code = said.length() == 3 ? 0 : MALFORMED;
+        for (int i = 0; i < said.length() && code != MALFORMED; i++) {
+            int digit = said.charAt(i) - '0';
+            code = digit < 0 || digit > 9 ? MALFORMED : code * 10 + digit;
+        }
+        return code < 100 || code == 101 || (end && code < 200) ? MALFORMED : code;
+    }
+
     private @Nullable StreamEnd known(int streamId) {
         Http2Stream stream = handler.connection().stream(streamId);
         return stream == null ? null : stream.getProperty(key);
@@ -336,6 +376,11 @@ final class Http2UpstreamConnection {
         private @Nullable Http2Stream stream;
         private boolean reading = true;
         private boolean ended;
+        private boolean answered;
+        private boolean headOnly;
+        /** Netty lets an answer have no body at all whatever length it says, as one to HEAD may. */
+        private boolean bodyDue;
+
         private boolean sentEnd;
         private boolean extendedConnect;
         private String websocketKey = "";
@@ -352,6 +397,20 @@ final class Http2UpstreamConnection {
             int bytes = unconsumed;
             unconsumed = 0;
             return bytes;
+        }
+
+        /** RFC 9110 §6.4.1. */
+        boolean hasBody(int code) {
+            return !headOnly && !extendedConnect && code != 204 && code != 304;
+        }
+
+        /** Told to the exchange; what it returns is told to the backend. */
+        Http2Exception malformed(int streamId) {
+            if (!ended) {
+                ended = true;
+                events.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
+            }
+            return Http2Exception.streamError(streamId, Http2Error.PROTOCOL_ERROR, "malformed answer");
         }
 
         void closed() {
@@ -394,6 +453,7 @@ final class Http2UpstreamConnection {
             HttpHeaders plain = head.headers();
             String key1 = plain.get("sec-websocket-key", "");
             extendedConnect = head.upgrade() != null;
+            headOnly = head.method().equals("HEAD");
             if (extendedConnect) {
                 websocketKey = head.multiplexed() ? "" : key1;
                 plain.remove("sec-websocket-key");
@@ -409,15 +469,27 @@ final class Http2UpstreamConnection {
             }
             boolean last = end && !extendedConnect;
             sentEnd = last;
-            int id = handler.connection().local().incrementAndGetNextStreamId();
-            handler.encoder().writeHeaders(ctx(), id, headers, 0, last, ctx().newPromise());
-            stream = handler.connection().stream(id);
-            if (stream == null) {
+            Http2Stream made = begin(headers, last);
+            if (made == null) {
                 ended = true;
                 channel.eventLoop().execute(() -> events.upstreamClosed(ProxyFailure.UPSTREAM_RESET));
                 return;
             }
-            stream.setProperty(key, this);
+            stream = made;
+            made.setProperty(key, this);
+        }
+
+        /** Null where the connection takes no more streams. */
+        private @Nullable Http2Stream begin(Http2Headers headers, boolean last) {
+            try {
+                Http2Stream made = handler.connection()
+                        .local()
+                        .createStream(handler.connection().local().incrementAndGetNextStreamId(), false);
+                handler.writeHeaders(ctx(), made, headers, last);
+                return made.state() == Http2Stream.State.CLOSED ? null : made;
+            } catch (Http2Exception e) {
+                return null;
+            }
         }
 
         private boolean open() {
@@ -432,7 +504,7 @@ final class Http2UpstreamConnection {
                 return;
             }
             sentEnd = end;
-            handler.encoder().writeData(ctx(), to.id(), data, 0, end, ctx().newPromise());
+            handler.writeData(ctx(), to, data, end);
         }
 
         @Override
@@ -440,8 +512,7 @@ final class Http2UpstreamConnection {
             Http2Stream to = stream;
             if (open() && to != null && !sentEnd) {
                 sentEnd = true;
-                handler.encoder()
-                        .writeHeaders(ctx(), to.id(), HeaderForms.toHttp2(trailers), 0, true, ctx().newPromise());
+                handler.writeHeaders(ctx(), to, HeaderForms.toHttp2(trailers), true);
             }
         }
 
