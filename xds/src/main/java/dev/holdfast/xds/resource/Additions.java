@@ -27,6 +27,7 @@ import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMuta
 import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit;
 import io.envoyproxy.envoy.extensions.filters.http.lua.v3.LuaPerRoute;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
+import io.envoyproxy.envoy.extensions.geoip_providers.maxmind.v3.MaxMindConfig;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
 import io.envoyproxy.envoy.type.v3.HttpStatus;
 import java.util.ArrayList;
@@ -57,6 +58,11 @@ final class Additions {
             ExternalProcessor.getDescriptor(),
             HttpStatus.getDescriptor(),
             field("status_on_error", 24, Type.TYPE_MESSAGE).setTypeName(".envoy.type.v3.HttpStatus"));
+
+    private static final Descriptor MAX_MIND = grown(
+            MaxMindConfig.getDescriptor(),
+            MaxMindConfig.getDescriptor(),
+            field("country_db_path", 6, Type.TYPE_STRING));
 
     private Additions() {}
 
@@ -168,6 +174,13 @@ final class Additions {
                 .build();
     }
 
+    /** With a database that knows countries alone, empty for none. */
+    static Message countries(MaxMindConfig files, String path) {
+        return read(MAX_MIND, files.toByteString())
+                .setField(MAX_MIND.findFieldByName("country_db_path"), path)
+                .build();
+    }
+
     /** In place of the jar's own messages of these names. */
     static Message[] kinds() {
         return new Message[] {
@@ -177,6 +190,7 @@ final class Additions {
             DynamicMessage.getDefaultInstance(OVERRIDE_HOST),
             DynamicMessage.getDefaultInstance(FILTER_ACTION),
             DynamicMessage.getDefaultInstance(LUA),
+            DynamicMessage.getDefaultInstance(MAX_MIND),
             DynamicMessage.getDefaultInstance(COUNTED),
             DynamicMessage.getDefaultInstance(EXT_PROC),
             DynamicMessage.getDefaultInstance(API_KEYS),
@@ -309,7 +323,7 @@ final class Additions {
         FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
         file.getMessageTypeBuilder(known.getIndex()).addField(field);
         List<FileDescriptor> dependencies = new ArrayList<>(known.getFile().getDependencies());
-        if (!dependencies.contains(of.getFile())) {
+        if (!of.getFile().equals(known.getFile()) && !dependencies.contains(of.getFile())) {
             file.addDependency(of.getFile().getName());
             dependencies.add(of.getFile());
         }

@@ -4,11 +4,13 @@ import com.google.protobuf.BoolValue;
 import com.google.protobuf.UInt32Value;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClusterTraffic;
+import dev.holdfast.plan.Telemetry;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.DiscoveryType;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.DnsLookupFamily;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.EdsClusterConfig;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.LbPolicy;
+import io.envoyproxy.envoy.config.cluster.v3.TrackClusterStats;
 import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
@@ -69,11 +71,12 @@ public final class Clusters {
 
     static void addTo(
             Cluster cluster,
+            Telemetry.Statistics statistics,
             Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters,
             Map<String, ClusterLoadAssignment> endpoints,
             Map<String, Secret> secrets) {
         for (boolean streams : new boolean[] {false, true}) {
-            io.envoyproxy.envoy.config.cluster.v3.Cluster made = of(cluster, streams);
+            io.envoyproxy.envoy.config.cluster.v3.Cluster made = told(of(cluster, streams), statistics);
             clusters.put(made.getName(), made);
         }
         if (!hasNames(cluster)) {
@@ -129,6 +132,20 @@ public final class Clusters {
         if (traffic.panicPercent() != ClusterTraffic.NONE.panicPercent()) {
             out.setCommonLbConfig(io.envoyproxy.envoy.config.cluster.v3.Cluster.CommonLbConfig.newBuilder()
                     .setHealthyPanicThreshold(Percent.newBuilder().setValue(traffic.panicPercent())));
+        }
+        return out.build();
+    }
+
+    /** Both clusters of one are called the same, so that Envoy counts them together. */
+    private static io.envoyproxy.envoy.config.cluster.v3.Cluster told(
+            io.envoyproxy.envoy.config.cluster.v3.Cluster cluster, Telemetry.Statistics statistics) {
+        if (statistics.cluster().isEmpty() && !statistics.sizes()) {
+            return cluster;
+        }
+        io.envoyproxy.envoy.config.cluster.v3.Cluster.Builder out =
+                cluster.toBuilder().setAltStatName(statistics.cluster());
+        if (statistics.sizes()) {
+            out.setTrackClusterStats(TrackClusterStats.newBuilder().setRequestResponseSizes(true));
         }
         return out.build();
     }

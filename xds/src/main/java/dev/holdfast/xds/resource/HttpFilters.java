@@ -36,6 +36,7 @@ final class HttpFilters {
     static final String BASIC_AUTH = "holdfast.basic_auth";
     static final String OIDC = "holdfast.oidc";
     static final String JWT = "holdfast.jwt";
+    static final String PLACES = "holdfast.places";
     static final String RBAC = "envoy.filters.http.rbac";
     static final String BUFFER = "envoy.filters.http.buffer";
     static final String EXTENSIONS = "holdfast.extensions";
@@ -68,6 +69,7 @@ final class HttpFilters {
                             off(BASIC_AUTH, Composites.PLACE),
                             off(OIDC, Composites.PLACE),
                             off(JWT, Composites.PLACE),
+                            off(PLACES, Composites.PLACE),
                             off(RBAC, io.envoyproxy.envoy.extensions.filters.http.rbac.v3.RBAC.getDefaultInstance()),
                             off(
                                     BUFFER,

@@ -9,6 +9,7 @@ import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Outcome;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -27,6 +28,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -90,8 +92,14 @@ public final class XdsResources {
             }
             of.forEach(l -> l.tls().ifPresent(tls -> secrets(l.name(), tls, secrets)));
         });
+        Map<String, Telemetry.Statistics> statistics = statistics(plan);
         for (Cluster cluster : plan.clusters().values()) {
-            Clusters.addTo(cluster, clusters, endpoints, secrets);
+            Clusters.addTo(
+                    cluster,
+                    statistics.getOrDefault(cluster.name(), Telemetry.Statistics.NONE),
+                    clusters,
+                    endpoints,
+                    secrets);
         }
         Map<ResourceType, Map<String, Message>> all = new EnumMap<>(ResourceType.class);
         all.put(ResourceType.CLUSTER, new TreeMap<>(clusters));
@@ -109,6 +117,21 @@ public final class XdsResources {
         all.put(ResourceType.VIRTUAL_HOST, hosts);
         all.replaceAll((type, of) -> Collections.unmodifiableMap(of));
         return new XdsResources(plan, all, List.copyOf(problems));
+    }
+
+    /** Of clusters; where Gateways differ over one that they share, the first listener's hold. */
+    private static Map<String, Telemetry.Statistics> statistics(Plan plan) {
+        Map<String, Telemetry.Statistics> out = new HashMap<>();
+        for (Listener listener : plan.listeners()) {
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    if (route.action() instanceof Route.Action.Forward(List<Route.Destination> to)) {
+                        to.forEach(d -> out.putIfAbsent(d.cluster(), route.statistics()));
+                    }
+                }
+            }
+        }
+        return out;
     }
 
     private static void relay(L4Listener listener, Map<Integer, List<L4Listener>> ports) {
