@@ -43,6 +43,11 @@ spec:
         - clientSelectors: [{path: {value: /dear}}]
           limit: {requests: 2, unit: Hour}
           shared: true
+        - clientSelectors: [{path: {value: /told}}]
+          limit: {requests: 2, unit: Hour}
+          cost:
+            request: {from: Number, number: 0}
+            response: {from: Number, number: 3}
 """
 
 
@@ -68,9 +73,13 @@ def test_a_service_counts_what_the_rules_say(tmp_path, plane):
         assert ask(x_user="bea")[0] == 200
         assert ask(x_user="ada")[1]["x-holdfast-reason"] == "rate_limited"
         assert [ask("/dear")[0] for _ in range(3)] == [200, 200, 429]
+        # What an answer costs is told when it has been given: the first passes, and all that was left is gone.
+        assert ask("/told")[0] == 200
+        wait(lambda: ask("/told")[0] == 429, what=gateway.text)
         assert ask()[0] == 200
     service.stdin.close()
     told = service.stdout.read().splitlines()
     assert "holdfast rule=app/web/0/0,c1=ada" in told and "holdfast rule=app/limits/0,c1=1" in told, told
+    assert "holdfast rule=app/web/0/1,c1=1 x0" in told and "holdfast rule=app/web/0/1,c1=1 x3" in told, told
     service.wait(20)
     backend.stop()

@@ -3,6 +3,10 @@ package dev.holdfast.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.BoolValue;
+import com.google.protobuf.ListValue;
+import com.google.protobuf.NullValue;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
 import dev.holdfast.dataplane.DataPlane;
 import dev.holdfast.dataplane.observe.AccessLog;
 import dev.holdfast.plan.Plan;
@@ -70,6 +74,18 @@ final class GrpcAuthTest {
                 bodyToExtAuth: {maxRequestBytes: 100}
                 contextExtensions: [{name: tenant, type: Value, value: blue}]
                 grpc: {backendRefs: [{name: auth, port: 9000}]}
+            ---
+            apiVersion: gateway.envoyproxy.io/v1alpha1
+            kind: BackendTrafficPolicy
+            metadata: {name: t, namespace: app}
+            spec:
+              targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: web}]
+              rateLimit:
+                type: Local
+                local:
+                  rules:
+                    - limit: {requests: 10, unit: Hour}
+                      cost: {request: {from: Metadata, metadata: {namespace: envoy.filters.http.ext_authz, key: "plan:cost"}}}
             """;
 
     @BeforeEach
@@ -191,5 +207,60 @@ final class GrpcAuthTest {
         Http1Client.Answer failed = ask("GET /p HTTP/1.1\r\nhost: a.test\r\n\r\n");
         assertThat(failed.status()).isEqualTo(403);
         assertThat(failed.headers()).containsEntry("x-holdfast-reason", "ext_auth_failed");
+    }
+
+    /** {@code {"other": [1], "plan": {"cost": cost}}}, and what is no text or number beside it. */
+    private static CheckResponse telling(Value cost) {
+        return CheckResponse.newBuilder()
+                .setStatus(com.google.rpc.Status.newBuilder().setCode(0))
+                .setDynamicMetadata(Struct.newBuilder()
+                        .putFields(
+                                "other",
+                                Value.newBuilder()
+                                        .setListValue(ListValue.newBuilder()
+                                                .addValues(Value.newBuilder().setNumberValue(1)))
+                                        .build())
+                        .putFields(
+                                "plan",
+                                Value.newBuilder()
+                                        .setStructValue(Struct.newBuilder()
+                                                .putFields(
+                                                        "none",
+                                                        Value.newBuilder()
+                                                                .setNullValue(NullValue.NULL_VALUE)
+                                                                .build())
+                                                .putFields("cost", cost))
+                                        .build()))
+                .build();
+    }
+
+    private static Value number(double number) {
+        return Value.newBuilder().setNumberValue(number).build();
+    }
+
+    @Test
+    void whatTheServerTellsIsWhatARequestSpends() throws IOException {
+        String request = "GET /p HTTP/1.1\r\nhost: a.test\r\n\r\n";
+        verdict.set(telling(number(3)));
+        assertThat(ask(request).headers()).containsEntry("x-ratelimit-remaining", "7");
+        verdict.set(telling(Value.newBuilder().setStringValue("6").build()));
+        assertThat(ask(request).headers()).containsEntry("x-ratelimit-remaining", "1");
+        verdict.set(telling(number(2)));
+        assertThat(ask(request).status()).isEqualTo(429);
+        verdict.set(telling(Value.newBuilder().setBoolValue(true).build()));
+        assertThat(ask(request).headers()).doesNotContainKey("x-ratelimit-remaining");
+    }
+
+    @Test
+    void whatTheServerTellsMayNotBeNestedWithoutEnd() throws IOException {
+        Value deep = number(1);
+        for (int i = 0; i < 90; i++) {
+            deep = Value.newBuilder()
+                    .setStructValue(Struct.newBuilder().putFields("a", deep))
+                    .build();
+        }
+        verdict.set(telling(deep));
+        assertThat(ask("GET /p HTTP/1.1\r\nhost: a.test\r\n\r\n").headers())
+                .containsEntry("x-holdfast-reason", "ext_auth_failed");
     }
 }

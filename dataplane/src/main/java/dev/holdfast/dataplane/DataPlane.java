@@ -46,9 +46,11 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -174,9 +176,17 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
         checks.follow(clusters.values(), loops);
         loads.follow(clusters.values(), loops);
         int drained = streams.drainDetached(snapshot);
-        metrics.retain(snapshot.routes(), nextClusters.keySet());
+        metrics.retain(snapshot.meteredRoutes(), snapshot.meteredClusters(), () -> endpoints(plan));
         metrics.reload("applied");
         return new Applied(true, ports, drained, told);
+    }
+
+    /** All endpoints of a plan, as meters call them. */
+    private static Set<String> endpoints(Plan plan) {
+        return plan.clusters().values().stream()
+                .flatMap(c -> c.endpoints().stream())
+                .map(Cluster.Endpoint::text)
+                .collect(Collectors.toSet());
     }
 
     /** Stops accepting, says goodbye to every stream and waits until all have gone or {@code time} is over. */

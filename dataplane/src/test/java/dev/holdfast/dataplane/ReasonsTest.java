@@ -72,6 +72,7 @@ final class ReasonsTest {
             Map.entry(ProxyFailure.LOGIN_FAILED, OidcTest.class),
             Map.entry(ProxyFailure.LOGIN_UNAVAILABLE, OidcTest.class),
             Map.entry(ProxyFailure.NOT_AUTHORIZED, SecurityTest.class),
+            Map.entry(ProxyFailure.PLACE_UNKNOWN, PlacesTest.class),
             Map.entry(ProxyFailure.FAULT, FilterTest.class),
             Map.entry(ProxyFailure.SHUTTING_DOWN, L4Test.class)));
 

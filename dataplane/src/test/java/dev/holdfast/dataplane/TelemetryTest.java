@@ -46,7 +46,7 @@ final class TelemetryTest {
 
     private final List<SpanData> spans = new CopyOnWriteArrayList<>();
     private final AtomicInteger forgotten = new AtomicInteger();
-    private final List<Collection<Telemetry.Collector>> metrics = new CopyOnWriteArrayList<>();
+    private final List<Collection<Telemetry.Metrics>> metrics = new CopyOnWriteArrayList<>();
 
     private final AtomicInteger lastWords = new AtomicInteger();
     private volatile Exports.@Nullable Post by;
@@ -87,7 +87,7 @@ final class TelemetryTest {
         }
 
         @Override
-        public CompletableFuture<Void> metrics(Collection<Telemetry.Collector> to, Post by) {
+        public CompletableFuture<Void> metrics(Collection<Telemetry.Metrics> to, Post by) {
             if (!to.isEmpty() || !metrics.isEmpty()) {
                 metrics.add(to);
             }
@@ -257,7 +257,8 @@ final class TelemetryTest {
             assertThat(forgotten).hasValue(1);
             gateway.all("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
             assertThat(spans).isEmpty();
-            Telemetry.Collector to = new Telemetry.Collector("c", "", Map.of(), Map.of());
+            Telemetry.Metrics to =
+                    new Telemetry.Metrics(new Telemetry.Collector("c", "", Map.of(), Map.of()), true, false);
             gateway.telemetry = new Telemetry(Optional.empty(), Optional.empty(), List.of(to));
             gateway.start();
             gateway.start();
@@ -350,6 +351,33 @@ final class TelemetryTest {
             await().until(() -> got.size() >= fit - 5);
             Thread.sleep(200);
             assertThat(got).hasSizeBetween(fit - 5, fit + 1);
+        }
+    }
+
+    @Test
+    void metricsCallRouteAndClusterAsTheyAreNamedAndMeasureWhatIsAsked() throws Exception {
+        String get = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        try (TestGateway gateway =
+                gateway(TestGateway.says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), Telemetry.NONE)) {
+            gateway.start();
+            gateway.all(get);
+            assertThat(gateway.registry.scrape())
+                    .contains("route=\"d/app\"")
+                    .doesNotContain("holdfast_endpoint_requests", "holdfast_response_size");
+            gateway.statistics = new Telemetry.Statistics("front", "rear", true, true);
+            gateway.start();
+            gateway.all(get);
+            await().untilAsserted(() -> assertThat(gateway.registry.scrape())
+                    .contains(
+                            "holdfast_request_duration_seconds_count{cluster=\"rear\",route=\"front\",status=\"200\"} 1",
+                            "holdfast_response_size_bytes_sum{cluster=\"rear\",route=\"front\"} 5.0",
+                            "holdfast_request_size_bytes_sum{cluster=\"rear\",route=\"front\"} 0.0")
+                    .containsPattern(
+                            "holdfast_endpoint_requests_total\\{cluster=\"rear\",endpoint=\"127.0.0.1:[0-9]+\","
+                                    + "route=\"front\",status=\"200\"} 1.0"));
+            gateway.statistics = Telemetry.Statistics.NONE;
+            gateway.start();
+            assertThat(gateway.registry.scrape()).doesNotContain("front", "holdfast_endpoint_requests");
         }
     }
 }

@@ -65,6 +65,7 @@ final class TestGateway implements AutoCloseable {
     dev.holdfast.plan.ClientRules client = dev.holdfast.plan.ClientRules.DEFAULT;
     Optional<Tls> tls = Optional.empty();
     Telemetry telemetry = Telemetry.NONE;
+    Telemetry.Statistics statistics = Telemetry.Statistics.NONE;
     Duration requestTimeout = Duration.ZERO;
     Duration backendTimeout = Duration.ZERO;
     Duration idleTimeout = Duration.ZERO;
@@ -232,6 +233,8 @@ final class TestGateway implements AutoCloseable {
                     rules,
                     httpFilters,
                     traffic,
+                    Optional.empty(),
+                    statistics,
                     ORIGIN));
         }
         Listener listener = new Listener(

@@ -26,6 +26,7 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.SecurityFilter.Source;
+import dev.holdfast.plan.TrafficFilter;
 import dev.holdfast.testkit.leak.LeakGuard;
 import java.io.IOException;
 import java.net.Socket;
@@ -353,6 +354,69 @@ final class TokenTest {
     private static SecurityFilter.JwtTest test(String provider, String claim, boolean list, String... values) {
         return new SecurityFilter.JwtTest(
                 provider, List.of(new SecurityFilter.ClaimValues(claim, list, List.of(values))), List.of());
+    }
+
+    /** Requests with x-count are of the rule, whose bucket holds ten. */
+    private static TrafficFilter.LimitRule costs(String namespace, String... path) {
+        return new TrafficFilter.LimitRule(
+                List.of(new TrafficFilter.Condition.Header("x-count", new TrafficFilter.Value.Exact("yes"), false)),
+                10,
+                Duration.ofHours(1),
+                new TrafficFilter.Cost.Said(namespace, List.of(path)),
+                Optional.empty(),
+                false,
+                true);
+    }
+
+    @Test
+    void aRequestSpendsWhatItsTokenSays() throws Exception {
+        TrafficFilter.LimitRule rule = costs(TrafficFilter.Cost.Said.BY_TOKENS, "p", "org", "cost");
+        record Spent(Object cost, int status, String left) {}
+        for (Spent one : List.of(
+                new Spent(4, 200, "6"),
+                new Spent(4.9, 200, "6"),
+                new Spent("10", 200, "0"),
+                new Spent(11, 429, "10"),
+                new Spent(0, 200, "10"),
+                new Spent(-1, 200, ""),
+                new Spent("much", 200, ""),
+                new Spent(true, 200, ""),
+                new Spent(2_000_000_000L, 200, ""),
+                new Spent(Map.of("cost", 1), 200, ""))) {
+            TestGateway gateway = new TestGateway(TestGateway.tells());
+            gateway.httpFilters =
+                    List.of(jwt(local(rsa.toPublicJWK())), new TrafficFilter.LocalRateLimit("d/app", List.of(rule)));
+            try (gateway) {
+                gateway.start();
+                String token = signed(
+                        rsa, claims().claim("org", Map.of("cost", one.cost)).build());
+                String answer = get(gateway, "/", bearer(token), "x-count: yes");
+                assertThat(answer).as(one.toString()).startsWith("HTTP/1.1 " + one.status + " ");
+                if (one.left.isEmpty()) {
+                    assertThat(answer).as(one.toString()).doesNotContain("x-ratelimit-");
+                } else {
+                    assertThat(answer).as(one.toString()).contains("x-ratelimit-remaining: " + one.left + "\r\n");
+                }
+            }
+        }
+    }
+
+    @Test
+    void whatNobodySaysIsNotCountedAndTheRuleForTheRestHolds() throws Exception {
+        TrafficFilter.LimitRule rest = new TrafficFilter.LimitRule(List.of(), 7, Duration.ofHours(1), 1, false, true);
+        TestGateway gateway = new TestGateway(TestGateway.tells());
+        gateway.httpFilters = List.of(
+                jwt(local(rsa.toPublicJWK())),
+                new TrafficFilter.LocalRateLimit(
+                        "d/app",
+                        List.of(costs(TrafficFilter.Cost.Said.BY_TOKENS, "q", "sub"), costs("other", "p"), rest)));
+        try (gateway) {
+            gateway.start();
+            String token = bearer(signed(rsa, claims().build()));
+            assertThat(get(gateway, "/", token, "x-count: yes"))
+                    .startsWith("HTTP/1.1 200 ")
+                    .contains("x-ratelimit-limit: 7\r\n");
+        }
     }
 
     @Test

@@ -141,6 +141,11 @@ public record Cluster(
         public boolean isUnix() {
             return port < 0;
         }
+
+        /** {@code host:port}, or the path. */
+        public String text() {
+            return isUnix() ? host : host + ":" + port;
+        }
     }
 
     /**

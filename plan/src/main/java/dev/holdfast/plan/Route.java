@@ -18,6 +18,7 @@ import java.util.Set;
  * @param traffic what is asked of the way to its backends
  * @param upgrades lower-case upgrade types that pass
  * @param spans how its requests become spans, in place of what the listener says
+ * @param statistics what metrics say of it
  */
 public record Route(
         String id,
@@ -34,6 +35,7 @@ public record Route(
         List<HttpFilter> httpFilters,
         RouteTraffic traffic,
         Optional<Telemetry.Spans> spans,
+        Telemetry.Statistics statistics,
         Origin origin) {
     public Route {
         filters = List.copyOf(filters);
@@ -70,6 +72,7 @@ public record Route(
                 List.of(),
                 RouteTraffic.NONE,
                 Optional.empty(),
+                Telemetry.Statistics.NONE,
                 origin);
     }
 
@@ -103,6 +106,7 @@ public record Route(
                 httpFilters,
                 RouteTraffic.NONE,
                 Optional.empty(),
+                Telemetry.Statistics.NONE,
                 origin);
     }
 
@@ -137,6 +141,7 @@ public record Route(
                 httpFilters,
                 traffic,
                 Optional.empty(),
+                Telemetry.Statistics.NONE,
                 origin);
     }
 
@@ -157,6 +162,7 @@ public record Route(
                 httpFilters,
                 traffic,
                 spans,
+                statistics,
                 origin);
     }
 

@@ -109,10 +109,20 @@ public sealed interface SecurityFilter extends HttpFilter {
         }
     }
 
-    /** The rules in order; the first that matches decides, else {@code allowByDefault}. */
-    record Authorization(List<Rule> rules, boolean allowByDefault) implements SecurityFilter {
+    /**
+     * The rules in order; the first that matches decides, else {@code allowByDefault}.
+     *
+     * @param databases where a rule asks for places; then nothing passes that they cannot be asked of
+     */
+    record Authorization(List<Rule> rules, boolean allowByDefault, Optional<PlaceDatabases> databases)
+            implements SecurityFilter {
         public Authorization {
             rules = List.copyOf(rules);
+        }
+
+        /** Where no rule asks for places. */
+        public Authorization(List<Rule> rules, boolean allowByDefault) {
+            this(rules, allowByDefault, Optional.empty());
         }
     }
 
@@ -223,7 +233,8 @@ public sealed interface SecurityFilter extends HttpFilter {
     }
 
     /**
-     * All that is named must hold; what is empty asks nothing. Within a list of addresses, methods or values one is enough.
+     * All that is named must hold; what is empty asks nothing. Within a list of addresses, places, methods or values one is
+     * enough.
      *
      * @param condition in the Common Expression Language over {@link Attributes}, empty for none
      */
@@ -231,6 +242,7 @@ public sealed interface SecurityFilter extends HttpFilter {
             String name,
             boolean allow,
             List<Cidr> clients,
+            List<Place> places,
             Optional<JwtTest> jwt,
             List<HeaderValues> headers,
             List<String> methods,
@@ -238,10 +250,53 @@ public sealed interface SecurityFilter extends HttpFilter {
             String condition) {
         public Rule {
             clients = List.copyOf(clients);
+            places = List.copyOf(places);
             headers = List.copyOf(headers);
             methods = List.copyOf(methods);
         }
+
+        /** That asks for no place. */
+        public Rule(
+                String name,
+                boolean allow,
+                List<Cidr> clients,
+                Optional<JwtTest> jwt,
+                List<HeaderValues> headers,
+                List<String> methods,
+                Optional<PathTest> path,
+                String condition) {
+            this(name, allow, clients, List.of(), jwt, headers, methods, path, condition);
+        }
     }
+
+    /**
+     * Where a client's address is, as databases know; all that is named must hold, whatever the case of its letters.
+     *
+     * @param country two letters of ISO 3166-1, empty for any
+     * @param region what ISO 3166-2 has after the country and the hyphen, empty for any
+     * @param city its English name, empty for any
+     * @param network the number of the autonomous system, 0 for any
+     * @param provider the internet service provider's name, empty for any
+     * @param hidden ways to hide, and whether the address must be known for one; one that no database knows is known for none
+     */
+    record Place(
+            String country, String region, String city, long network, String provider, Map<Hiding, Boolean> hidden) {
+        public Place {
+            hidden = Collections.unmodifiableMap(new TreeMap<>(hidden));
+        }
+    }
+
+    /** Why an address says little of who is behind it. */
+    enum Hiding {
+        ANY,
+        VPN,
+        HOSTING,
+        TOR,
+        PROXY
+    }
+
+    /** Files in MaxMind's format, by what they tell; empty for none. */
+    record PlaceDatabases(String cities, String countries, String networks, String providers, String hidings) {}
 
     /** A header (lower-case name) with one of {@code values}. */
     record HeaderValues(String name, List<String> values) {

@@ -11,7 +11,7 @@ import java.util.stream.Stream;
  * @param accessLogs in place of the line that the process writes; empty for that line
  * @param metrics who is sent the metrics of the whole process
  */
-public record Telemetry(Optional<Tracing> tracing, Optional<AccessLogs> accessLogs, List<Collector> metrics) {
+public record Telemetry(Optional<Tracing> tracing, Optional<AccessLogs> accessLogs, List<Metrics> metrics) {
     public static final Telemetry NONE = new Telemetry(Optional.empty(), Optional.empty(), List.of());
 
     public Telemetry {
@@ -29,7 +29,7 @@ public record Telemetry(Optional<Tracing> tracing, Optional<AccessLogs> accessLo
                 .flatMap(l -> l.sinks().stream())
                 .filter(Sink.OpenTelemetry.class::isInstance)
                 .map(s -> ((Sink.OpenTelemetry) s).collector());
-        return Stream.of(spans, logs, metrics.stream()).flatMap(s -> s);
+        return Stream.of(spans, logs, metrics.stream().map(Metrics::collector)).flatMap(s -> s);
     }
 
     /** Spans of requests. */
@@ -47,6 +47,9 @@ public record Telemetry(Optional<Tracing> tracing, Optional<AccessLogs> accessLo
          * @param longIds 128 bits in place of 64
          */
         record Zipkin(String cluster, String service, boolean shared, boolean longIds) implements Provider {}
+
+        /** By the protocol of Datadog's agent. Envoys speak it; the embedded plane is never told to. */
+        record Datadog(String cluster, String service) implements Provider {}
     }
 
     /**
@@ -62,6 +65,26 @@ public record Telemetry(Optional<Tracing> tracing, Optional<AccessLogs> accessLo
             headers = ByName.of(headers);
             resource = ByName.of(resource);
         }
+    }
+
+    /**
+     * Who is sent metrics.
+     *
+     * @param counterDeltas whether counters say what came since they were last sent, not all that ever came
+     * @param histogramDeltas likewise
+     */
+    public record Metrics(Collector collector, boolean counterDeltas, boolean histogramDeltas) {}
+
+    /**
+     * What metrics say of a route.
+     *
+     * @param route what they call it, empty for its own name
+     * @param cluster what they call the clusters of its rule, empty for their own names
+     * @param perEndpoint whether requests are counted by endpoint as well
+     * @param sizes whether bodies are measured
+     */
+    public record Statistics(String route, String cluster, boolean perEndpoint, boolean sizes) {
+        public static final Statistics NONE = new Statistics("", "", false, false);
     }
 
     /** In place of the fractions: OpenTelemetry's samplers. */

@@ -2,6 +2,7 @@ package dev.holdfast.plan;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** What a BackendTrafficPolicy, or a route's own filters, do to requests and answers on their way. */
@@ -21,13 +22,52 @@ public sealed interface TrafficFilter extends HttpFilter {
     /**
      * @param requests a {@code period}, also the most at once
      * @param cost what one request spends
+     * @param answerCost what is spent besides when its answer has been given; only services count so
      * @param shadow counts, but refuses nothing
      * @param tells whether answers say {@code x-ratelimit-limit}, {@code -remaining} and {@code -reset}
      */
     record LimitRule(
-            List<Condition> conditions, long requests, Duration period, long cost, boolean shadow, boolean tells) {
+            List<Condition> conditions,
+            long requests,
+            Duration period,
+            Cost cost,
+            Optional<Cost> answerCost,
+            boolean shadow,
+            boolean tells) {
         public LimitRule {
             conditions = List.copyOf(conditions);
+        }
+
+        /** Where each request spends the same. */
+        public LimitRule(
+                List<Condition> conditions, long requests, Duration period, long cost, boolean shadow, boolean tells) {
+            this(conditions, requests, period, new Cost.Fixed(cost), Optional.empty(), shadow, tells);
+        }
+    }
+
+    /** How much is spent of a limit. */
+    sealed interface Cost {
+        record Fixed(long tokens) implements Cost {}
+
+        /**
+         * What another filter has said of the request, as Envoy calls it dynamic metadata; where it has said no number from 0 to
+         * {@link #MOST} the rule does not count the request.
+         *
+         * @param namespace the name of Envoy's filter
+         */
+        record Said(String namespace, List<String> path) implements Cost {
+            /** Envoy's limit. */
+            public static final long MOST = 1_000_000_000;
+
+            /** The claims of tokens, below the name of their provider. */
+            public static final String BY_TOKENS = "envoy.filters.http.jwt_authn";
+
+            /** What an external authorization has said by gRPC. */
+            public static final String BY_AUTHORIZATION = "envoy.filters.http.ext_authz";
+
+            public Said {
+                path = List.copyOf(path);
+            }
         }
     }
 

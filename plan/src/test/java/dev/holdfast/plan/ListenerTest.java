@@ -12,8 +12,9 @@ import org.junit.jupiter.api.Test;
 final class ListenerTest {
     @Test
     void aCopyWithOneThingChangedKeepsAllElse() {
+        Telemetry.Collector collector = new Telemetry.Collector("c", "", Map.of(), Map.of());
         Telemetry telemetry = new Telemetry(
-                Optional.empty(), Optional.empty(), List.of(new Telemetry.Collector("c", "", Map.of(), Map.of())));
+                Optional.empty(), Optional.empty(), List.of(new Telemetry.Metrics(collector, false, false)));
         Listener listener = new Listener(
                 "default/gateway/https",
                 443,

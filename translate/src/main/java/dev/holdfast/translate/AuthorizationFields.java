@@ -9,22 +9,29 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** The rules of an authorization. One that cannot be carried out takes all with it, for their order decides. */
 final class AuthorizationFields {
     private AuthorizationFields() {}
 
-    static Optional<SecurityFilter.Authorization> of(Field authorization, PolicyRefs refs) {
+    /** @param databases those of the Gateway; asked for where a rule asks for places */
+    static Optional<SecurityFilter.Authorization> of(
+            Field authorization, PolicyRefs refs, Supplier<Optional<SecurityFilter.PlaceDatabases>> databases) {
+        List<Field> listed = authorization.get("rules").items();
+        boolean places = listed.stream()
+                .anyMatch(r -> r.at("principal.clientIPGeoLocations").present());
+        Optional<SecurityFilter.PlaceDatabases> files = places ? databases.get() : Optional.empty();
         List<SecurityFilter.Rule> rules = new ArrayList<>();
-        for (Field rule : authorization.get("rules").items()) {
-            Optional<SecurityFilter.Rule> one = rule(rule, refs);
+        for (Field rule : listed) {
+            Optional<SecurityFilter.Rule> one = rule(rule, refs, files);
             if (one.isEmpty()) {
                 return Optional.empty();
             }
             rules.add(one.get());
         }
         return Optional.of(new SecurityFilter.Authorization(
-                rules, authorization.get("defaultAction").text("Deny").equals("Allow")));
+                rules, authorization.get("defaultAction").text("Deny").equals("Allow"), files));
     }
 
     /** Of connections, of whose clients the address is all that is known. */
@@ -43,13 +50,15 @@ final class AuthorizationFields {
                 }
             }
         }
-        return of(authorization, refs);
+        return of(authorization, refs, Optional::empty);
     }
 
-    private static Optional<SecurityFilter.Rule> rule(Field rule, PolicyRefs refs) {
+    private static Optional<SecurityFilter.Rule> rule(
+            Field rule, PolicyRefs refs, Optional<SecurityFilter.PlaceDatabases> databases) {
         Field principal = rule.get("principal");
-        if (principal.get("clientIPGeoLocations").present()) {
-            return refs.notCarriedOut(principal.get("clientIPGeoLocations"));
+        Optional<List<SecurityFilter.Place>> places = Places.of(principal.get("clientIPGeoLocations"), databases, refs);
+        if (places.isEmpty()) {
+            return Optional.empty();
         }
         Field condition = rule.get("cel");
         String wrong = condition.present() ? Condition.problem(condition.text("")) : "";
@@ -73,9 +82,12 @@ final class AuthorizationFields {
         if (jwt.present() && !asksToken) {
             return refs.invalid(jwt, "neither claims nor scopes are named", "Name some.");
         }
-        if (clients.isEmpty() && headers.isEmpty() && !jwt.present() && !condition.present()) {
+        boolean anybody = clients.isEmpty() && places.get().isEmpty() && headers.isEmpty();
+        if (anybody && !jwt.present() && !condition.present()) {
             return refs.invalid(
-                    rule, "the rule says of nobody whom it is for", "Name clientCIDRs, jwt, headers or cel.");
+                    rule,
+                    "the rule says of nobody whom it is for",
+                    "Name clientCIDRs, clientIPGeoLocations, jwt, headers or cel.");
         }
         Field path = rule.at("operation.path");
         String value = path.get("value").text("/");
@@ -86,6 +98,7 @@ final class AuthorizationFields {
                 rule.get("name").text(""),
                 rule.get("action").text("Deny").equals("Allow"),
                 clients,
+                places.get(),
                 jwt.present() ? Optional.of(jwt(jwt)) : Optional.empty(),
                 headers,
                 CorsFields.texts(rule.at("operation.methods")),

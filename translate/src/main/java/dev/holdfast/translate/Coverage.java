@@ -53,6 +53,7 @@ final class Coverage {
                 "EnvoyProxy",
                 paths(
                         "mergeType",
+                        "geoIP",
                         "telemetry.tracing: samplingRate " + spans,
                         "telemetry.tracing.provider: type serviceName host port backendRef backendRefs zipkin",
                         "telemetry.tracing.provider.openTelemetry: headers resourceAttributes sampler",
@@ -61,8 +62,10 @@ final class Coverage {
                         "telemetry.accessLog.settings[].sinks[]: type file",
                         "telemetry.accessLog.settings[].sinks[].als: type logName http backendRef backendRefs",
                         "telemetry.accessLog.settings[].sinks[].openTelemetry: " + collector,
+                        "telemetry.metrics: clusterStatName enablePerEndpointStats enableRequestResponseSizesStats",
                         "telemetry.metrics.sinks[].type",
-                        "telemetry.metrics.sinks[].openTelemetry: " + collector));
+                        "telemetry.metrics.sinks[].openTelemetry: reportCountersAsDeltas reportHistogramsAsDeltas "
+                                + collector));
         // What of it is not carried out is said where it is met, for it makes a route answer 500.
         out.put(
                 "SecurityPolicy",
@@ -159,7 +162,7 @@ final class Coverage {
                         "admissionControl",
                         "rateLimit: type",
                         "rateLimit.local.rules[]: clientSelectors limit shared shadowMode xRateLimitHeaders",
-                        "rateLimit.local.rules[].cost.request: from number",
+                        "rateLimit.local.rules[].cost.request: from number metadata",
                         "bandwidthLimit.request.limit",
                         "bandwidthLimit.response.limit",
                         "compression",
@@ -181,6 +184,7 @@ final class Coverage {
                                 + " maxParallelRetries perEndpoint retryBudget",
                         "timeout.tcp.connectTimeout",
                         "telemetry.tracing: " + spans,
+                        "telemetry.metrics.routeStatName",
                         "timeout.http: requestTimeout connectionIdleTimeout maxConnectionDuration streamIdleTimeout"
                                 + " maxStreamDuration",
                         "http2: maxConcurrentStreams initialStreamWindowSize initialConnectionWindowSize"
@@ -280,7 +284,8 @@ final class Coverage {
             paths(
                     "rateLimit.global.rules[]: clientSelectors shared shadowMode xRateLimitHeaders",
                     "rateLimit.global.rules[].limit: requests unit",
-                    "rateLimit.global.rules[].cost.request: from number"));
+                    "rateLimit.global.rules[].cost.request: from number metadata",
+                    "rateLimit.global.rules[].cost.response: from number metadata"));
 
     private static Place with(String kind, Set<String> more) {
         Set<String> all = new TreeSet<>(CARRIED.getOrDefault(kind, Set.of()));

@@ -10,11 +10,16 @@ import java.util.Optional;
 
 /** A policy's global rate limit, where a service counts for all gateways together; else a warning has named the fields. */
 record GlobalLimits(SideClusters side, TranslateOptions options, List<Problem> problems) {
+    /** Whether there is a service that counts. */
+    boolean counts() {
+        return options.limitsAll();
+    }
+
     /** Empty where it cannot be understood. */
     Optional<List<HttpFilter>> of(Optional<Field> policy, String scope) {
         List<Field> listed =
                 policy.map(p -> p.at("rateLimit.global.rules").items()).orElse(List.of());
-        if (listed.isEmpty() || !options.limitsAll()) {
+        if (listed.isEmpty() || !counts()) {
             return Optional.of(List.of());
         }
         RateLimits reader = new RateLimits(problems);

@@ -89,25 +89,56 @@ final class Policies {
         }
     }
 
-    /** Selectors reach the policy's own namespace; what they match is claimed oldest first. */
+    /**
+     * Selectors reach the policy's own namespace, and the others that they choose where a ReferenceGrant there permits it; what
+     * they match is claimed oldest first.
+     */
     private void select(ResourceSet set, Resource policy, Field selector) {
+        Field chosen = selector.get("namespaces");
+        Namespaces namespaces = new Namespaces(set);
         boolean any = false;
         for (Resource found : set.kind(selector.get("kind").text(""))) {
-            if (found.ref().namespace().equals(policy.ref().namespace())
-                    && Selectors.matches(selector, found.labels())) {
+            if (Selectors.matches(selector, found.labels()) && namespaces.admits(chosen, "Same", policy, found)) {
                 any = true;
-                claim(policy, selector, Target.of(found, ""));
+                if (permits(set, policy, found)) {
+                    claim(policy, selector, Target.of(found, ""));
+                } else {
+                    problems.add(Problem.at(
+                            selector.origin(),
+                            ProblemCode.REF_NOT_PERMITTED,
+                            Severity.WARNING,
+                            found.ref().kind() + " " + found.ref().namespace() + "/"
+                                    + found.ref().name()
+                                    + " lies in another namespace and no ReferenceGrant there permits this policy;"
+                                    + " it does not hold there",
+                            "Add a ReferenceGrant in " + found.ref().namespace() + ", or have the policy there."));
+                }
             }
         }
         if (!any) {
+            String where = chosen.get("from").text("Same").equals("Same")
+                    ? "in namespace " + policy.ref().namespace()
+                    : "in the namespaces that the policy chooses";
             problems.add(Problem.at(
                     selector.origin(),
                     ProblemCode.TARGET_NOT_FOUND,
                     Severity.WARNING,
-                    "no " + selector.get("kind").text("") + " in namespace "
-                            + policy.ref().namespace() + " has these labels, so the policy does nothing",
+                    "no " + selector.get("kind").text("") + " " + where
+                            + " has these labels, so the policy does nothing",
                     "Mend the labels, or use targetRefs."));
         }
+    }
+
+    private static boolean permits(ResourceSet set, Resource policy, Resource target) {
+        return new Grants(set)
+                .permits(
+                        policy.ref().group(),
+                        policy.ref().kind(),
+                        policy.ref().namespace(),
+                        target.ref().group(),
+                        target.ref().kind(),
+                        target.ref().namespace(),
+                        target.ref().name());
     }
 
     private void claim(ResourceSet set, Resource policy, Field target) {

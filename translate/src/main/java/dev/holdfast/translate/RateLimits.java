@@ -17,6 +17,8 @@ import java.util.Set;
 
 /** A policy's local rate limit. Rules that are shared stand in a filter of their own, which all its routes have alike. */
 record RateLimits(List<Problem> problems) {
+    private static final TrafficFilter.Cost ONE = new TrafficFilter.Cost.Fixed(1);
+
     /** Empty where it cannot be understood. */
     Optional<List<HttpFilter>> of(Field policy, String scope) {
         List<Field> listed = policy.at("rateLimit.local.rules").items();
@@ -66,9 +68,24 @@ record RateLimits(List<Problem> problems) {
                 conditions,
                 limit.get("requests").number(0),
                 period(limit.get("unit").text("Second")),
-                rule.at("cost.request.number").number(1),
+                cost(rule.at("cost.request")).orElse(ONE),
+                cost(rule.at("cost.response")),
                 rule.get("shadowMode").flag(false),
                 !rule.get("xRateLimitHeaders").text("").equals("Off")));
+    }
+
+    /** A key may be a path, its parts joined by colons, as Envoy reads it. */
+    private static Optional<TrafficFilter.Cost> cost(Field cost) {
+        if (!cost.present()) {
+            return Optional.empty();
+        }
+        Field metadata = cost.get("metadata");
+        return Optional.of(
+                metadata.present()
+                        ? new TrafficFilter.Cost.Said(
+                                metadata.get("namespace").text(""),
+                                List.of(metadata.get("key").text("").split(":")))
+                        : new TrafficFilter.Cost.Fixed(cost.get("number").number(1)));
     }
 
     private static Duration period(String unit) {

@@ -34,6 +34,7 @@ record Rules(
         Ports ports,
         RouteFilters further,
         HttpFilters httpFilters,
+        StatNames statNames,
         Extensions extensions,
         Clusters clusters,
         Provenances provenances,
@@ -133,6 +134,8 @@ record Rules(
         Optional<Telemetry.Spans> spans = policy.map(p -> p.at("telemetry.tracing"))
                 .filter(Field::present)
                 .map(new SpanFields(problems)::of);
+        Telemetry.Statistics statistics =
+                statNames.of(policy, attachment.listener().gateway(), resource, rule, index);
         Optional<List<HttpFilter>> extended = extensions.of(resource, ruleName, attachment.listener());
         Optional<Route.Action> forward = Optional.empty();
         for (int m = 0; m < matches.size(); m++) {
@@ -144,6 +147,9 @@ record Rules(
             Filters filters = Filters.of(resource, rule.get("filters"), match.path(), ports, further);
             Optional<List<HttpFilter>> http =
                     extensions.after(httpFilters.of(policy, filters.httpFilters(), id, guard), extended);
+            http.filter(made -> !refused)
+                    .ifPresent(made ->
+                            SaidCosts.check(policy, made, httpFilters.global().counts(), problems));
             Route.Action action;
             if (refused || http.isEmpty()) {
                 action = Filters.REFUSE;
@@ -176,6 +182,7 @@ record Rules(
                     refused ? List.of() : http.orElse(List.of()),
                     RouteTraffics.of(retry, rule, match.path(), mirrors),
                     spans,
+                    statistics,
                     rule.origin());
             with(route, filters.matches()).forEach(r -> out.entries.add(Entry.of(r, resource, created, index, at)));
         }

@@ -10,12 +10,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /**
  * What guards a rule: the SecurityPolicy that holds there, and filters of the rule that do the same. Where any part of a
  * policy is wrong or is not carried out, nothing passes.
  */
-record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideClusters side, List<Problem> problems) {
+record SecurityPolicies(
+        ResourceSet set, Grants grants, Policies policies, SideClusters side, Places places, List<Problem> problems) {
     /** Of a policy's spec, what does not guard. */
     private static final Set<String> NO_GUARDS = Set.of("targetRef", "targetRefs", "targetSelectors", "mergeType");
 
@@ -38,8 +40,11 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
         if (policy.isEmpty() && rule.get("filters").items().isEmpty()) {
             return Guard.NONE;
         }
-        Parts parts =
-                new Parts(new PolicyRefs(set, grants, Policies.policies(held), problems), side, new ArrayList<>());
+        Parts parts = new Parts(
+                new PolicyRefs(set, grants, Policies.policies(held), problems),
+                side,
+                () -> places.databases(listener.gateway()),
+                new ArrayList<>());
         List<HttpFilter> authorization = new ArrayList<>();
         cors(rule, policy).ifPresent(parts.filters::add);
         if (!external(route, rule, parts)) {
@@ -122,7 +127,11 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
         return out.stream().filter(Field::present).toList();
     }
 
-    private record Parts(PolicyRefs refs, SideClusters side, List<HttpFilter> filters) {
+    private record Parts(
+            PolicyRefs refs,
+            SideClusters side,
+            Supplier<Optional<SecurityFilter.PlaceDatabases>> databases,
+            List<HttpFilter> filters) {
         /** False where the field cannot be carried out. */
         boolean takes(Field policy, Field field, List<HttpFilter> authorization) {
             String name = field.path().substring(field.path().lastIndexOf('.') + 1);
@@ -133,7 +142,7 @@ record SecurityPolicies(ResourceSet set, Grants grants, Policies policies, SideC
                 case "extAuth" -> ExtAuthFields.ofPolicy(field, refs, side);
                 case "oidc" -> OidcFields.of(field, policy.get("jwt"), refs, side);
                 case "jwt" -> JwtFields.of(field, refs, side);
-                case "authorization" -> AuthorizationFields.of(field, refs);
+                case "authorization" -> AuthorizationFields.of(field, refs, databases);
                 case "cors" -> Optional.empty();
                 default -> refs.notCarriedOut(field);
             };

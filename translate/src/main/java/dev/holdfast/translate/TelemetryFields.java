@@ -16,8 +16,9 @@ import java.util.TreeMap;
  * The telemetry of one EnvoyProxy.
  *
  * @param service what a Gateway is called where nothing is said: {@code name.namespace}
+ * @param envoy whether Envoys carry it out
  */
-record TelemetryFields(PolicyRefs refs, SideClusters side, String service) {
+record TelemetryFields(PolicyRefs refs, SideClusters side, String service, boolean envoy) {
     private static final int OTLP_PORT = 4317;
 
     /** What Envoy Gateway writes where nothing is said. */
@@ -70,6 +71,9 @@ record TelemetryFields(PolicyRefs refs, SideClusters side, String service) {
                                 own.get("enable128BitTraceId").flag(false)));
             }
             default -> {
+                if (envoy) {
+                    return cluster(provider, "tracing", false).map(c -> new Telemetry.Provider.Datadog(c, called));
+                }
                 refs.remark(
                         provider.get("type"),
                         "spans for " + type + " are not carried out on this plane; none are made",
@@ -183,13 +187,18 @@ record TelemetryFields(PolicyRefs refs, SideClusters side, String service) {
 
     // ---- metrics
 
-    List<Telemetry.Collector> metrics(Field metrics) {
-        List<Telemetry.Collector> out = new ArrayList<>();
+    List<Telemetry.Metrics> metrics(Field metrics) {
+        List<Telemetry.Metrics> out = new ArrayList<>();
         List<Field> sinks = metrics.get("sinks").items();
         for (int i = 0; i < sinks.size(); i++) {
             Field own = sinks.get(i).get("openTelemetry");
             if (own.present()) {
-                collector(own, own, "metrics/" + i, service).ifPresent(out::add);
+                collector(own, own, "metrics/" + i, service)
+                        .map(c -> new Telemetry.Metrics(
+                                c,
+                                own.get("reportCountersAsDeltas").flag(false),
+                                own.get("reportHistogramsAsDeltas").flag(false)))
+                        .ifPresent(out::add);
             }
         }
         return out;

@@ -79,13 +79,20 @@ public final class Translator {
         Function<Clusters, Rules> into = made -> new Rules(
                 backends,
                 backend,
-                new SecurityPolicies(set, grants, security, new SideClusters(backends, made), problems),
+                new SecurityPolicies(
+                        set,
+                        grants,
+                        security,
+                        new SideClusters(backends, made),
+                        new Places(new EnvoyProxies(set, problems)),
+                        problems),
                 streams,
                 surroundings.ports,
                 new RouteFilters(set, grants, problems),
                 new HttpFilters(
                         new TrafficPolicies(set, problems),
                         new GlobalLimits(new SideClusters(backends, made), options, problems)),
+                new StatNames(new EnvoyProxies(set, problems), problems),
                 new Extensions(set, grants, extensions, new SideClusters(backends, made), options.envoy(), problems),
                 made,
                 provenances,
@@ -105,7 +112,8 @@ public final class Translator {
             of.clusters().add(made.clusters());
             assembly.made(attachment, made);
         }
-        Telemetries telemetries = new Telemetries(set, grants, new SideClusters(backends, served.clusters()), problems);
+        Telemetries telemetries =
+                new Telemetries(set, grants, new SideClusters(backends, served.clusters()), options.envoy(), problems);
         List<Listener> http = assembly.http(telemetries::of);
         served.clusters().add(served.clusters().taken());
         Telemetries.untold(http, problems);

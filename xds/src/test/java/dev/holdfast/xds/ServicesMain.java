@@ -113,8 +113,11 @@ final class ServicesMain {
                         + descriptor.getEntriesList().stream()
                                 .map(e -> e.getKey() + "=" + e.getValue())
                                 .collect(Collectors.joining(","));
-                System.out.println(key);
-                boolean over = seen.merge(key, 1, Integer::sum) > MOST;
+                int hits = descriptor.hasHitsAddend()
+                        ? (int) descriptor.getHitsAddend().getValue()
+                        : 1;
+                System.out.println(key + (hits == 1 ? "" : " x" + hits));
+                boolean over = seen.merge(key, hits, Integer::sum) > MOST;
                 answer.addStatuses(RateLimitResponse.DescriptorStatus.newBuilder()
                         .setCode(over ? RateLimitResponse.Code.OVER_LIMIT : RateLimitResponse.Code.OK));
                 if (over) {

@@ -23,7 +23,9 @@ import io.opentelemetry.sdk.OpenTelemetrySdk;
 import io.opentelemetry.sdk.logs.LogLimits;
 import io.opentelemetry.sdk.logs.SdkLoggerProvider;
 import io.opentelemetry.sdk.logs.export.BatchLogRecordProcessor;
+import io.opentelemetry.sdk.metrics.InstrumentType;
 import io.opentelemetry.sdk.metrics.SdkMeterProvider;
+import io.opentelemetry.sdk.metrics.data.AggregationTemporality;
 import io.opentelemetry.sdk.metrics.export.PeriodicMetricReader;
 import io.opentelemetry.sdk.resources.Resource;
 import io.opentelemetry.sdk.resources.ResourceBuilder;
@@ -59,7 +61,7 @@ public final class Collectors implements Exports {
     private static final AttributeKey<String> SERVICE = AttributeKey.stringKey("service.name");
 
     private final CompositeMeterRegistry meters;
-    private final Map<Telemetry.Collector, Told> told = new HashMap<>();
+    private final Map<Telemetry.Metrics, Told> told = new HashMap<>();
 
     private record Told(OpenTelemetrySdk sdk, MeterRegistry registry) {}
 
@@ -109,6 +111,7 @@ public final class Collectors implements Exports {
                         PlanSampler.of(Optional.empty()),
                         zipkin.longIds(),
                         B3Propagator.injectingMultiHeaders());
+            case Telemetry.Provider.Datadog ofEnvoys -> throw new IllegalStateException(ofEnvoys.toString());
         };
     }
 
@@ -199,7 +202,7 @@ public final class Collectors implements Exports {
     }
 
     @Override
-    public synchronized CompletableFuture<Void> metrics(Collection<Telemetry.Collector> to, Post by) {
+    public synchronized CompletableFuture<Void> metrics(Collection<Telemetry.Metrics> to, Post by) {
         List<Told> over = new ArrayList<>();
         told.entrySet().removeIf(e -> !to.contains(e.getKey()) && over.add(e.getValue()));
         List<CompletableFuture<Void>> ends = new ArrayList<>();
@@ -210,9 +213,10 @@ public final class Collectors implements Exports {
                 gone.registry.close();
             }));
         }
-        for (Telemetry.Collector collector : to) {
-            told.computeIfAbsent(collector, c -> {
+        for (Telemetry.Metrics sink : to) {
+            told.computeIfAbsent(sink, s -> {
                 SdkWords.toOurLog();
+                Telemetry.Collector c = s.collector();
                 OpenTelemetrySdk sdk = OpenTelemetrySdk.builder()
                         .setMeterProvider(SdkMeterProvider.builder()
                                 .setResource(resource(c))
@@ -220,6 +224,7 @@ public final class Collectors implements Exports {
                                                 .setComponentLoader(PlaneSender.loader(c.cluster(), by))
                                                 .setEndpoint(NOWHERE)
                                                 .setHeaders(() -> headers(c))
+                                                .setAggregationTemporalitySelector(kind -> temporality(s, kind))
                                                 .build())
                                         .setInterval(METRICS)
                                         .build())
@@ -231,6 +236,16 @@ public final class Collectors implements Exports {
             });
         }
         return CompletableFuture.allOf(ends.toArray(CompletableFuture[]::new));
+    }
+
+    /** Of what goes up and down there is no delta. */
+    private static AggregationTemporality temporality(Telemetry.Metrics sink, InstrumentType kind) {
+        boolean deltas = switch (kind) {
+            case COUNTER, OBSERVABLE_COUNTER -> sink.counterDeltas();
+            case HISTOGRAM -> sink.histogramDeltas();
+            default -> false;
+        };
+        return deltas ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE;
     }
 
     @Override

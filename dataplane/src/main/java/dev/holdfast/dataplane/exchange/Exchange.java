@@ -31,6 +31,7 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.StreamView;
+import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.match.RequestView;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -69,6 +70,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private RequestHead forwarded;
     private String listenerName = "";
     private String routeName = "";
+    private Telemetry.Statistics statistics = Telemetry.Statistics.NONE;
     private String routeId = "";
     private List<Route.Filter> filters = List.of();
     private Duration idleTimeout = Duration.ZERO;
@@ -198,6 +200,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     private void take(Listener listener, Route route) {
         routeName = route.route();
+        statistics = route.statistics();
         routeId = route.id();
         filters = route.filters();
         idleTimeout = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
@@ -509,7 +512,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             known = gateway.metrics()
                     .of(
                             routeName.isEmpty() ? "none" : routeName,
-                            to == null ? "none" : to.config().name());
+                            to == null ? "none" : to.config().name(),
+                            statistics);
             meters = known;
         }
         return known;
@@ -1196,6 +1200,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         } else {
             gateway.streams().budgets().give(slots);
             meters().request(status, why, System.nanoTime() - startedNanos);
+            meters().passed(statistics, endpoint, status, bytesFromClient, bytesToClient);
         }
         long fromClient = bytesFromClient + (established == null ? 0 : established.bytesFromClient());
         long toClient = bytesToClient + (established == null ? 0 : established.bytesToClient());

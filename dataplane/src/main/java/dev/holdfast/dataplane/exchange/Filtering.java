@@ -17,7 +17,9 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** The filters of one exchange: who has seen the request, who is waited for. */
@@ -39,6 +41,8 @@ final class Filtering implements FilterRequest {
     private @Nullable BodyReady wanted;
     private int most;
     private boolean local;
+    /** Held likewise. */
+    private Map<String, Map<String, ?>> told = Map.of();
 
     Filtering(Exchange exchange, FilterFactory[] chain, Snapshot snapshot, Route route, String target) {
         this.exchange = exchange;
@@ -69,6 +73,7 @@ final class Filtering implements FilterRequest {
         }
         Snapshot of = snapshot;
         snapshot = null;
+        told = Map.of();
         if (of != null && !exchange.finished()) {
             exchange.act(of, route, target);
         }
@@ -118,6 +123,23 @@ final class Filtering implements FilterRequest {
         if (!exchange.finished()) {
             exchange.answer(reply);
         }
+    }
+
+    @Override
+    public void tell(String namespace, Map<String, ?> values) {
+        if (told.isEmpty()) {
+            told = new HashMap<>();
+        }
+        told.put(namespace, values);
+    }
+
+    @Override
+    public @Nullable Object told(String namespace, List<String> path) {
+        Object at = told.get(namespace);
+        for (String name : path) {
+            at = at instanceof Map<?, ?> values ? values.get(name) : null;
+        }
+        return at;
     }
 
     // ---- the body, for a filter that wants it

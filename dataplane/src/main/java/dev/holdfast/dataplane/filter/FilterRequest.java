@@ -5,6 +5,8 @@ import dev.holdfast.dataplane.message.Identity;
 import dev.holdfast.dataplane.message.RequestHead;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A request as its filters see it. All calls come on {@link #loop()}. */
@@ -40,6 +42,13 @@ public interface FilterRequest {
     Identity identity();
 
     void identify(Identity identity);
+
+    /** Tells later filters what one has found, under the name of Envoy's filter that does the same. */
+    void tell(String namespace, Map<String, ?> values);
+
+    /** What filters have told at a place within a namespace, null for nothing. */
+    @Nullable
+    Object told(String namespace, List<String> path);
 
     /** Whether the answer that a filter sees is the gateway's own. */
     boolean local();

@@ -48,6 +48,7 @@ public enum ProxyFailure {
     LOGIN_FAILED(401, "login_failed"),
     LOGIN_UNAVAILABLE(503, "login_unavailable"),
     NOT_AUTHORIZED(403, "not_authorized"),
+    PLACE_UNKNOWN(503, "place_unknown"),
     /** The status is the one that the policy asks for. */
     FAULT(503, "fault_injected"),
     SHUTTING_DOWN(503, "shutting_down");

@@ -1,6 +1,8 @@
 package dev.holdfast.dataplane.observe;
 
+import dev.holdfast.plan.Telemetry;
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
@@ -11,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 
 /**
  * What is counted, per route and cluster. Meters are looked up once an exchange, and leave the registry with the route
@@ -32,10 +35,14 @@ public final class Metrics {
         Duration.ofSeconds(10)
     };
 
+    private static final double[] SIZES = {1 << 10, 1 << 13, 1 << 16, 1 << 20, 1 << 23, 1 << 26};
+
     private final MeterRegistry registry;
     private final Map<Key, RouteMeters> routes = new ConcurrentHashMap<>();
 
     private record Key(String route, String cluster) {}
+
+    private record Asked(String endpoint, int status) {}
 
     public Metrics(MeterRegistry registry) {
         this.registry = registry;
@@ -50,8 +57,22 @@ public final class Metrics {
         return routes.computeIfAbsent(new Key(route, cluster), RouteMeters::new);
     }
 
-    /** Drops what speaks of routes and clusters that are in no plan any more. */
-    public void retain(Set<String> liveRoutes, Set<String> liveClusters) {
+    /** Under the names that the route's policies give them; what is called the same is counted together. */
+    public RouteMeters of(String route, String cluster, Telemetry.Statistics statistics) {
+        return of(
+                statistics.route().isEmpty() ? route : statistics.route(),
+                statistics.cluster().isEmpty() || cluster.equals("none") ? cluster : statistics.cluster());
+    }
+
+    /**
+     * Drops what speaks of routes, clusters and endpoints that are in no plan any more.
+     *
+     * @param liveEndpoints asked where some are counted
+     */
+    public void retain(Set<String> liveRoutes, Set<String> liveClusters, Supplier<Set<String>> liveEndpoints) {
+        Set<String> known =
+                routes.values().stream().anyMatch(m -> !m.endpoints.isEmpty()) ? liveEndpoints.get() : Set.of();
+        routes.values().forEach(m -> m.retain(known));
         routes.entrySet().removeIf(entry -> {
             Key key = entry.getKey();
             boolean live = (key.route.equals("none") || liveRoutes.contains(key.route))
@@ -121,6 +142,8 @@ public final class Metrics {
         private final Tags tags;
         private final Map<String, Counter> counters = new ConcurrentHashMap<>();
         private final Map<Integer, Timer> timers = new ConcurrentHashMap<>();
+        private final Map<Asked, Counter> endpoints = new ConcurrentHashMap<>();
+        private final Map<String, DistributionSummary> sizes = new ConcurrentHashMap<>();
         private final Counter fromClient;
         private final Counter toClient;
         private final Gauge openStreams;
@@ -146,12 +169,24 @@ public final class Metrics {
             return open.get() > 0;
         }
 
+        private void retain(Set<String> liveEndpoints) {
+            endpoints.entrySet().removeIf(e -> {
+                boolean gone = !liveEndpoints.contains(e.getKey().endpoint);
+                if (gone) {
+                    registry.remove(e.getValue());
+                }
+                return gone;
+            });
+        }
+
         void remove() {
             registry.remove(fromClient);
             registry.remove(toClient);
             registry.remove(openStreams);
             counters.values().forEach(registry::remove);
             timers.values().forEach(registry::remove);
+            endpoints.values().forEach(registry::remove);
+            sizes.values().forEach(registry::remove);
         }
 
         public void bytesFromClient(int count) {
@@ -173,6 +208,37 @@ public final class Metrics {
                                 reason)
                         .increment();
             }
+        }
+
+        /** The same request, where more is asked of it; {@code endpoint} is empty where none was asked. */
+        public void passed(
+                Telemetry.Statistics asked, String endpoint, int status, long bytesFromClient, long bytesToClient) {
+            if (asked.perEndpoint() && !endpoint.isEmpty()) {
+                endpoints
+                        .computeIfAbsent(
+                                new Asked(endpoint, status),
+                                key -> Counter.builder("holdfast.endpoint.requests")
+                                        .description("Requests by the endpoint that was asked, and status")
+                                        .tags(tags.and("endpoint", endpoint, "status", Integer.toString(status)))
+                                        .register(registry))
+                        .increment();
+            }
+            if (asked.sizes()) {
+                size("holdfast.request.size", "Octets of requests' bodies", bytesFromClient);
+                size("holdfast.response.size", "Octets of answers' bodies", bytesToClient);
+            }
+        }
+
+        private void size(String name, String description, long bytes) {
+            sizes.computeIfAbsent(
+                            name,
+                            key -> DistributionSummary.builder(name)
+                                    .description(description)
+                                    .baseUnit("bytes")
+                                    .tags(tags)
+                                    .serviceLevelObjectives(SIZES)
+                                    .register(registry))
+                    .record(bytes);
         }
 
         private Timer timer(int status) {

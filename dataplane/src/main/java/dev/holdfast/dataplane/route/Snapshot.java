@@ -38,6 +38,8 @@ public final class Snapshot {
     private final Map<String, Treatment> treatments = new HashMap<>();
 
     private final Set<String> limited = new HashSet<>();
+    private final Set<String> meteredRoutes = new HashSet<>();
+    private final Set<String> meteredClusters = new HashSet<>();
 
     /** @param telemetry by listener, where more is told of it than of others */
     public Snapshot(
@@ -56,6 +58,8 @@ public final class Snapshot {
                 for (Route route : host.routes()) {
                     attachments.add(listener.name() + " " + route.route());
                     routes.add(route.route());
+                    meteredRoutes.add(route.statistics().route());
+                    meteredClusters.add(route.statistics().cluster());
                     if (!route.streams().equals(StreamRules.DEFAULT)) {
                         treat(listener.name(), route.id(), Treatment.of(listener, route));
                     }
@@ -63,6 +67,8 @@ public final class Snapshot {
             }
         }
         plan.l4().forEach(this::add);
+        meteredRoutes.addAll(routes);
+        meteredClusters.addAll(clusters.keySet());
     }
 
     private void add(L4Listener listener) {
@@ -133,6 +139,16 @@ public final class Snapshot {
     /** The names of all routes. */
     public Set<String> routes() {
         return routes;
+    }
+
+    /** The names of all routes, and those that policies give them for metrics. */
+    public Set<String> meteredRoutes() {
+        return meteredRoutes;
+    }
+
+    /** Likewise of clusters. */
+    public Set<String> meteredClusters() {
+        return meteredClusters;
     }
 
     /** Whether a stream of {@code route} by {@code listener} may live on. */

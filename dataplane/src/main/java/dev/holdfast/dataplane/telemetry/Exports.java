@@ -22,7 +22,7 @@ public interface Exports {
         }
 
         @Override
-        public CompletableFuture<Void> metrics(Collection<Telemetry.Collector> to, Post by) {
+        public CompletableFuture<Void> metrics(Collection<Telemetry.Metrics> to, Post by) {
             return CompletableFuture.completedFuture(null);
         }
 
@@ -39,7 +39,7 @@ public interface Exports {
     Sink log(Telemetry.Sink to, Post by);
 
     /** Sends the metrics of the process to these from now on, and to no others; done when the others have been sent the last. */
-    CompletableFuture<Void> metrics(Collection<Telemetry.Collector> to, Post by);
+    CompletableFuture<Void> metrics(Collection<Telemetry.Metrics> to, Post by);
 
     /** No more spans are made by it. Takes its time elsewhere; done when what was left has been sent, or given up. */
     CompletableFuture<Void> forget(OpenTelemetry spans);

@@ -44,7 +44,7 @@ public final class Telemetries implements AutoCloseable {
     private Map<Telemetry, ListenerTelemetry> known = Map.of();
     private Map<Telemetry.Provider, OpenTelemetry> spans = Map.of();
     private Map<Telemetry.Sink, Exports.Sink> sinks = Map.of();
-    private Set<Telemetry.Collector> collectors = Set.of();
+    private Set<Telemetry.Metrics> collectors = Set.of();
     private @Nullable Thread writer;
 
     public Telemetries(Exports exports, Exports.Post post, Tracing usual) {
@@ -68,7 +68,7 @@ public final class Telemetries implements AutoCloseable {
         Map<Telemetry, ListenerTelemetry> made = new HashMap<>();
         Map<Telemetry.Provider, OpenTelemetry> madeSpans = new HashMap<>();
         Map<Telemetry.Sink, Exports.Sink> madeSinks = new HashMap<>();
-        Set<Telemetry.Collector> to = new LinkedHashSet<>();
+        Set<Telemetry.Metrics> to = new LinkedHashSet<>();
         for (Listener listener : plan.listeners()) {
             Telemetry telemetry = listener.telemetry();
             if (telemetry == Telemetry.NONE) {

@@ -95,7 +95,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
 
     @Override
     public String endpoint() {
-        return address.isUnix() ? address.host() : address.host() + ":" + address.port();
+        return address.text();
     }
 
     @Override

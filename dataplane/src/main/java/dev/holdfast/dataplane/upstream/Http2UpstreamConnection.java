@@ -440,7 +440,7 @@ final class Http2UpstreamConnection {
 
         @Override
         public String endpoint() {
-            return address.host() + ":" + address.port();
+            return address.text();
         }
 
         @Override

@@ -49,6 +49,7 @@ public final class Reasons {
                     "login_failed", "the OpenID provider's log; clientID, clientSecret and redirectURL of the policy"),
             Map.entry("login_unavailable", "oidc.provider of the SecurityPolicy: it cannot be asked"),
             Map.entry("not_authorized", "the rules of authorization in the SecurityPolicy"),
+            Map.entry("place_unknown", "geoIP of the EnvoyProxy: a database that it names cannot be read"),
             Map.entry("invalid_backend", "backendRefs and ReferenceGrants"),
             Map.entry("origin_not_allowed", "allowedOrigins of the StreamPolicy, and the Origin of the page"),
             Map.entry(
@@ -75,6 +76,7 @@ public final class Reasons {
             Map.entry("fault_injected", "BackendTrafficPolicy faultInjection"),
             Map.entry("client_address_unknown", "ClientTrafficPolicy clientIPDetection"),
             Map.entry("not_authorized", "SecurityPolicy authorization"),
+            Map.entry("place_unknown", "SecurityPolicy authorization"),
             Map.entry("cross_site_request", "SecurityPolicy csrf"),
             Map.entry("cors_origin_not_allowed", "SecurityPolicy cors"),
             Map.entry("credentials_missing", "SecurityPolicy basicAuth"),

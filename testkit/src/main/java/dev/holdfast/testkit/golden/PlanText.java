@@ -26,6 +26,7 @@ public final class PlanText {
             Tree.of(HttpSettings.DEFAULT),
             Tree.of(ConnectionSettings.DEFAULT),
             Tree.of(Telemetry.NONE),
+            Tree.of(Telemetry.Statistics.NONE),
             Tree.of(ClientRules.DEFAULT),
             Tree.of(ClientRules.Headers.DEFAULT),
             Tree.of(ClientRules.Paths.DEFAULT),

@@ -31,6 +31,7 @@ import io.envoyproxy.envoy.extensions.filters.http.local_ratelimit.v3.LocalRateL
 import io.envoyproxy.envoy.extensions.filters.http.lua.v3.LuaPerRoute;
 import io.envoyproxy.envoy.extensions.filters.http.oauth2.v3.OAuth2Config;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
+import io.envoyproxy.envoy.extensions.geoip_providers.maxmind.v3.MaxMindConfig;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
 import io.envoyproxy.envoy.type.v3.HttpStatus;
 import java.util.ArrayList;
@@ -63,6 +64,10 @@ final class Additions {
             field("status_on_error", 24, Type.TYPE_MESSAGE).setTypeName(".envoy.type.v3.HttpStatus"));
 
     private static final FileDescriptor OAUTH2 = oauth2();
+    private static final Descriptor MAX_MIND = grown(
+            MaxMindConfig.getDescriptor(),
+            MaxMindConfig.getDescriptor(),
+            field("country_db_path", 6, Type.TYPE_STRING));
 
     private Additions() {}
 
@@ -215,6 +220,13 @@ final class Additions {
                 .build();
     }
 
+    /** With a database that knows countries alone, empty for none. */
+    static Message countries(MaxMindConfig files, String path) {
+        return read(MAX_MIND, files.toByteString())
+                .setField(MAX_MIND.findFieldByName("country_db_path"), path)
+                .build();
+    }
+
     /** In place of the jar's own messages of these names. */
     static Message[] kinds() {
         return new Message[] {
@@ -224,6 +236,7 @@ final class Additions {
             DynamicMessage.getDefaultInstance(OVERRIDE_HOST),
             DynamicMessage.getDefaultInstance(FILTER_ACTION),
             DynamicMessage.getDefaultInstance(LUA),
+            DynamicMessage.getDefaultInstance(MAX_MIND),
             DynamicMessage.getDefaultInstance(COUNTED),
             DynamicMessage.getDefaultInstance(EXT_PROC),
             DynamicMessage.getDefaultInstance(API_KEYS),
@@ -383,7 +396,7 @@ final class Additions {
         FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
         file.getMessageTypeBuilder(known.getIndex()).addField(field);
         List<FileDescriptor> dependencies = new ArrayList<>(known.getFile().getDependencies());
-        if (!dependencies.contains(of.getFile())) {
+        if (!of.getFile().equals(known.getFile()) && !dependencies.contains(of.getFile())) {
             file.addDependency(of.getFile().getName());
             dependencies.add(of.getFile());
         }

@@ -101,7 +101,7 @@ final class Authorizations {
         return all(Stream.concat(Stream.of(one), others.stream()).toList());
     }
 
-    private static Principal all(List<Principal> each) {
+    static Principal all(List<Principal> each) {
         return switch (each.size()) {
             case 0 -> ANY;
             case 1 -> each.getFirst();
@@ -120,7 +120,7 @@ final class Authorizations {
                         .build();
     }
 
-    private static Principal not(Principal of) {
+    static Principal not(Principal of) {
         return Principal.newBuilder().setNotId(of).build();
     }
 
@@ -131,6 +131,9 @@ final class Authorizations {
             out.add(one(rule.clients().stream()
                     .map(c -> Principal.newBuilder().setRemoteIp(range(c)).build())
                     .toList()));
+        }
+        if (!rule.places().isEmpty()) {
+            out.add(one(rule.places().stream().map(Places::in).toList()));
         }
         if (!rule.methods().isEmpty()) {
             out.add(one(rule.methods().stream()

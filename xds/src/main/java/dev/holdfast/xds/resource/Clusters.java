@@ -4,11 +4,13 @@ import com.google.protobuf.BoolValue;
 import com.google.protobuf.UInt32Value;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClusterTraffic;
+import dev.holdfast.plan.Telemetry;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.DiscoveryType;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.DnsLookupFamily;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.EdsClusterConfig;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.LbPolicy;
+import io.envoyproxy.envoy.config.cluster.v3.TrackClusterStats;
 import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
@@ -84,12 +86,12 @@ public final class Clusters {
         }
     }
 
-    static Made of(Cluster cluster) {
+    static Made of(Cluster cluster, Telemetry.Statistics statistics) {
         List<Secret> secrets = new ArrayList<>();
         cluster.tls().filter(Clusters::hasOwnCa).ifPresent(tls -> secrets.add(ca(cluster, tls)));
         cluster.tls().flatMap(Cluster.UpstreamTls::shown).ifPresent(c -> secrets.add(XdsResources.certificate(c)));
         return new Made(
-                List.of(of(cluster, false), of(cluster, true)),
+                List.of(told(of(cluster, false), statistics), told(of(cluster, true), statistics)),
                 hasNames(cluster) ? Optional.empty() : Optional.of(assignment(cluster, cluster.name())),
                 List.copyOf(secrets));
     }
@@ -138,6 +140,20 @@ public final class Clusters {
         if (traffic.panicPercent() != ClusterTraffic.NONE.panicPercent()) {
             out.setCommonLbConfig(io.envoyproxy.envoy.config.cluster.v3.Cluster.CommonLbConfig.newBuilder()
                     .setHealthyPanicThreshold(Percent.newBuilder().setValue(traffic.panicPercent())));
+        }
+        return out.build();
+    }
+
+    /** Both clusters of one are called the same, so that Envoy counts them together. */
+    private static io.envoyproxy.envoy.config.cluster.v3.Cluster told(
+            io.envoyproxy.envoy.config.cluster.v3.Cluster cluster, Telemetry.Statistics statistics) {
+        if (statistics.cluster().isEmpty() && !statistics.sizes()) {
+            return cluster;
+        }
+        io.envoyproxy.envoy.config.cluster.v3.Cluster.Builder out =
+                cluster.toBuilder().setAltStatName(statistics.cluster());
+        if (statistics.sizes()) {
+            out.setTrackClusterStats(TrackClusterStats.newBuilder().setRequestResponseSizes(true));
         }
         return out.build();
     }

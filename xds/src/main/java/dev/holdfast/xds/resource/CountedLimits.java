@@ -1,7 +1,6 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
-import com.google.protobuf.UInt64Value;
 import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
@@ -83,8 +82,15 @@ record CountedLimits(Message config, List<String> lacks) {
                     }
                 }
                 if (known) {
-                    actions.setHitsAddend(RateLimit.HitsAddend.newBuilder().setNumber(UInt64Value.of(rule.cost())));
+                    actions.setHitsAddend(LocalLimits.hits(rule.cost()));
                     out.add(new Told(rule, actions.build(), entries.getEntriesList()));
+                    rule.answerCost()
+                            .ifPresent(cost -> out.add(new Told(
+                                    rule,
+                                    actions.setApplyOnStreamDone(true)
+                                            .setHitsAddend(LocalLimits.hits(cost))
+                                            .build(),
+                                    entries.getEntriesList())));
                 }
             }
         }

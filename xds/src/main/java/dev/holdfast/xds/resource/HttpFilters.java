@@ -40,6 +40,7 @@ final class HttpFilters {
     static final String BASIC_AUTH = "holdfast.basic_auth";
     static final String OIDC = "envoy.filters.http.oauth2";
     static final String JWT = "holdfast.jwt";
+    static final String PLACES = "holdfast.places";
     static final String RBAC = "envoy.filters.http.rbac";
     static final String BUFFER = "envoy.filters.http.buffer";
     static final String EXTENSIONS = "holdfast.extensions";
@@ -81,6 +82,7 @@ final class HttpFilters {
                             off(BASIC_AUTH, Composites.PLACE),
                             off(OIDC, OAuth2.getDefaultInstance()),
                             off(JWT, Composites.PLACE),
+                            off(PLACES, Composites.PLACE),
                             off(RBAC, RBAC_OFF),
                             off(
                                     BUFFER,

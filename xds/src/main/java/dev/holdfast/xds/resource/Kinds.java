@@ -16,6 +16,7 @@ import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.rbac.v3.Action;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.config.route.v3.VirtualHost;
+import io.envoyproxy.envoy.config.trace.v3.DatadogConfig;
 import io.envoyproxy.envoy.config.trace.v3.OpenTelemetryConfig;
 import io.envoyproxy.envoy.config.trace.v3.ZipkinConfig;
 import io.envoyproxy.envoy.extensions.access_loggers.file.v3.FileAccessLog;
@@ -40,6 +41,7 @@ import io.envoyproxy.envoy.extensions.filters.http.csrf.v3.CsrfPolicy;
 import io.envoyproxy.envoy.extensions.filters.http.custom_response.v3.CustomResponse;
 import io.envoyproxy.envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
+import io.envoyproxy.envoy.extensions.filters.http.geoip.v3.Geoip;
 import io.envoyproxy.envoy.extensions.filters.http.grpc_web.v3.GrpcWeb;
 import io.envoyproxy.envoy.extensions.filters.http.header_mutation.v3.HeaderMutation;
 import io.envoyproxy.envoy.extensions.filters.http.header_to_metadata.v3.Config;
@@ -103,6 +105,7 @@ final class Kinds {
                             FileAccessLog.getDefaultInstance(),
                             HttpGrpcAccessLogConfig.getDefaultInstance(),
                             OpenTelemetryAccessLogConfig.getDefaultInstance(),
+                            DatadogConfig.getDefaultInstance(),
                             OpenTelemetryConfig.getDefaultInstance(),
                             StaticConfigResourceDetectorConfig.getDefaultInstance(),
                             AlwaysOnSamplerConfig.getDefaultInstance(),
@@ -130,6 +133,7 @@ final class Kinds {
                             CustomResponse.getDefaultInstance(),
                             HTTPFault.getDefaultInstance(),
                             HeaderMutation.getDefaultInstance(),
+                            Geoip.getDefaultInstance(),
                             GrpcWeb.getDefaultInstance(),
                             HealthCheck.getDefaultInstance(),
                             JwtAuthentication.getDefaultInstance(),

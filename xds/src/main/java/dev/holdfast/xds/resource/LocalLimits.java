@@ -48,12 +48,13 @@ final class LocalLimits {
     static Made of(Route route, List<TrafficFilter.LocalRateLimit> limits) {
         LocalLimits made = new LocalLimits();
         int number = 0;
+        int rules = limits.stream().mapToInt(l -> l.rules().size()).sum();
         for (TrafficFilter.LocalRateLimit limit : limits) {
             if (!route.id().startsWith(limit.scope() + "/")) {
                 made.lacks.add("a rate limit that is shared: each route has all of it");
             }
             for (TrafficFilter.LimitRule rule : limit.rules()) {
-                made.rule(Integer.toString(number++), rule);
+                made.rule(Integer.toString(number++), rule, rules == 1);
             }
         }
         return made.built(limits);
@@ -78,16 +79,22 @@ final class LocalLimits {
         return new Made(Optional.of(Additions.retryAfter(out.build())), lacks);
     }
 
-    private void rule(String name, TrafficFilter.LimitRule rule) {
-        long requests = rule.shadow() || rule.cost() == 0 ? UNLIMITED : rule.requests();
-        if (rule.conditions().isEmpty()) {
-            if (requests < rule.cost()) {
+    /** @param alone whether there is no other */
+    private void rule(String name, TrafficFilter.LimitRule rule, boolean alone) {
+        boolean free = rule.cost() instanceof TrafficFilter.Cost.Fixed(long tokens) && tokens == 0;
+        long requests = rule.shadow() || free ? UNLIMITED : rule.requests();
+        if (rule.conditions().isEmpty() && rule.cost() instanceof TrafficFilter.Cost.Fixed(long tokens)) {
+            if (requests < tokens) {
                 lacks.add("a rate limit of no requests at all");
                 return;
             }
-            long each = requests == UNLIMITED ? 1 : rule.cost();
+            long each = requests == UNLIMITED ? 1 : tokens;
             out.setTokenBucket(bucket(requests / each, rule.period()));
             rest = true;
+            return;
+        }
+        if (rule.conditions().isEmpty() && !alone) {
+            lacks.add("a rate limit for what no other rule counts, whose cost stands in metadata");
             return;
         }
         RateLimit.Builder actions = RateLimit.newBuilder();
@@ -108,10 +115,28 @@ final class LocalLimits {
             }
         }
         // A bucket holds one token at least; of one that must hold none each request asks two.
-        long cost = requests == UNLIMITED ? 1 : requests == 0 ? 2 : rule.cost();
-        actions.setHitsAddend(RateLimit.HitsAddend.newBuilder().setNumber(UInt64Value.of(cost)));
+        TrafficFilter.Cost cost = switch (rule.cost()) {
+            case TrafficFilter.Cost.Said said when requests > 0 -> said;
+            case TrafficFilter.Cost.Said ignored -> new TrafficFilter.Cost.Fixed(2);
+            case TrafficFilter.Cost.Fixed(long tokens) ->
+                new TrafficFilter.Cost.Fixed(requests == UNLIMITED ? 1 : requests == 0 ? 2 : tokens);
+        };
+        actions.setHitsAddend(hits(cost));
         out.addRateLimits(actions);
         out.addDescriptors(buckets.setTokenBucket(bucket(Math.max(1, requests), rule.period())));
+    }
+
+    static RateLimit.HitsAddend hits(TrafficFilter.Cost cost) {
+        return switch (cost) {
+            case TrafficFilter.Cost.Fixed(long tokens) ->
+                RateLimit.HitsAddend.newBuilder()
+                        .setNumber(UInt64Value.of(tokens))
+                        .build();
+            case TrafficFilter.Cost.Said(String namespace, List<String> path) ->
+                RateLimit.HitsAddend.newBuilder()
+                        .setFormat("%DYNAMIC_METADATA(" + namespace + ":" + String.join(":", path) + ")%")
+                        .build();
+        };
     }
 
     private static TokenBucket bucket(long tokens, Duration period) {

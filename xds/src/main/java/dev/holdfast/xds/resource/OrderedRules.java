@@ -126,7 +126,7 @@ final class OrderedRules {
 
     private static String expression(io.envoyproxy.envoy.type.matcher.v3.StringMatcher text) {
         return text.hasExact()
-                ? Proto.quote(text.getExact())
+                ? (text.getIgnoreCase() ? "(?i)" : "") + Proto.quote(text.getExact())
                 : text.getSafeRegex().getRegex();
     }
 

@@ -33,6 +33,7 @@ final class RouteFilters {
     private final List<HeaderValueOption> requestHeaders = new ArrayList<>();
     private final List<HeaderValueOption> responseHeaders = new ArrayList<>();
     private final List<String> hidden = new ArrayList<>();
+    private final List<String> spent = new ArrayList<>();
     private final Set<String> takenOff = new LinkedHashSet<>();
     private final Set<String> lacks = new LinkedHashSet<>();
     private boolean refuses;
@@ -111,6 +112,11 @@ final class RouteFilters {
         return hidden;
     }
 
+    /** Headers that filters tell each other by, of which the backend is not told. */
+    List<String> spent() {
+        return spent;
+    }
+
     /** What is not carried out, for people. */
     List<String> lacks() {
         return List.copyOf(lacks);
@@ -155,6 +161,7 @@ final class RouteFilters {
                 composite(HttpFilters.JWT, Tokens.METADATA, Tokens.of(auth), true);
             }
             case SecurityFilter.Authorization rules -> {
+                rules.databases().ifPresent(files -> places(rules, files));
                 boolean asks =
                         rules.rules().stream().anyMatch(r -> !r.condition().isEmpty());
                 Optional<Message> made = asks ? OrderedRules.of(rules) : Optional.of(Authorizations.of(rules));
@@ -246,6 +253,13 @@ final class RouteFilters {
         String name = "envoy.filters.http.ext_authz";
         pages.put(HttpFilters.EXT_AUTH, Composites.with(name, ExternalAuth.of(auth, true)));
         upgrades.put(HttpFilters.EXT_AUTH, Composites.with(name, ExternalAuth.of(auth, false)));
+    }
+
+    private void places(SecurityFilter.Authorization rules, SecurityFilter.PlaceDatabases databases) {
+        Set<String> headers = Places.headers(rules);
+        takeOff(List.copyOf(headers));
+        spent.addAll(headers);
+        composite(HttpFilters.PLACES, "envoy.filters.http.geoip", Places.filter(rules, databases), true);
     }
 
     /** What a filter tells the backend of the client, the client may not say of itself. */

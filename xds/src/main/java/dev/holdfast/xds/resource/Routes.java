@@ -313,11 +313,13 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents) {
         }
         Headers request = Headers.request(filters);
         Headers response = Headers.response(filters);
+        out.setStatPrefix(route.statistics().route());
         return out.setMatch(match)
                 .setRoute(action)
                 .addAllRequestHeadersToAdd(request.add())
                 .addAllRequestHeadersToAdd(httpFilters.requestHeaders())
                 .addAllRequestHeadersToRemove(request.remove())
+                .addAllRequestHeadersToRemove(httpFilters.spent())
                 .addAllResponseHeadersToAdd(response.add())
                 .addAllResponseHeadersToRemove(response.remove())
                 .addAllResponseHeadersToRemove(httpFilters.hidden())

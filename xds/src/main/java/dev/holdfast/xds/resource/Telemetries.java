@@ -17,6 +17,7 @@ import io.envoyproxy.envoy.config.core.v3.GrpcService;
 import io.envoyproxy.envoy.config.core.v3.HeaderValue;
 import io.envoyproxy.envoy.config.core.v3.SubstitutionFormatString;
 import io.envoyproxy.envoy.config.core.v3.TypedExtensionConfig;
+import io.envoyproxy.envoy.config.trace.v3.DatadogConfig;
 import io.envoyproxy.envoy.config.trace.v3.OpenTelemetryConfig;
 import io.envoyproxy.envoy.config.trace.v3.Tracing.Http;
 import io.envoyproxy.envoy.config.trace.v3.ZipkinConfig;
@@ -60,6 +61,12 @@ final class Telemetries {
         });
         if (!listener.telemetry().metrics().isEmpty()) {
             out.add("metrics sinks, which stand in the bootstrap");
+        }
+        boolean perEndpoint = listener.virtualHosts().stream()
+                .flatMap(h -> h.routes().stream())
+                .anyMatch(r -> r.statistics().perEndpoint());
+        if (perEndpoint) {
+            out.add("metrics by endpoint, which it has not where it reports its streams to us");
         }
         return out;
     }
@@ -123,6 +130,14 @@ final class Telemetries {
                         .setTypedConfig(Proto.any(out.build()))
                         .build();
             }
+            case Telemetry.Provider.Datadog(String cluster, String service) ->
+                Http.newBuilder()
+                        .setName("envoy.tracers.datadog")
+                        .setTypedConfig(Proto.any(DatadogConfig.newBuilder()
+                                .setCollectorCluster(cluster)
+                                .setServiceName(service)
+                                .build()))
+                        .build();
             case Telemetry.Provider.Zipkin(String cluster, String service, boolean shared, boolean longIds) ->
                 Http.newBuilder()
                         .setName("envoy.tracers.zipkin")

@@ -11,6 +11,7 @@ import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.StreamRules;
+import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
@@ -29,6 +30,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -114,8 +116,10 @@ public final class XdsResources {
                 signOns(l, documents, secrets);
             });
         });
+        Map<String, Telemetry.Statistics> statistics = statistics(plan);
         for (Cluster cluster : plan.clusters().values()) {
-            reuse.of("cluster " + cluster.name(), cluster, () -> Clusters.of(cluster))
+            Telemetry.Statistics told = statistics.getOrDefault(cluster.name(), Telemetry.Statistics.NONE);
+            reuse.of("cluster " + cluster.name(), List.of(cluster, told), () -> Clusters.of(cluster, told))
                     .addTo(clusters, endpoints, secrets);
         }
         Map<ResourceType, Map<String, Message>> all = new EnumMap<>(ResourceType.class);
@@ -134,6 +138,21 @@ public final class XdsResources {
         all.put(ResourceType.VIRTUAL_HOST, hosts);
         all.replaceAll((type, of) -> Collections.unmodifiableMap(of));
         return new XdsResources(plan, all, List.copyOf(problems), reuse.settled());
+    }
+
+    /** Of clusters; where Gateways differ over one that they share, the first listener's hold. */
+    private static Map<String, Telemetry.Statistics> statistics(Plan plan) {
+        Map<String, Telemetry.Statistics> out = new HashMap<>();
+        for (Listener listener : plan.listeners()) {
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    if (route.action() instanceof Route.Action.Forward(List<Route.Destination> to)) {
+                        to.forEach(d -> out.putIfAbsent(d.cluster(), route.statistics()));
+                    }
+                }
+            }
+        }
+        return out;
     }
 
     private static void relay(L4Listener listener, Map<Integer, List<L4Listener>> ports) {

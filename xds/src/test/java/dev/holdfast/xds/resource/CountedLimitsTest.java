@@ -7,6 +7,7 @@ import dev.holdfast.plan.TrafficFilter;
 import dev.holdfast.xds.Plans;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** Limits that a service keeps: what Envoy tells it, and what it must know. */
@@ -54,6 +55,33 @@ final class CountedLimitsTest {
                     shadow_mode: true
                 """);
         assertThat(XdsResources.of(new Plans().plan()).rateLimits()).isEqualTo("domain: holdfast\ndescriptors: []\n");
+    }
+
+    @Test
+    void anAnswersCostIsToldWhenItHasBeenGiven() throws Exception {
+        Plans plans = new Plans();
+        plans.filters = List.of(new HttpFilter.GlobalRateLimit(
+                Plans.CLUSTER,
+                "app/web/0",
+                List.of(new TrafficFilter.LimitRule(
+                        List.of(),
+                        10,
+                        Duration.ofMinutes(1),
+                        new TrafficFilter.Cost.Fixed(0),
+                        Optional.of(new TrafficFilter.Cost.Said("io.test", List.of("usage", "total"))),
+                        false,
+                        true))));
+        XdsResources made = XdsResources.of(plans.plan());
+        Sound.check(made);
+        assertThat(made.toYaml())
+                .contains("apply_on_stream_done: true", "format: \"%DYNAMIC_METADATA(io.test:usage:total)%\"");
+        assertThat(made.rateLimits()).as("one limit for both").isEqualTo("""
+                domain: holdfast
+                descriptors:
+                  - key: rule
+                    value: "app/web/0/0"
+                    rate_limit: {unit: minute, requests_per_unit: 10}
+                """);
     }
 
     @Test

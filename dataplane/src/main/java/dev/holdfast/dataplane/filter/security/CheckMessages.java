@@ -12,15 +12,20 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * CheckRequest and CheckResponse of Envoy's external_auth.proto (v3), of which a few fields are used. Their numbers stand
  * here rather than in generated classes, for those bring hundreds of Envoy's messages with them, and half a second of start.
  */
 final class CheckMessages {
+    /** Structs within structs that are read. */
+    private static final int DEEPEST = 32;
+
     private CheckMessages() {}
 
     /** A HeaderValueOption. */
@@ -30,9 +35,16 @@ final class CheckMessages {
      * @param code of google.rpc.Status, 0 lets pass
      * @param status of a denial, 0 where it names none
      * @param headers of a denial for the client, else for the backend
+     * @param told the dynamic metadata, for later filters
      */
     record Response(
-            int code, int status, List<Header> headers, List<String> remove, List<Header> toClient, byte[] body) {}
+            int code,
+            int status,
+            List<Header> headers,
+            List<String> remove,
+            List<Header> toClient,
+            byte[] body,
+            Map<String, Object> told) {}
 
     private interface Fields {
         void write(CodedOutputStream out) throws IOException;
@@ -121,6 +133,7 @@ final class CheckMessages {
         final List<Header> headers = new ArrayList<>();
         final List<String> remove = new ArrayList<>();
         final List<Header> toClient = new ArrayList<>();
+        final Map<String, Object> told = new HashMap<>();
     }
 
     private interface Field {
@@ -142,10 +155,11 @@ final class CheckMessages {
                     });
                 case 2 -> nested(in, (n, denied) -> denied(n, denied, to));
                 case 3 -> nested(in, (n, ok) -> ok(n, ok, to));
+                case 4 -> struct(in, to.told, 0);
                 default -> skip(in);
             }
         });
-        return new Response(to.code, to.status, to.headers, to.remove, to.toClient, to.body);
+        return new Response(to.code, to.status, to.headers, to.remove, to.toClient, to.body, to.told);
     }
 
     private static void denied(int number, CodedInputStream in, Reading to) throws IOException {
@@ -170,6 +184,51 @@ final class CheckMessages {
             case 5 -> to.remove.add(in.readString());
             case 6 -> to.toClient.add(header(in));
             default -> skip(in);
+        }
+    }
+
+    /** A google.protobuf.Struct: texts and numbers at any name of any struct within; the rest is left out. */
+    private static void struct(CodedInputStream in, Map<String, Object> to, int depth) throws IOException {
+        if (depth > DEEPEST) {
+            throw new IOException("deeper than " + DEEPEST + " structs");
+        }
+        nested(in, (number, entries) -> {
+            if (number != 1) {
+                skip(entries);
+                return;
+            }
+            String[] key = {""};
+            @Nullable Object[] found = {null};
+            nested(entries, (n, entry) -> {
+                switch (n) {
+                    case 1 -> key[0] = entry.readString();
+                    case 2 -> nested(entry, (kind, value) -> found[0] = value(kind, value, depth));
+                    default -> skip(entry);
+                }
+            });
+            if (found[0] != null) {
+                to.put(key[0], found[0]);
+            }
+        });
+    }
+
+    private static @Nullable Object value(int kind, CodedInputStream in, int depth) throws IOException {
+        switch (kind) {
+            case 2 -> {
+                return in.readDouble();
+            }
+            case 3 -> {
+                return in.readString();
+            }
+            case 5 -> {
+                Map<String, Object> within = new HashMap<>();
+                struct(in, within, depth + 1);
+                return within;
+            }
+            default -> {
+                skip(in);
+                return null;
+            }
         }
     }
 

@@ -5,6 +5,7 @@ import dev.holdfast.dataplane.filter.FilterRequest;
 import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.plan.TrafficFilter.Cost.Said;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
@@ -62,6 +63,7 @@ final class GrpcQuestion implements AuthQuestion {
                 response.headers().forEach(h -> change(headers, h));
                 return new Verdict.Denied(response.status() == 0 ? 403 : response.status(), headers, response.body());
             }
+            request.tell(Said.BY_AUTHORIZATION, response.told());
             HttpHeaders to = request.head().headers();
             response.remove().stream().filter(GrpcQuestion::free).forEach(to::remove);
             response.headers().forEach(h -> change(to, h));

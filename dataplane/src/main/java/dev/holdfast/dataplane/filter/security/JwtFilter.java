@@ -8,9 +8,11 @@ import dev.holdfast.dataplane.filter.LocalReply;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.SecurityFilter.Source;
+import dev.holdfast.plan.TrafficFilter.Cost.Said;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -146,6 +148,7 @@ final class JwtFilter implements Filter {
             }
         }
         request.identify(token.identity(provider.name()));
+        request.tell(Said.BY_TOKENS, Map.of(provider.name(), token.claims().getClaims()));
         if (provider.recomputeRoute()) {
             request.reroute();
         }

@@ -6,6 +6,7 @@ import dev.holdfast.plan.IpAddress;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.match.Expression;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -26,13 +27,19 @@ final class RuleTest {
     static final class Asked {
         final FilterRequest request;
         final byte[] client;
+        final PlaceBook.@Nullable Whereabouts place;
         final List<String> paths;
         /** Of each reading; made when a rule asks for them. */
         private final List<Map<String, Object>> attributes = new ArrayList<>();
 
-        Asked(FilterRequest request) {
+        /**
+         * @param places where a rule asks for them
+         * @throws IOException where they cannot be asked of this client
+         */
+        Asked(FilterRequest request, @Nullable PlaceBook places) throws IOException {
             this.request = request;
             this.client = IpAddress.parse(request.connection().remoteIp());
+            this.place = places == null ? null : places.of(client);
             String target = request.target();
             int question = target.indexOf('?');
             String path = question < 0 ? target : target.substring(0, question);
@@ -88,11 +95,16 @@ final class RuleTest {
 
     boolean matches(Asked asked) {
         return (rule.clients().isEmpty() || rule.clients().stream().anyMatch(c -> c.contains(asked.client)))
+                && (rule.places().isEmpty() || place(asked.place))
                 && (rule.methods().isEmpty() || rule.methods().contains(asked.method()))
                 && rule.headers().stream().allMatch(h -> header(h, asked.request))
                 && rule.path().map(p -> path(p, asked)).orElse(true)
                 && rule.jwt().map(j -> jwt(j, asked.request.identity())).orElse(true)
                 && condition(asked);
+    }
+
+    private boolean place(PlaceBook.@Nullable Whereabouts place) {
+        return place != null && rule.places().stream().anyMatch(place::isIn);
     }
 
     private boolean header(SecurityFilter.HeaderValues wanted, FilterRequest request) {

@@ -4,10 +4,14 @@ import dev.holdfast.dataplane.filter.FilterRequest;
 import dev.holdfast.plan.TrafficFilter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** The rules of one local rate limit with their buckets. */
 final class RateLimits {
+    private static final long NOT_COUNTED = -1;
+    private static final Pattern NUMBER = Pattern.compile("[0-9]{1,15}(?:\\.[0-9]{1,15})?");
+
     private final List<Rule> rules = new ArrayList<>();
     private @Nullable Rule otherwise;
 
@@ -59,16 +63,38 @@ final class RateLimits {
         Spent least = null;
         for (Rule rule : rules) {
             String key = rule.key(request);
-            if (key != null) {
-                least = less(least, spend(rule, rule.buckets.of(key, nowNanos), nowNanos), nowNanos);
+            long cost = key == null ? NOT_COUNTED : cost(rule.limit.cost(), request);
+            if (key != null && cost >= 0) {
+                least = less(least, spend(rule, cost, rule.buckets.of(key, nowNanos), nowNanos), nowNanos);
             }
         }
         Rule rest = otherwise;
-        return least == null && rest != null ? spend(rest, rest.buckets.of("", nowNanos), nowNanos) : least;
+        long cost = least != null || rest == null ? NOT_COUNTED : cost(rest.limit.cost(), request);
+        return rest != null && cost >= 0 ? spend(rest, cost, rest.buckets.of("", nowNanos), nowNanos) : least;
     }
 
-    private static Spent spend(Rule rule, TokenBucket bucket, long nowNanos) {
-        boolean taken = bucket.take(rule.limit.cost(), nowNanos);
+    private static long cost(TrafficFilter.Cost cost, FilterRequest request) {
+        return switch (cost) {
+            case TrafficFilter.Cost.Fixed(long tokens) -> tokens;
+            case TrafficFilter.Cost.Said(String namespace, List<String> path) -> number(request.told(namespace, path));
+        };
+    }
+
+    /** Whole tokens of what was said; a number may stand in a text. */
+    private static long number(@Nullable Object said) {
+        double found;
+        if (said instanceof Number number) {
+            found = number.doubleValue();
+        } else if (said instanceof String text && NUMBER.matcher(text).matches()) {
+            found = Double.parseDouble(text);
+        } else {
+            return NOT_COUNTED;
+        }
+        return found >= 0 && found <= TrafficFilter.Cost.Said.MOST ? (long) found : NOT_COUNTED;
+    }
+
+    private static Spent spend(Rule rule, long cost, TokenBucket bucket, long nowNanos) {
+        boolean taken = bucket.take(cost, nowNanos);
         return new Spent(rule, bucket, !taken && !rule.limit.shadow());
     }
 
