@@ -78,6 +78,39 @@ spec:
 """ + tls(name, "asked.test", host) for name, host in {"sealed": "other.test", "strange": "nobody.test"}.items())
 
 
+def own(sealed):
+    """A Backend that says all of TLS itself, and what it is shown; another that its server does not agree to."""
+    return "".join(f"""---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: {name}, namespace: app}}
+spec:
+  endpoints: [{{hostname: other.test, ip: {{address: 127.0.0.1, port: {sealed}}}}}]
+  tls:
+    autoSNIFromEndpointHostname: true
+    caCertificateRefs: [{{group: "", kind: ConfigMap, name: ca}}]
+    clientCertificateRef: {{name: own}}
+    alpnProtocols: [http/1.1]
+    maxVersion: "1.2"
+    ciphers: [{cipher}]
+    ecdhCurves: [P-256]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+    - matches: [{{path: {{value: /{name}}}}}]
+      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {name}}}]
+""" for name, cipher in {"own": "ECDHE-ECDSA-AES128-GCM-SHA256", "disagreeing": "ECDHE-RSA-AES128-GCM-SHA256"}.items())
+
+
+def secret(name, crt, key):
+    return (f"---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: app}}\ntype: kubernetes.io/tls\nstringData:\n"
+            + block("tls.crt", crt.read_text()) + block("tls.key", key.read_text()))
+
+
 def tls(backend, hostname, name):
     return f"""---
 apiVersion: gateway.networking.k8s.io/v1
@@ -124,8 +157,7 @@ def site(tmp_path, plane):
     folder.mkdir()
     (folder / "m.yaml").write_text(
         manifests(one.port, other.port, sealed.port)
-        + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: shown, namespace: app}\ntype: kubernetes.io/tls\nstringData:\n"
-        + block("tls.crt", mine.read_text()) + block("tls.key", my_key.read_text())
+        + own(sealed.port) + secret("shown", mine, my_key) + secret("own", *authority.issue("own.test")[:2])
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: app}\ndata:\n" + block("ca.crt", authority.pem.read_text()))
     offset = offset_for(80)
     with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:
@@ -167,3 +199,11 @@ def test_backends_are_known_by_any_of_their_names_and_shown_ours(site):
     wait(lambda: site.ask("/sealed")[0] == 200, what=lambda: (site.ask("/sealed"), site.gateway.text()))
     assert "gateway.test" in site.ask("/sealed")[1]["certificate"]
     assert site.ask("/strange")[0] in (502, 503)
+
+
+def test_a_backend_says_how_tls_is_agreed_on_and_what_it_is_shown(site):
+    wait(lambda: site.ask("/own")[0] == 200, what=lambda: (site.ask("/own"), site.gateway.text()))
+    told = site.ask("/own")[1]
+    assert "own.test" in told["certificate"]
+    assert told["tls"] == ["TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", "other.test"]
+    assert site.ask("/disagreeing")[0] in (502, 503)

@@ -75,6 +75,10 @@ final class Backends {
         shelves.tlsPolicies.fill(backend -> tlsPolicies.getOrDefault(backend, List.of()));
     }
 
+    /** What of a Backend's TLS says whom it must lead to; a BackendTLSPolicy says all of it. */
+    private static final List<String> CHECKS = List.of(
+            "sni", "autoSNIFromEndpointHostname", "caCertificateRefs", "wellKnownCACertificates", "insecureSkipVerify");
+
     private static final Settings NONE_SAID =
             settings(Field.absent(new Origin(new ResourceRef("", "", "", ""), "", Optional.empty())));
 
@@ -294,6 +298,7 @@ final class Backends {
         Field spec = found.get().spec();
         List<Cluster.Endpoint> endpoints = new ArrayList<>();
         Map<Cluster.Endpoint, String> zones = new HashMap<>();
+        List<Cluster.NamedEndpoint> named = new ArrayList<>();
         String sni = spec.at("tls.sni").text("");
         for (Field endpoint : spec.get("endpoints").items()) {
             if (endpoint.get("fqdn").present()) {
@@ -309,8 +314,12 @@ final class Backends {
                     .text()
                     .filter(z -> !endpoints.isEmpty())
                     .ifPresent(z -> zones.put(endpoints.getLast(), z));
+            String hostname = endpoint.get("hostname").text("");
+            if (!hostname.isEmpty() && !endpoints.isEmpty()) {
+                named.add(new Cluster.NamedEndpoint(endpoints.getLast(), hostname));
+            }
             if (sni.isEmpty()) {
-                sni = endpoint.get("hostname").text("");
+                sni = hostname;
             }
         }
         if (endpoints.isEmpty()) {
@@ -326,28 +335,45 @@ final class Backends {
             protocol = protocol(app.text(""));
             wss |= app.text("").endsWith("/wss");
         }
-        Field tls = spec.get("tls");
+        Field own = spec.get("tls");
         Optional<Field> tlsPolicy = tlsPolicy("Backend", namespace, name, "");
-        if (tlsPolicy.isPresent()) {
-            if (tls.present()) {
-                warn(
-                        tls,
-                        ProblemCode.NOT_CARRIED_OUT,
-                        "of this nothing holds: " + tlsPolicy.get().origin().resource()
-                                + " says how TLS is spoken here",
-                        "Remove one of the two.");
-            }
-            tls = tlsPolicy.get();
-            sni = tls.get("hostname").text("");
-        }
-        if (!wss && !tls.present()) {
+        if (!wss && !own.present() && tlsPolicy.isEmpty()) {
             return Optional.of(new Target(endpoints, protocol, Optional.empty(), zones, Optional.empty()));
         }
-        Optional<Cluster.UpstreamTls> upstream = upstreamTls(tls, namespace, sni);
-        if (upstream.isEmpty()) {
-            return Optional.empty();
+        Optional<Cluster.UpstreamTls> led;
+        if (tlsPolicy.isPresent()) {
+            unheard(own, tlsPolicy.get());
+            led = upstreamTls(
+                    tlsPolicy.get(), namespace, tlsPolicy.get().get("hostname").text(""));
+        } else if (own.get("autoSNIFromEndpointHostname").flag(false)) {
+            led = upstreamTls(own, namespace, "").map(tls -> tls.calling(named));
+        } else {
+            led = upstreamTls(own, namespace, sni);
         }
-        return Optional.of(new Target(endpoints, protocol, upstream, zones, Optional.empty()));
+        Cluster.Protocol spoken = protocol;
+        return led.flatMap(tls -> shaking(found.get(), tls))
+                .map(tls -> new Target(endpoints, spoken, Optional.of(tls), zones, Optional.empty()));
+    }
+
+    /** Names what a Backend says of whom TLS must lead to, where a BackendTLSPolicy says so instead. */
+    private void unheard(Field own, Field policy) {
+        for (String check : CHECKS) {
+            if (own.get(check).present()) {
+                warn(
+                        own.get(check),
+                        ProblemCode.NOT_CARRIED_OUT,
+                        "this does not hold: " + policy.origin().resource() + " says whom TLS must lead to here",
+                        "Remove one of the two.");
+            }
+        }
+    }
+
+    /** With a Backend's own words on handshakes; empty where a certificate that is to be shown cannot be had. */
+    private Optional<Cluster.UpstreamTls> shaking(Resource backend, Cluster.UpstreamTls tls) {
+        Field own = backend.spec().get("tls");
+        Cluster.UpstreamTls out = tls.with(ClientTraffic.handshake(own, problems));
+        Field certificate = own.get("clientCertificateRef");
+        return certificate.present() ? certificates.one(backend, certificate).map(out::showing) : Optional.of(out);
     }
 
     /**
@@ -424,16 +450,31 @@ final class Backends {
                                 : alternative.get("hostname").text("")));
     }
 
-    /** The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends. */
+    /**
+     * The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends, and what its EnvoyProxy
+     * says of handshakes with them. What a Backend says of itself comes first, then the Gateway, then the EnvoyProxy.
+     */
     Cluster presenting(Cluster cluster, Resource gateway) {
-        Field ref = gateway.spec().at("tls.backend.clientCertificateRef");
-        if (!ref.present() || cluster.tls().isEmpty()) {
+        if (cluster.tls().isEmpty()) {
             return cluster;
         }
-        return certificates
-                .one(gateway, ref)
-                .map(c -> cluster.with(cluster.tls().get().showing(c)))
-                .orElse(cluster);
+        Cluster.UpstreamTls tls = cluster.tls().get();
+        Optional<Tls.Certificate> shown = tls.shown();
+        Field ofGateway = gateway.spec().at("tls.backend.clientCertificateRef");
+        if (shown.isEmpty() && ofGateway.present()) {
+            shown = certificates.one(gateway, ofGateway);
+        }
+        Optional<Proxies.Held> proxy = new Proxies(set).of(gateway);
+        if (proxy.isPresent()) {
+            Field all = proxy.get().spec().get("backendTLS");
+            tls = tls.with(tls.handshake().over(ClientTraffic.handshake(all, problems)));
+            Field certificate = all.get("clientCertificateRef");
+            if (shown.isEmpty() && !ofGateway.present() && certificate.present()) {
+                PolicyRefs refs = new PolicyRefs(set, grants, proxy.get().layers(), problems);
+                shown = certificates.one(refs.owner(certificate), certificate);
+            }
+        }
+        return cluster.with(shown.map(tls::showing).orElse(tls));
     }
 
     private static Cluster.Protocol protocol(String appProtocol) {

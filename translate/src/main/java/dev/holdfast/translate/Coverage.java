@@ -32,6 +32,10 @@ final class Coverage {
     /** Kinds that only Envoy carries out; it does so whole, or says what it does not. */
     private static final Set<String> ENVOYS = Set.of("EnvoyPatchPolicy", "EnvoyExtensionPolicy");
 
+    /** Of handshakes with backends; fingerprints are taken of clients. */
+    private static final String SHAKING =
+            " alpnProtocols minVersion maxVersion ciphers ecdhCurves signatureAlgorithms clientCertificateRef";
+
     private Coverage() {}
 
     private static Map<String, Set<String>> table() {
@@ -53,6 +57,7 @@ final class Coverage {
                 "EnvoyProxy",
                 paths(
                         "mergeType",
+                        "backendTLS:" + SHAKING,
                         "telemetry.tracing: samplingRate " + spans,
                         "telemetry.tracing.provider: type serviceName host port backendRef backendRefs zipkin",
                         "telemetry.tracing.provider.openTelemetry: headers resourceAttributes sampler",
@@ -122,7 +127,8 @@ final class Coverage {
                         "type",
                         "appProtocols",
                         "endpoints[]: fqdn ip unix hostname zone",
-                        "tls: sni caCertificateRefs insecureSkipVerify wellKnownCACertificates"));
+                        "tls: sni autoSNIFromEndpointHostname caCertificateRefs insecureSkipVerify wellKnownCACertificates"
+                                + SHAKING));
         out.put(
                 "BackendTLSPolicy",
                 paths("targetRefs", "validation: hostname subjectAltNames caCertificateRefs wellKnownCACertificates"));

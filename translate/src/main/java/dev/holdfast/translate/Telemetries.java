@@ -12,7 +12,6 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /** What the EnvoyProxy of a Gateway, or of its class, says of telemetry. */
 final class Telemetries {
@@ -56,27 +55,16 @@ final class Telemetries {
     }
 
     private Telemetry make(Resource gateway) {
-        Optional<Resource> own = proxy(
-                gateway.spec().at("infrastructure.parametersRef"), gateway.ref().namespace());
-        Optional<Resource> ofClass = set.find(
-                        "GatewayClass",
-                        "",
-                        gateway.spec().get("gatewayClassName").text(""))
-                .map(c -> c.spec().get("parametersRef"))
-                .flatMap(ref -> proxy(ref, ref.get("namespace").text("")));
-        List<Resource> layers =
-                Stream.of(own, ofClass).flatMap(Optional::stream).toList();
-        if (layers.isEmpty()) {
+        Proxies proxies = new Proxies(set);
+        proxies.refs(gateway).stream()
+                .filter(ref -> proxies.find(ref).isEmpty())
+                .forEach(this::missing);
+        Optional<Proxies.Held> held = proxies.of(gateway);
+        if (held.isEmpty()) {
             return Telemetry.NONE;
         }
-        Field spec = layers.getFirst().spec();
-        Optional<String> merge = spec.get("mergeType").text().filter(m -> !m.equals("Replace"));
-        if (layers.size() == 2 && merge.isPresent()) {
-            spec = spec.with(Policies.merge(
-                    layers.getLast().spec().node(), spec.node(), merge.get().equals("StrategicMerge")));
-        }
-        PolicyRefs refs = new PolicyRefs(set, grants, layers, problems, NOT_TOLD);
-        Field telemetry = spec.get("telemetry");
+        PolicyRefs refs = new PolicyRefs(set, grants, held.get().layers(), problems, NOT_TOLD);
+        Field telemetry = held.get().spec().get("telemetry");
         String service = gateway.ref().name() + "." + gateway.ref().namespace();
         TelemetryFields fields = new TelemetryFields(refs, side, service);
         Telemetry made = new Telemetry(
@@ -86,25 +74,16 @@ final class Telemetries {
         return made.equals(Telemetry.NONE) ? Telemetry.NONE : made;
     }
 
-    /** Other kinds of parameters are some other controller's. */
-    private Optional<Resource> proxy(Field ref, String namespace) {
-        if (!ref.present()) {
-            return Optional.empty();
-        }
-        String kind = ref.get("kind").text("");
-        String name = ref.get("name").text("");
-        boolean fits = kind.equals("EnvoyProxy") && ref.get("group").text("").equals("gateway.envoyproxy.io");
-        Optional<Resource> found = fits ? set.find(kind, namespace, name) : Optional.empty();
-        if (found.isEmpty()) {
-            problems.add(Problem.at(
-                    ref.origin(),
-                    ProblemCode.POLICY_INVALID,
-                    Severity.WARNING,
-                    fits
-                            ? "EnvoyProxy " + namespace + "/" + name + " does not exist; the defaults hold"
-                            : "parameters of the kind " + kind + " are not known; the defaults hold",
-                    fits ? "Add it, or mend the name." : "Name an EnvoyProxy of the group gateway.envoyproxy.io."));
-        }
-        return found;
+    private void missing(Proxies.Ref ref) {
+        boolean fits = ref.fits();
+        problems.add(Problem.at(
+                ref.field().origin(),
+                ProblemCode.POLICY_INVALID,
+                Severity.WARNING,
+                fits
+                        ? "EnvoyProxy " + ref.namespace() + "/" + ref.name() + " does not exist; the defaults hold"
+                        : "parameters of the kind " + ref.field().get("kind").text("")
+                                + " are not known; the defaults hold",
+                fits ? "Add it, or mend the name." : "Name an EnvoyProxy of the group gateway.envoyproxy.io."));
     }
 }

@@ -215,12 +215,7 @@ final class Listeners {
 
     static TransportSocket tls(String listener, Tls tls) {
         CommonTlsContext.Builder common = CommonTlsContext.newBuilder()
-                .setTlsParams(TlsParameters.newBuilder()
-                        .setTlsMinimumProtocolVersion(version(tls.minVersion()))
-                        .setTlsMaximumProtocolVersion(version(tls.maxVersion()))
-                        .addAllCipherSuites(tls.crypto().ciphers())
-                        .addAllEcdhCurves(tls.crypto().curves())
-                        .addAllSignatureAlgorithms(tls.crypto().signatures()))
+                .setTlsParams(terms(tls.minVersion(), tls.maxVersion(), tls.crypto()))
                 .addAllAlpnProtocols(tls.alpn());
         tls.certificates().stream()
                 .map(Tls.Certificate::name)
@@ -239,6 +234,17 @@ final class Listeners {
         return TransportSocket.newBuilder()
                 .setName("envoy.transport_sockets.tls")
                 .setTypedConfig(Proto.any(out.setCommonTlsContext(common).build()))
+                .build();
+    }
+
+    /** Empty versions are Envoy's own. */
+    static TlsParameters terms(String min, String max, Tls.Crypto crypto) {
+        return TlsParameters.newBuilder()
+                .setTlsMinimumProtocolVersion(version(min))
+                .setTlsMaximumProtocolVersion(version(max))
+                .addAllCipherSuites(crypto.ciphers())
+                .addAllEcdhCurves(crypto.curves())
+                .addAllSignatureAlgorithms(crypto.signatures())
                 .build();
     }
 
