@@ -78,6 +78,42 @@ spec:
 """ + tls(name, "asked.test", host) for name, host in {"sealed": "other.test", "strange": "nobody.test"}.items())
 
 
+# Of backends that are told to answer 503, and of others beside them.
+LEVELS = {
+    "kept": "healthCheck: {panicThreshold: 0, active: {type: HTTP, interval: 100ms, timeout: 1s, unhealthyThreshold: 1, healthyThreshold: 1, http: {path: /healthz, expectedStatuses: [200]}}}",
+    "levels": "retry: {numRetries: 2, numAttemptsPerPriority: 1, retryOn: {httpStatusCodes: [503], triggers: [retriable-status-codes]}}",
+    "one-level": "retry: {numRetries: 2, retryOn: {httpStatusCodes: [503], triggers: [retriable-status-codes]}}",
+}
+
+
+def levels(one, other):
+    """Routes to a backend and its fallback."""
+    return "".join(f"""---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: {name}, namespace: app}}
+spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {port}}}}}], fallback: {fallback}}}
+""" for name, port, fallback in (("first", one, "false"), ("spare", other, "true"))) + "".join(f"""---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+    - matches: [{{path: {{value: /{name}}}}}]
+      backendRefs:
+        - {{group: gateway.envoyproxy.io, kind: Backend, name: first}}
+        - {{group: gateway.envoyproxy.io, kind: Backend, name: spare}}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {{name: {name}, namespace: app}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {name}}}]
+  {policy}
+""" for name, policy in LEVELS.items())
+
+
 def own(sealed):
     """A Backend that says all of TLS itself, and what it is shown; another that its server does not agree to."""
     return "".join(f"""---
@@ -157,7 +193,7 @@ def site(tmp_path, plane):
     folder.mkdir()
     (folder / "m.yaml").write_text(
         manifests(one.port, other.port, sealed.port)
-        + own(sealed.port) + secret("shown", mine, my_key) + secret("own", *authority.issue("own.test")[:2])
+        + own(sealed.port) + levels(one.port, other.port) + secret("shown", mine, my_key) + secret("own", *authority.issue("own.test")[:2])
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: app}\ndata:\n" + block("ca.crt", authority.pem.read_text()))
     offset = offset_for(80)
     with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:
@@ -207,3 +243,15 @@ def test_a_backend_says_how_tls_is_agreed_on_and_what_it_is_shown(site):
     assert "own.test" in told["certificate"]
     assert told["tls"] == ["TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", "other.test"]
     assert site.ask("/disagreeing")[0] in (502, 503)
+
+
+def test_a_fallback_is_asked_where_the_others_are_not_well(site):
+    for path in ("/kept", "/levels", "/one-level"):
+        wait(lambda: set(site.names(path, 10)) == {"one"}, what=site.gateway.text)
+    site.one.status = 503
+    wait(lambda: set(site.names("/kept", 10)) == {"other"}, what=site.gateway.text)
+    answers = [site.ask("/levels") for _ in range(10)]
+    assert {(status, told["name"]) for status, told, _ in answers} == {(200, "other")}
+    assert {site.ask("/one-level")[0] for _ in range(10)} == {503}
+    site.one.status = 200
+    wait(lambda: set(site.names("/kept", 10)) == {"one"}, what=site.gateway.text)

@@ -132,6 +132,17 @@ final class Backends {
                 .map(t -> build(name, t, ref, policy, streamPolicy));
     }
 
+    /** Whether what a route refers to is for when its other backends are not well. */
+    boolean isFallback(Resource route, Field ref) {
+        return ref.get("kind").text("Service").equals("Backend")
+                && set.find(
+                                "Backend",
+                                ref.get("namespace").text(route.ref().namespace()),
+                                ref.get("name").text(""))
+                        .filter(b -> b.spec().get("fallback").flag(false))
+                        .isPresent();
+    }
+
     private Cluster build(String name, Target target, Field ref, Optional<Field> policy, Optional<Field> streamPolicy) {
         Settings said = policy.map(Field::node).isPresent()
                 ? settings.computeIfAbsent(Objects.requireNonNull(policy.get().node()), n -> settings(policy.get()))

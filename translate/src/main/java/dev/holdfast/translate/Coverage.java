@@ -125,6 +125,7 @@ final class Coverage {
                 "Backend",
                 paths(
                         "type",
+                        "fallback",
                         "appProtocols",
                         "endpoints[]: fqdn ip unix hostname zone",
                         "tls: sni autoSNIFromEndpointHostname caCertificateRefs insecureSkipVerify wellKnownCACertificates"
@@ -170,7 +171,7 @@ final class Coverage {
                         "bandwidthLimit.response.limit",
                         "compression",
                         "compressor",
-                        "retry: numRetries retryOn perRetry",
+                        "retry: numRetries numAttemptsPerPriority retryOn perRetry",
                         "loadBalancer: type consistentHash slowStart endpointOverride zoneAware",
                         "loadBalancer.backendUtilization: blackoutPeriod weightExpirationPeriod weightUpdatePeriod"
                                 + " errorUtilizationPenaltyPercent metricNamesForComputingUtilization keepResponseHeaders outOfBand",

@@ -112,10 +112,12 @@ record L4Rules(Rules rules, List<Problem> problems) {
             int weight = (int) ref.get("weight").number(1);
             Optional<Cluster> cluster =
                     rules.backends().cluster(id + "/" + i, attachment.route(), ref, policy, streams);
+            boolean fallback = rules.backends().isFallback(attachment.route(), ref);
             out.add(
                     cluster.isEmpty()
-                            ? new L4Route.Destination("", weight, "invalid_backend")
-                            : new L4Route.Destination(rules.keep(cluster.get(), attachment.listener()), weight, ""));
+                            ? new L4Route.Destination("", weight, "invalid_backend", fallback)
+                            : new L4Route.Destination(
+                                    rules.keep(cluster.get(), attachment.listener()), weight, "", fallback));
         }
         return out;
     }

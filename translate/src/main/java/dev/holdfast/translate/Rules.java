@@ -234,6 +234,7 @@ record Rules(
             int weight = (int) ref.get("weight").number(1);
             Filters filters = Filters.ofBackend(attachment.route(), ref.get("filters"), match, ports, further);
             Optional<Cluster> cluster = backends.cluster(id + "/" + i, attachment.route(), ref, policy, streamPolicy);
+            boolean fallback = backends.isFallback(attachment.route(), ref);
             // What sees a request before a backend is chosen cannot depend on which.
             boolean strange = filters.answer().isPresent()
                     || !filters.httpFilters().isEmpty()
@@ -242,10 +243,10 @@ record Rules(
                 strangers(ref);
             }
             if (cluster.isEmpty() || strange) {
-                destinations.add(new Route.Destination("", weight, 500, List.of()));
+                destinations.add(new Route.Destination("", weight, 500, List.of(), fallback));
             } else {
                 destinations.add(new Route.Destination(
-                        keep(cluster.get(), attachment.listener()), weight, 0, filters.filters()));
+                        keep(cluster.get(), attachment.listener()), weight, 0, filters.filters(), fallback));
             }
         }
         return destinations.isEmpty() ? NO_BACKEND : new Route.Action.Forward(destinations);

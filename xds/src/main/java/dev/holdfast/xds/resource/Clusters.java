@@ -163,7 +163,7 @@ public final class Clusters {
                 .build();
     }
 
-    private static CircuitBreakers breakers(Cluster cluster, boolean streams) {
+    static CircuitBreakers breakers(Cluster cluster, boolean streams) {
         CircuitBreakers.Builder out = CircuitBreakers.newBuilder().addThresholds(thresholds(cluster, streams));
         long each = cluster.traffic().connectionsPerEndpoint();
         if (each >= 0) {

@@ -22,6 +22,7 @@ import io.envoyproxy.envoy.extensions.access_loggers.file.v3.FileAccessLog;
 import io.envoyproxy.envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter;
 import io.envoyproxy.envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig;
 import io.envoyproxy.envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig;
+import io.envoyproxy.envoy.extensions.clusters.aggregate.v3.ClusterConfig;
 import io.envoyproxy.envoy.extensions.common.matching.v3.ExtensionWithMatcher;
 import io.envoyproxy.envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute;
 import io.envoyproxy.envoy.extensions.compression.brotli.compressor.v3.Brotli;
@@ -74,6 +75,7 @@ import io.envoyproxy.envoy.extensions.matching.common_inputs.network.v3.DynamicM
 import io.envoyproxy.envoy.extensions.matching.common_inputs.network.v3.SourceIPInput;
 import io.envoyproxy.envoy.extensions.matching.input_matchers.ip.v3.Ip;
 import io.envoyproxy.envoy.extensions.matching.input_matchers.metadata.v3.Metadata;
+import io.envoyproxy.envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig;
 import io.envoyproxy.envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig;
 import io.envoyproxy.envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
@@ -138,6 +140,8 @@ final class Kinds {
                             StatefulSessionPerRoute.getDefaultInstance(),
                             ProxyProtocol.getDefaultInstance(),
                             ClientSideWeightedRoundRobin.getDefaultInstance(),
+                            ClusterConfig.getDefaultInstance(),
+                            PreviousPrioritiesConfig.getDefaultInstance(),
                             LeastRequest.getDefaultInstance(),
                             Maglev.getDefaultInstance(),
                             Random.getDefaultInstance(),

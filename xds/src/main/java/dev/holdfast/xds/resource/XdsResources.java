@@ -93,6 +93,7 @@ public final class XdsResources {
         for (Cluster cluster : plan.clusters().values()) {
             Clusters.addTo(cluster, clusters, endpoints, secrets);
         }
+        Levels.addTo(plan, clusters);
         Map<ResourceType, Map<String, Message>> all = new EnumMap<>(ResourceType.class);
         all.put(ResourceType.CLUSTER, new TreeMap<>(clusters));
         all.put(ResourceType.ENDPOINT, new TreeMap<>(endpoints));
@@ -382,7 +383,7 @@ public final class XdsResources {
                                 r.id(),
                                 warning(
                                         r.origin(),
-                                        "Envoy sends a UDPRoute's datagrams to one backendRef: the one with the most weight",
+                                        "Envoy sends a UDPRoute's datagrams to one backendRef that is no fallback: the one with the most weight",
                                         "Join the endpoints in one Service.")));
             }
         }

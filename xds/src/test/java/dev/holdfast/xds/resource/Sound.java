@@ -10,6 +10,7 @@ import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.route.v3.RouteAction;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.config.route.v3.WeightedCluster;
+import io.envoyproxy.envoy.extensions.clusters.aggregate.v3.ClusterConfig;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
 import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
@@ -56,6 +57,13 @@ final class Sound {
         }
         for (Message message : all.of(ResourceType.CLUSTER).values()) {
             var cluster = (io.envoyproxy.envoy.config.cluster.v3.Cluster) message;
+            if (cluster.hasClusterType()) {
+                asked.get(ResourceType.CLUSTER)
+                        .addAll(cluster.getClusterType()
+                                .getTypedConfig()
+                                .unpack(ClusterConfig.class)
+                                .getClustersList());
+            }
             if (cluster.hasEdsClusterConfig()) {
                 asked.get(ResourceType.ENDPOINT)
                         .add(cluster.getEdsClusterConfig().getServiceName());
