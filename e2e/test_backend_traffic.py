@@ -21,7 +21,8 @@ ROUTES = {
     "load": "loadBalancer: {type: BackendUtilization, backendUtilization: {blackoutPeriod: 1s}}",
     "asked": """healthCheck:
     panicThreshold: 0
-    active: {type: HTTP, interval: 100ms, timeout: 1s, unhealthyThreshold: 1, healthyThreshold: 1, http: {path: /healthz, expectedStatuses: [200]}}""",
+    active: {type: HTTP, interval: 100ms, timeout: 1s, unhealthyThreshold: 1, healthyThreshold: 1, http: {path: /healthz, expectedStatuses: [200]},
+      healthCheckLog: {matches: [FailureSeriesStart, HealthyTransition], sinks: [{type: File, file: {path: CHECKS}}]}}""",
     "ejected": """healthCheck:
     panicThreshold: 0
     passive: {consecutive5XxErrors: 2, interval: 100ms, baseEjectionTime: 60s, maxEjectionPercent: 100}""",
@@ -192,13 +193,14 @@ def site(tmp_path, plane):
     folder = tmp_path / "m"
     folder.mkdir()
     (folder / "m.yaml").write_text(
-        manifests(one.port, other.port, sealed.port)
+        manifests(one.port, other.port, sealed.port).replace("CHECKS", str(tmp_path / "checks.log"))
         + own(sealed.port) + levels(one.port, other.port) + secret("shown", mine, my_key) + secret("own", *authority.issue("own.test")[:2])
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: app}\ndata:\n" + block("ca.crt", authority.pem.read_text()))
     offset = offset_for(80)
     with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:
         gateway.ready()
         made = Site(gateway, 80 + offset, one, other)
+        made.checks = tmp_path / "checks.log"
         wait(lambda: made.ask("/random")[0] == 200, what=gateway.text)
         assert not [p for p in gateway.json("/api/problems") if p["severity"].lower() != "info"], gateway.json("/api/problems")
         yield made
@@ -220,11 +222,19 @@ def test_the_choice_of_endpoints(site):
     assert set(site.names("/named", 30, x_endpoint="127.0.0.1:1")) == {"one", "other"}
 
 
+def events(site):
+    """What is told of the checks of the backend that is told to fail."""
+    lines = [json.loads(line) for line in site.checks.read_text().splitlines()] if site.checks.exists() else []
+    return {key for line in lines for key in line if line["host"]["socket_address"]["port_value"] == site.one.port and key.endswith("_event")}
+
+
 def test_endpoints_that_answer_wrongly_are_left_out(site):
     site.one.status = 503
     wait(lambda: set(site.names("/asked", 6)) == {"other"}, what=site.gateway.text)
     site.one.status = 200
     wait(lambda: set(site.names("/asked", 20)) == {"one", "other"}, what=site.gateway.text)
+    wait(lambda: {"add_healthy_event", "eject_unhealthy_event", "health_check_failure_event"} <= events(site), what=lambda: events(site))
+    assert "successful_health_check_event" not in events(site)
     site.other.status = 500
     wait(lambda: set(site.names("/ejected", 6)) == {"one"}, what=site.gateway.text)
     time.sleep(0.3)

@@ -102,6 +102,28 @@ final class Backends {
     /** The cluster named {@code name}, or empty where the reference is invalid (its share answers 500). */
     Optional<Cluster> cluster(
             String name, Resource route, Field ref, Optional<Field> policy, Optional<Field> streamPolicy) {
+        return cluster(name, route, ref, policy, streamPolicy, Optional.empty());
+    }
+
+    /** Likewise, as the listeners of {@code gateway} reach it. */
+    Optional<Cluster> cluster(
+            String name,
+            Resource route,
+            Resource gateway,
+            Field ref,
+            Optional<Field> policy,
+            Optional<Field> streamPolicy) {
+        Optional<Field> proxy = new Proxies(set).of(gateway).map(Proxies.Held::spec);
+        return cluster(name, route, ref, policy, streamPolicy, proxy).map(made -> presenting(made, gateway));
+    }
+
+    private Optional<Cluster> cluster(
+            String name,
+            Resource route,
+            Field ref,
+            Optional<Field> policy,
+            Optional<Field> streamPolicy,
+            Optional<Field> proxy) {
         String namespace = ref.get("namespace").text(route.ref().namespace());
         String kind = ref.get("kind").text("Service");
         String service = ref.get("name").text("");
@@ -116,7 +138,7 @@ final class Backends {
             return Optional.empty();
         }
         Optional<Target> target = switch (kind) {
-            case "Service" -> service(namespace, service, ref);
+            case "Service" -> service(namespace, service, ref, byService(policy, proxy));
             case "Backend" -> backend(namespace, service, ref);
             default -> {
                 warn(
@@ -192,7 +214,25 @@ final class Backends {
                 : Optional.empty();
     }
 
-    private Optional<Target> service(String namespace, String name, Field ref) {
+    /** Whether a Service is to choose among its endpoints itself: the policy says so before the EnvoyProxy. */
+    private static boolean byService(Optional<Field> policy, Optional<Field> proxy) {
+        return policy.flatMap(p -> p.get("routingType").text())
+                .or(() -> proxy.flatMap(p -> p.get("routingType").text()))
+                .filter(type -> type.equals("Service"))
+                .isPresent();
+    }
+
+    /** Where a Service is as a whole: its address in the cluster, else its name; empty where it is headless and has neither. */
+    private static Optional<String> address(Resource service) {
+        String ip = service.spec().get("clusterIP").text("");
+        return ip.equals("None") ? Optional.empty() : Optional.of(ip.isEmpty() ? nameOf(service) : ip);
+    }
+
+    private static String nameOf(Resource service) {
+        return service.ref().name() + "." + service.ref().namespace() + ".svc";
+    }
+
+    private Optional<Target> service(String namespace, String name, Field ref, boolean whole) {
         long port = ref.get("port").number(0);
         Optional<Resource> found = set.find("Service", namespace, name);
         Optional<Field> servicePort = found.flatMap(s -> s.spec().get("ports").items().stream()
@@ -249,10 +289,13 @@ final class Backends {
                     protocol,
                     tls));
         }
+        Optional<String> address = whole ? address(service) : Optional.empty();
+        if (address.isPresent()) {
+            return Optional.of(new Target(List.of(new Cluster.Endpoint(address.get(), (int) port)), protocol, tls));
+        }
         List<Resource> known = Objects.requireNonNull(shelves.slices.look(namespace + "/" + name));
         if (known.isEmpty()) {
-            return Optional.of(new Target(
-                    List.of(new Cluster.Endpoint(name + "." + namespace + ".svc", (int) port)), protocol, tls));
+            return Optional.of(new Target(List.of(new Cluster.Endpoint(nameOf(service), (int) port)), protocol, tls));
         }
         List<Cluster.Endpoint> endpoints = new ArrayList<>();
         Map<Cluster.Endpoint, String> zones = new HashMap<>();
@@ -465,7 +508,7 @@ final class Backends {
      * The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends, and what its EnvoyProxy
      * says of handshakes with them. What a Backend says of itself comes first, then the Gateway, then the EnvoyProxy.
      */
-    Cluster presenting(Cluster cluster, Resource gateway) {
+    private Cluster presenting(Cluster cluster, Resource gateway) {
         if (cluster.tls().isEmpty()) {
             return cluster;
         }

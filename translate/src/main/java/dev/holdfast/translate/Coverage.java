@@ -57,6 +57,7 @@ final class Coverage {
                 "EnvoyProxy",
                 paths(
                         "mergeType",
+                        "routingType",
                         "backendTLS:" + SHAKING,
                         "telemetry.tracing: samplingRate " + spans,
                         "telemetry.tracing.provider: type serviceName host port backendRef backendRefs zipkin",
@@ -160,6 +161,7 @@ final class Coverage {
                 policy(
                         "mergeType",
                         "useClientProtocol",
+                        "routingType",
                         "faultInjection",
                         "responseOverride",
                         "requestBuffer",
@@ -168,7 +170,7 @@ final class Coverage {
                         "rateLimit.local.rules[]: clientSelectors limit shared shadowMode xRateLimitHeaders",
                         "rateLimit.local.rules[].cost.request: from number",
                         "bandwidthLimit.request.limit",
-                        "bandwidthLimit.response.limit",
+                        "bandwidthLimit.response: limit responseTrailers",
                         "compression",
                         "compressor",
                         "retry: numRetries numAttemptsPerPriority retryOn perRetry",
@@ -177,7 +179,7 @@ final class Coverage {
                                 + " errorUtilizationPenaltyPercent metricNamesForComputingUtilization keepResponseHeaders outOfBand",
                         "healthCheck: panicThreshold passive",
                         "healthCheck.active: type timeout interval initialJitter unhealthyThreshold healthyThreshold"
-                                + " overrides http tcp grpc",
+                                + " overrides http tcp grpc healthCheckLog",
                         "dns",
                         "connection: bufferLimit preconnect socketBufferLimit",
                         "proxyProtocol",

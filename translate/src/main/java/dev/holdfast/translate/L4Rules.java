@@ -110,8 +110,14 @@ record L4Rules(Rules rules, List<Problem> problems) {
         for (int i = 0; i < refs.size(); i++) {
             Field ref = refs.get(i);
             int weight = (int) ref.get("weight").number(1);
-            Optional<Cluster> cluster =
-                    rules.backends().cluster(id + "/" + i, attachment.route(), ref, policy, streams);
+            Optional<Cluster> cluster = rules.backends()
+                    .cluster(
+                            id + "/" + i,
+                            attachment.route(),
+                            attachment.listener().gateway(),
+                            ref,
+                            policy,
+                            streams);
             boolean fallback = rules.backends().isFallback(attachment.route(), ref);
             out.add(
                     cluster.isEmpty()

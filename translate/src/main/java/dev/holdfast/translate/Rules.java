@@ -213,7 +213,13 @@ record Rules(
             if (!filters.get(i).get("type").text("").equals("RequestMirror")) {
                 continue;
             }
-            backends.cluster(id + "/mirror-" + i, attachment.route(), mirror.get("backendRef"), policy, streamPolicy)
+            backends.cluster(
+                            id + "/mirror-" + i,
+                            attachment.route(),
+                            attachment.listener().gateway(),
+                            mirror.get("backendRef"),
+                            policy,
+                            streamPolicy)
                     .ifPresent(cluster -> out.add(new RouteTraffic.Mirror(
                             keep(cluster, attachment.listener()), RouteTraffics.percent(mirror))));
         }
@@ -233,7 +239,8 @@ record Rules(
             Field ref = refs.get(i);
             int weight = (int) ref.get("weight").number(1);
             Filters filters = Filters.ofBackend(attachment.route(), ref.get("filters"), match, ports, further);
-            Optional<Cluster> cluster = backends.cluster(id + "/" + i, attachment.route(), ref, policy, streamPolicy);
+            Optional<Cluster> cluster = backends.cluster(
+                    id + "/" + i, attachment.route(), attachment.listener().gateway(), ref, policy, streamPolicy);
             boolean fallback = backends.isFallback(attachment.route(), ref);
             // What sees a request before a backend is chosen cannot depend on which.
             boolean strange = filters.answer().isPresent()
@@ -269,8 +276,7 @@ record Rules(
     }
 
     /** Listeners share a cluster where their policies make the same of it; else the later one has its own. */
-    String keep(Cluster made, GatewayListener listener) {
-        Cluster cluster = backends.presenting(made, listener.gateway());
+    String keep(Cluster cluster, GatewayListener listener) {
         Optional<Cluster> known = clusters.find(cluster.name());
         if (known.isPresent() && known.get().equals(cluster)) {
             return cluster.name();

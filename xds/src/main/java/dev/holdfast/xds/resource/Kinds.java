@@ -59,6 +59,7 @@ import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 import io.envoyproxy.envoy.extensions.filters.udp.udp_proxy.v3.Route;
 import io.envoyproxy.envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig;
 import io.envoyproxy.envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery;
+import io.envoyproxy.envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink;
 import io.envoyproxy.envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy;
 import io.envoyproxy.envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig;
 import io.envoyproxy.envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig;
@@ -141,6 +142,7 @@ final class Kinds {
                             ProxyProtocol.getDefaultInstance(),
                             ClientSideWeightedRoundRobin.getDefaultInstance(),
                             ClusterConfig.getDefaultInstance(),
+                            HealthCheckEventFileSink.getDefaultInstance(),
                             PreviousPrioritiesConfig.getDefaultInstance(),
                             LeastRequest.getDefaultInstance(),
                             Maglev.getDefaultInstance(),
