@@ -113,8 +113,9 @@ final class Backends {
             Field ref,
             Optional<Field> policy,
             Optional<Field> streamPolicy) {
-        Optional<Field> proxy = new Proxies(set).of(gateway).map(Proxies.Held::spec);
-        return cluster(name, route, ref, policy, streamPolicy, proxy).map(made -> presenting(made, gateway));
+        Optional<Proxies.Held> proxy = new Proxies(set).of(gateway);
+        return cluster(name, route, ref, policy, streamPolicy, proxy.map(Proxies.Held::spec))
+                .map(made -> presenting(made, gateway, proxy));
     }
 
     private Optional<Cluster> cluster(
@@ -508,7 +509,7 @@ final class Backends {
      * The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends, and what its EnvoyProxy
      * says of handshakes with them. What a Backend says of itself comes first, then the Gateway, then the EnvoyProxy.
      */
-    private Cluster presenting(Cluster cluster, Resource gateway) {
+    private Cluster presenting(Cluster cluster, Resource gateway, Optional<Proxies.Held> proxy) {
         if (cluster.tls().isEmpty()) {
             return cluster;
         }
@@ -518,7 +519,6 @@ final class Backends {
         if (shown.isEmpty() && ofGateway.present()) {
             shown = certificates.one(gateway, ofGateway);
         }
-        Optional<Proxies.Held> proxy = new Proxies(set).of(gateway);
         if (proxy.isPresent()) {
             Field all = proxy.get().spec().get("backendTLS");
             tls = tls.with(tls.handshake().over(ClientTraffic.handshake(all, problems)));

@@ -302,7 +302,7 @@ record Rules(
     }
 
     /** WebSocket passes unless a list says otherwise, which then replaces the default; gRPC has none. */
-    private static Set<String> upgrades(Resource route, Optional<Field> policy) {
+    private Set<String> upgrades(Resource route, Optional<Field> policy) {
         Optional<Field> listed = policy.map(p -> p.get("httpUpgrade"))
                 .filter(Field::present)
                 .filter(l -> !l.items().isEmpty());
@@ -311,7 +311,16 @@ record Rules(
         }
         Set<String> types = new HashSet<>();
         for (Field item : listed.get().items()) {
-            types.add(item.get("type").text("").toLowerCase(Locale.ROOT));
+            String type = item.get("type").text("").toLowerCase(Locale.ROOT);
+            if (type.equals("connect")) {
+                problems.add(Problem.at(
+                        item.get("type").origin(),
+                        ProblemCode.NOT_CARRIED_OUT,
+                        Severity.WARNING,
+                        "the upgrade CONNECT is not carried out: no tunnel is opened",
+                        "Take it out of httpUpgrade."));
+            }
+            types.add(type);
         }
         return types;
     }

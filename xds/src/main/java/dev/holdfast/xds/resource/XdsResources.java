@@ -458,12 +458,6 @@ public final class XdsResources {
                             + " limits.perCluster only, not its other limits, pings and drains" + origins,
                     "Run these routes on the embedded plane, or have the backend check what the policy would."));
         }
-        if (route.upgrades().contains("connect")) {
-            return Optional.of(warning(
-                    route.origin(),
-                    "the upgrade CONNECT is not carried out: no tunnel is opened",
-                    "Take it out of httpUpgrade."));
-        }
         List<Route.Filter> filters = new ArrayList<>(route.filters());
         if (route.action() instanceof Route.Action.Forward(List<Route.Destination> destinations)) {
             destinations.forEach(d -> filters.addAll(d.filters()));
