@@ -233,7 +233,9 @@ def test_endpoints_that_answer_wrongly_are_left_out(site):
     wait(lambda: set(site.names("/asked", 6)) == {"other"}, what=site.gateway.text)
     site.one.status = 200
     wait(lambda: set(site.names("/asked", 20)) == {"one", "other"}, what=site.gateway.text)
-    wait(lambda: {"add_healthy_event", "eject_unhealthy_event", "health_check_failure_event"} <= events(site), what=lambda: events(site))
+    # Envoy's first failure of a row is that of an endpoint's very first check.
+    expected = {"add_healthy_event", "eject_unhealthy_event"} | ({"health_check_failure_event"} if site.gateway.plane == "embedded" else set())
+    wait(lambda: expected <= events(site), what=lambda: events(site))
     assert "successful_health_check_event" not in events(site)
     site.other.status = 500
     wait(lambda: set(site.names("/ejected", 6)) == {"one"}, what=site.gateway.text)
