@@ -21,7 +21,8 @@ ROUTES = {
     "load": "loadBalancer: {type: BackendUtilization, backendUtilization: {blackoutPeriod: 1s}}",
     "asked": """healthCheck:
     panicThreshold: 0
-    active: {type: HTTP, interval: 100ms, timeout: 1s, unhealthyThreshold: 1, healthyThreshold: 1, http: {path: /healthz, expectedStatuses: [200]}}""",
+    active: {type: HTTP, interval: 100ms, timeout: 1s, unhealthyThreshold: 1, healthyThreshold: 1, http: {path: /healthz, expectedStatuses: [200]},
+      healthCheckLog: {matches: [FailureSeriesStart, HealthyTransition], sinks: [{type: File, file: {path: CHECKS}}]}}""",
     "ejected": """healthCheck:
     panicThreshold: 0
     passive: {consecutive5XxErrors: 2, interval: 100ms, baseEjectionTime: 60s, maxEjectionPercent: 100}""",
@@ -78,6 +79,75 @@ spec:
 """ + tls(name, "asked.test", host) for name, host in {"sealed": "other.test", "strange": "nobody.test"}.items())
 
 
+# Of backends that are told to answer 503, and of others beside them.
+LEVELS = {
+    "kept": "healthCheck: {panicThreshold: 0, active: {type: HTTP, interval: 100ms, timeout: 1s, unhealthyThreshold: 1, healthyThreshold: 1, http: {path: /healthz, expectedStatuses: [200]}}}",
+    "levels": "retry: {numRetries: 2, numAttemptsPerPriority: 1, retryOn: {httpStatusCodes: [503], triggers: [retriable-status-codes]}}",
+    "one-level": "retry: {numRetries: 2, retryOn: {httpStatusCodes: [503], triggers: [retriable-status-codes]}}",
+}
+
+
+def levels(one, other):
+    """Routes to a backend and its fallback."""
+    return "".join(f"""---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: {name}, namespace: app}}
+spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {port}}}}}], fallback: {fallback}}}
+""" for name, port, fallback in (("first", one, "false"), ("spare", other, "true"))) + "".join(f"""---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+    - matches: [{{path: {{value: /{name}}}}}]
+      backendRefs:
+        - {{group: gateway.envoyproxy.io, kind: Backend, name: first}}
+        - {{group: gateway.envoyproxy.io, kind: Backend, name: spare}}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {{name: {name}, namespace: app}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {name}}}]
+  {policy}
+""" for name, policy in LEVELS.items())
+
+
+def own(sealed):
+    """A Backend that says all of TLS itself, and what it is shown; another that its server does not agree to."""
+    return "".join(f"""---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: {name}, namespace: app}}
+spec:
+  endpoints: [{{hostname: other.test, ip: {{address: 127.0.0.1, port: {sealed}}}}}]
+  tls:
+    autoSNIFromEndpointHostname: true
+    caCertificateRefs: [{{group: "", kind: ConfigMap, name: ca}}]
+    clientCertificateRef: {{name: own}}
+    alpnProtocols: [http/1.1]
+    maxVersion: "1.2"
+    ciphers: [{cipher}]
+    ecdhCurves: [P-256]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+    - matches: [{{path: {{value: /{name}}}}}]
+      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {name}}}]
+""" for name, cipher in {"own": "ECDHE-ECDSA-AES128-GCM-SHA256", "disagreeing": "ECDHE-RSA-AES128-GCM-SHA256"}.items())
+
+
+def secret(name, crt, key):
+    return (f"---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: app}}\ntype: kubernetes.io/tls\nstringData:\n"
+            + block("tls.crt", crt.read_text()) + block("tls.key", key.read_text()))
+
+
 def tls(backend, hostname, name):
     return f"""---
 apiVersion: gateway.networking.k8s.io/v1
@@ -123,14 +193,14 @@ def site(tmp_path, plane):
     folder = tmp_path / "m"
     folder.mkdir()
     (folder / "m.yaml").write_text(
-        manifests(one.port, other.port, sealed.port)
-        + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: shown, namespace: app}\ntype: kubernetes.io/tls\nstringData:\n"
-        + block("tls.crt", mine.read_text()) + block("tls.key", my_key.read_text())
+        manifests(one.port, other.port, sealed.port).replace("CHECKS", str(tmp_path / "checks.log"))
+        + own(sealed.port) + levels(one.port, other.port) + secret("shown", mine, my_key) + secret("own", *authority.issue("own.test")[:2])
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: app}\ndata:\n" + block("ca.crt", authority.pem.read_text()))
     offset = offset_for(80)
     with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:
         gateway.ready()
         made = Site(gateway, 80 + offset, one, other)
+        made.checks = tmp_path / "checks.log"
         wait(lambda: made.ask("/random")[0] == 200, what=gateway.text)
         assert not [p for p in gateway.json("/api/problems") if p["severity"].lower() != "info"], gateway.json("/api/problems")
         yield made
@@ -152,11 +222,21 @@ def test_the_choice_of_endpoints(site):
     assert set(site.names("/named", 30, x_endpoint="127.0.0.1:1")) == {"one", "other"}
 
 
+def events(site):
+    """What is told of the checks of the backend that is told to fail."""
+    lines = [json.loads(line) for line in site.checks.read_text().splitlines()] if site.checks.exists() else []
+    return {key for line in lines for key in line if line["host"]["socket_address"]["port_value"] == site.one.port and key.endswith("_event")}
+
+
 def test_endpoints_that_answer_wrongly_are_left_out(site):
     site.one.status = 503
     wait(lambda: set(site.names("/asked", 6)) == {"other"}, what=site.gateway.text)
     site.one.status = 200
     wait(lambda: set(site.names("/asked", 20)) == {"one", "other"}, what=site.gateway.text)
+    # Envoy's first failure of a row is that of an endpoint's very first check.
+    expected = {"add_healthy_event", "eject_unhealthy_event"} | ({"health_check_failure_event"} if site.gateway.plane == "embedded" else set())
+    wait(lambda: expected <= events(site), what=lambda: events(site))
+    assert "successful_health_check_event" not in events(site)
     site.other.status = 500
     wait(lambda: set(site.names("/ejected", 6)) == {"one"}, what=site.gateway.text)
     time.sleep(0.3)
@@ -167,3 +247,23 @@ def test_backends_are_known_by_any_of_their_names_and_shown_ours(site):
     wait(lambda: site.ask("/sealed")[0] == 200, what=lambda: (site.ask("/sealed"), site.gateway.text()))
     assert "gateway.test" in site.ask("/sealed")[1]["certificate"]
     assert site.ask("/strange")[0] in (502, 503)
+
+
+def test_a_backend_says_how_tls_is_agreed_on_and_what_it_is_shown(site):
+    wait(lambda: site.ask("/own")[0] == 200, what=lambda: (site.ask("/own"), site.gateway.text()))
+    told = site.ask("/own")[1]
+    assert "own.test" in told["certificate"]
+    assert told["tls"] == ["TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", "other.test"]
+    assert site.ask("/disagreeing")[0] in (502, 503)
+
+
+def test_a_fallback_is_asked_where_the_others_are_not_well(site):
+    for path in ("/kept", "/levels", "/one-level"):
+        wait(lambda: set(site.names(path, 10)) == {"one"}, what=site.gateway.text)
+    site.one.status = 503
+    wait(lambda: set(site.names("/kept", 10)) == {"other"}, what=site.gateway.text)
+    answers = [site.ask("/levels") for _ in range(10)]
+    assert {(status, told["name"]) for status, told, _ in answers} == {(200, "other")}
+    assert {site.ask("/one-level")[0] for _ in range(10)} == {503}
+    site.one.status = 200
+    wait(lambda: set(site.names("/kept", 10)) == {"one"}, what=site.gateway.text)

@@ -15,9 +15,10 @@ class Telling:
             def handle_one(self):
                 outer.asked.append((self.command, self.path))
                 shown = self.connection.getpeercert() if context else None
+                tls = [self.connection.version(), self.connection.cipher()[0], getattr(self.connection, "asked_for", "")] if context else []
                 body = json.dumps({
                     "name": outer.name, "line": self.requestline, "headers": [[k, v] for k, v in self.headers.items()],
-                    "certificate": str((shown or {}).get("subjectAltName", ""))}).encode()
+                    "certificate": str((shown or {}).get("subjectAltName", "")), "tls": tls}).encode()
                 self.send_response(200 if self.path == "/healthz" and outer.status == 200 else outer.status)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
@@ -39,6 +40,8 @@ class Telling:
             def handle_error(self, *_):
                 pass
 
+        if context:
+            context.sni_callback = lambda connection, name, _: setattr(connection, "asked_for", name or "")
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -9,14 +9,11 @@ import dev.holdfast.plan.ClusterTraffic.HashOf;
 import dev.holdfast.plan.ClusterTraffic.Probe;
 import dev.holdfast.plan.ClusterTraffic.Sharing;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,64 +27,6 @@ import org.junit.jupiter.api.Test;
 /** Which endpoint takes a request, and which is left out, over sockets. */
 final class BalanceTest {
     private static final String GET = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
-
-    /** Answers with a status that a test changes, and counts. */
-    private static final class Backend implements AutoCloseable {
-        final AtomicInteger asked = new AtomicInteger();
-        final AtomicInteger checked = new AtomicInteger();
-        volatile int status = 200;
-        volatile int health = 200;
-        volatile String banner = "";
-        volatile String header = "";
-        private final ServerSocket server;
-
-        Backend() throws IOException {
-            server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-            Thread.ofVirtual().start(() -> {
-                while (!server.isClosed()) {
-                    try {
-                        Socket socket = server.accept();
-                        Thread.ofVirtual().start(() -> serve(socket));
-                    } catch (IOException closed) {
-                        return;
-                    }
-                }
-            });
-        }
-
-        private void serve(Socket socket) {
-            try (socket;
-                    InputStream in = socket.getInputStream();
-                    OutputStream out = socket.getOutputStream()) {
-                out.write(banner.getBytes(StandardCharsets.US_ASCII));
-                out.flush();
-                StringBuilder head = new StringBuilder();
-                for (int octet = in.read(); octet >= 0; octet = in.read()) {
-                    head.append((char) octet);
-                    if (head.toString().endsWith("\r\n\r\n")) {
-                        boolean check = head.toString().startsWith("GET /health ");
-                        (check ? checked : asked).incrementAndGet();
-                        TestGateway.write(
-                                out,
-                                "HTTP/1.1 " + (check ? health : status) + " X\r\n" + header
-                                        + "Content-Length: 2\r\n\r\nok");
-                        head.setLength(0);
-                    }
-                }
-            } catch (IOException ended) {
-                // The gateway has gone; so does this conversation.
-            }
-        }
-
-        Cluster.Endpoint endpoint() {
-            return new Cluster.Endpoint("127.0.0.1", server.getLocalPort());
-        }
-
-        @Override
-        public void close() throws IOException {
-            server.close();
-        }
-    }
 
     private static ClusterTraffic traffic(
             Balance balance,
@@ -112,10 +51,10 @@ final class BalanceTest {
         return traffic(balance, Optional.empty(), Optional.empty());
     }
 
-    private static TestGateway gateway(ClusterTraffic traffic, Backend... backends) throws IOException {
+    private static TestGateway gateway(ClusterTraffic traffic, CountedBackend... backends) throws IOException {
         TestGateway gateway = new TestGateway(TestGateway.tells());
         gateway.endpoints =
-                java.util.Arrays.stream(backends).map(Backend::endpoint).toList();
+                java.util.Arrays.stream(backends).map(CountedBackend::endpoint).toList();
         gateway.clusterTraffic = traffic;
         return gateway.start();
     }
@@ -123,8 +62,8 @@ final class BalanceTest {
     @Test
     void allKindsUseEveryEndpoint() throws IOException {
         for (Balance balance : List.of(new Balance.RoundRobin(), new Balance.Random(), new Balance.LeastRequest())) {
-            try (Backend one = new Backend();
-                    Backend two = new Backend();
+            try (CountedBackend one = new CountedBackend();
+                    CountedBackend two = new CountedBackend();
                     TestGateway gateway = gateway(balance(balance), one, two)) {
                 for (int i = 0; i < 24; i++) {
                     gateway.all(GET + "\r\n");
@@ -152,8 +91,8 @@ final class BalanceTest {
                 none.dns(),
                 none.bufferLimit(),
                 none.ping());
-        try (Backend one = new Backend();
-                Backend two = new Backend();
+        try (CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend();
                 TestGateway gateway = gateway(slow, one, two)) {
             // Past the share that every endpoint has from the start.
             for (int i = 0; i < 40; i++) {
@@ -166,7 +105,7 @@ final class BalanceTest {
     @Test
     void leastRequestAvoidsABusyEndpoint() throws IOException {
         try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-                Backend quick = new Backend()) {
+                CountedBackend quick = new CountedBackend()) {
             TestGateway gateway = new TestGateway(TestGateway.tells());
             gateway.endpoints = List.of(new Cluster.Endpoint("127.0.0.1", silent.getLocalPort()), quick.endpoint());
             gateway.clusterTraffic = balance(new Balance.LeastRequest());
@@ -196,18 +135,18 @@ final class BalanceTest {
     @Test
     void aHashedHeaderAlwaysFindsItsEndpoint() throws IOException {
         Balance hash = new Balance.ConsistentHash(new HashOf.Headers(List.of("x-user")));
-        try (Backend one = new Backend();
-                Backend two = new Backend();
-                Backend three = new Backend();
+        try (CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend();
+                CountedBackend three = new CountedBackend();
                 TestGateway gateway = gateway(balance(hash), one, two, three)) {
-            List<Backend> all = List.of(one, two, three);
-            Set<Backend> used = new java.util.HashSet<>();
+            List<CountedBackend> all = List.of(one, two, three);
+            Set<CountedBackend> used = new java.util.HashSet<>();
             for (int user = 0; user < 12; user++) {
                 all.forEach(b -> b.asked.set(0));
                 for (int i = 0; i < 3; i++) {
                     gateway.all(GET + "x-user: " + user + "\r\n\r\n");
                 }
-                List<Backend> asked =
+                List<CountedBackend> asked =
                         all.stream().filter(b -> b.asked.get() > 0).toList();
                 assertThat(asked).as("user %s", user).hasSize(1);
                 used.addAll(asked);
@@ -220,13 +159,13 @@ final class BalanceTest {
     void aCookieIsMadeForAClientWithoutOneAndKeepsItsEndpoint() throws IOException {
         Balance hash = new Balance.ConsistentHash(
                 new HashOf.Cookie("lb", Optional.of(Duration.ofMinutes(1)), List.of("SameSite=Strict")));
-        try (Backend one = new Backend();
-                Backend two = new Backend();
+        try (CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend();
                 TestGateway gateway = gateway(balance(hash), one, two)) {
             String answer = gateway.all(GET + "\r\n");
             assertThat(answer).contains("Max-Age=60; HttpOnly; SameSite=Strict");
             String cookie = answer.replaceAll("(?s).*lb=([0-9a-f]+);.*", "$1");
-            Backend served = one.asked.get() == 1 ? one : two;
+            CountedBackend served = one.asked.get() == 1 ? one : two;
             for (int i = 0; i < 5; i++) {
                 assertThat(gateway.all(GET + "Cookie: lb=" + cookie + "\r\n\r\n"))
                         .doesNotContain("set-cookie");
@@ -238,8 +177,8 @@ final class BalanceTest {
     @Test
     void aQueryParameterAndTheAddressAreHashedToo() throws IOException {
         for (HashOf by : List.of(new HashOf.SourceIp(), new HashOf.QueryParams(List.of("q")))) {
-            try (Backend one = new Backend();
-                    Backend two = new Backend();
+            try (CountedBackend one = new CountedBackend();
+                    CountedBackend two = new CountedBackend();
                     TestGateway gateway = gateway(balance(new Balance.ConsistentHash(by)), one, two)) {
                 for (int i = 0; i < 5; i++) {
                     gateway.all("GET /a?q=7 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -251,8 +190,8 @@ final class BalanceTest {
 
     @Test
     void aHeaderNamesTheEndpoint() throws IOException {
-        try (Backend one = new Backend();
-                Backend two = new Backend();
+        try (CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend();
                 TestGateway gateway = gateway(balance(new Balance.RoundRobin()), one, two)) {
             for (int i = 0; i < 4; i++) {
                 gateway.all(GET + "x-endpoint: 127.0.0.1:" + two.endpoint().port() + "\r\n\r\n");
@@ -276,7 +215,7 @@ final class BalanceTest {
     }
 
     /** Waits until of fifty requests the first endpoint gets so many, give or take one. */
-    private static void shares(TestGateway gateway, Backend one, Backend two, int wanted) {
+    private static void shares(TestGateway gateway, CountedBackend one, CountedBackend two, int wanted) {
         Awaitility.await().untilAsserted(() -> {
             int got = 50 - served(gateway, one, two, 50);
             assertThat(got).isBetween(wanted - 1, wanted + 1);
@@ -285,8 +224,8 @@ final class BalanceTest {
 
     @Test
     void aLessLoadedEndpointGetsMore() throws IOException {
-        try (Backend one = new Backend();
-                Backend two = new Backend();
+        try (CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend();
                 TestGateway gateway = gateway(utilization(Duration.ZERO, 0, false), one, two)) {
             one.header = "endpoint-load-metrics: TEXT application_utilization=0.2,rps_fractional=100\r\n";
             two.header =
@@ -300,8 +239,8 @@ final class BalanceTest {
 
     @Test
     void errorsCountAsLoadAndOtherMetricsWhereTheApplicationTellsNone() throws IOException {
-        try (Backend one = new Backend();
-                Backend two = new Backend();
+        try (CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend();
                 TestGateway gateway = gateway(utilization(Duration.ZERO, 2, false, "named_metrics.q"), one, two)) {
             // 100 / 0.5 against 100 / (0.5 + 0.5 * 2)
             one.header = "endpoint-load-metrics: TEXT named_metrics.q=0.5,cpu_utilization=0.1,rps_fractional=100\r\n";
@@ -312,8 +251,8 @@ final class BalanceTest {
 
     @Test
     void reportsCountOnlyAfterAWhileAndReachClientsOnlyWhereTheyAreKept() throws IOException {
-        try (Backend one = new Backend();
-                Backend two = new Backend();
+        try (CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend();
                 TestGateway gateway = gateway(utilization(Duration.ofHours(1), 0, false), one, two)) {
             one.header = "endpoint-load-metrics: TEXT application_utilization=0.1,rps_fractional=100\r\n";
             two.header = "endpoint-load-metrics: garbage\r\n";
@@ -463,17 +402,17 @@ final class BalanceTest {
 
     // ---- by zone
 
-    private static ClusterTraffic zoned(Balance balance, Sharing sharing, List<List<Backend>> zones) {
+    private static ClusterTraffic zoned(Balance balance, Sharing sharing, List<List<CountedBackend>> zones) {
         List<ClusterTraffic.Zone> all = new ArrayList<>();
-        for (List<Backend> zone : zones) {
+        for (List<CountedBackend> zone : zones) {
             String name = "" + (char) ('a' + all.size());
             all.add(new ClusterTraffic.Zone(
-                    name, zone.stream().map(Backend::endpoint).toList()));
+                    name, zone.stream().map(CountedBackend::endpoint).toList()));
         }
         return balance(balance).in(new ClusterTraffic.Zones(sharing, all));
     }
 
-    private static int asked(Backend... backends) {
+    private static int asked(CountedBackend... backends) {
         return java.util.Arrays.stream(backends).mapToInt(b -> b.asked.get()).sum();
     }
 
@@ -481,10 +420,10 @@ final class BalanceTest {
     void zonesHaveTheirWeightWhateverIsInThem() throws IOException {
         Sharing weights = new Sharing.Weighted(Map.of("a", 3, "b", 0));
         for (Balance balance : List.of(new Balance.RoundRobin(), new Balance.Random(), new Balance.LeastRequest())) {
-            try (Backend one = new Backend();
-                    Backend two = new Backend();
-                    Backend none = new Backend();
-                    Backend other = new Backend();
+            try (CountedBackend one = new CountedBackend();
+                    CountedBackend two = new CountedBackend();
+                    CountedBackend none = new CountedBackend();
+                    CountedBackend other = new CountedBackend();
                     TestGateway gateway = gateway(
                             zoned(balance, weights, List.of(List.of(one, two), List.of(none), List.of(other))),
                             one,
@@ -508,8 +447,8 @@ final class BalanceTest {
     void aHashStaysInItsZoneAndZonesHaveTheirWeightOfHashes() throws IOException {
         Sharing weights = new Sharing.Weighted(Map.of("a", 1, "b", 9));
         Balance hash = new Balance.ConsistentHash(new HashOf.Headers(List.of("x-user")));
-        try (Backend one = new Backend();
-                Backend two = new Backend();
+        try (CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend();
                 TestGateway gateway = gateway(zoned(hash, weights, List.of(List.of(one), List.of(two))), one, two)) {
             for (int user = 0; user < 60; user++) {
                 int before = one.asked.get();
@@ -524,11 +463,11 @@ final class BalanceTest {
 
     @Test
     void theOwnZoneComesFirst() throws IOException {
-        try (Backend near = new Backend();
-                Backend far = new Backend();
-                Backend farther = new Backend()) {
-            List<List<Backend>> even = List.of(List.of(near), List.of(far));
-            List<List<Backend>> uneven = List.of(List.of(near), List.of(far, farther));
+        try (CountedBackend near = new CountedBackend();
+                CountedBackend far = new CountedBackend();
+                CountedBackend farther = new CountedBackend()) {
+            List<List<CountedBackend>> even = List.of(List.of(near), List.of(far));
+            List<List<CountedBackend>> uneven = List.of(List.of(near), List.of(far, farther));
             Balance turn = new Balance.RoundRobin();
             // Half of the endpoints for what is taken to be half of the gateways: all of it stays.
             assertThat(share(zoned(turn, new Sharing.Local("a", 2, 100, 0), even), near, far))
@@ -553,7 +492,7 @@ final class BalanceTest {
     }
 
     /** How many of sixty requests the first gets. */
-    private static int share(ClusterTraffic traffic, Backend... backends) throws IOException {
+    private static int share(ClusterTraffic traffic, CountedBackend... backends) throws IOException {
         try (TestGateway gateway = gateway(traffic, backends)) {
             backends[0].asked.set(0);
             for (int i = 0; i < 60; i++) {
@@ -565,9 +504,9 @@ final class BalanceTest {
 
     @Test
     void aZoneWithoutHealthyEndpointsHasNothing() throws IOException {
-        try (Backend near = new Backend();
-                Backend far = new Backend();
-                Backend farther = new Backend()) {
+        try (CountedBackend near = new CountedBackend();
+                CountedBackend far = new CountedBackend();
+                CountedBackend farther = new CountedBackend()) {
             near.status = 500;
             ClusterTraffic traffic = traffic(new Balance.RoundRobin(), Optional.empty(), Optional.of(passive(2, 50)))
                     .in(new ClusterTraffic.Zones(
@@ -594,8 +533,8 @@ final class BalanceTest {
 
     @Test
     void anEndpointThatFailsInARowIsLeftOut() throws IOException {
-        try (Backend good = new Backend();
-                Backend bad = new Backend();
+        try (CountedBackend good = new CountedBackend();
+                CountedBackend bad = new CountedBackend();
                 TestGateway gateway = gateway(
                         traffic(new Balance.RoundRobin(), Optional.empty(), Optional.of(passive(3, 50))), good, bad)) {
             bad.status = 500;
@@ -609,8 +548,8 @@ final class BalanceTest {
 
     @Test
     void noMoreThanTheShareIsLeftOut() throws IOException {
-        try (Backend good = new Backend();
-                Backend bad = new Backend();
+        try (CountedBackend good = new CountedBackend();
+                CountedBackend bad = new CountedBackend();
                 TestGateway gateway = gateway(
                         traffic(new Balance.RoundRobin(), Optional.empty(), Optional.of(passive(1, 10))), good, bad)) {
             bad.status = 500;
@@ -623,9 +562,9 @@ final class BalanceTest {
 
     @Test
     void aReloadThatKeepsAnEndpointKeepsWhatIsKnownOfIt() throws IOException {
-        try (Backend good = new Backend();
-                Backend bad = new Backend();
-                Backend more = new Backend();
+        try (CountedBackend good = new CountedBackend();
+                CountedBackend bad = new CountedBackend();
+                CountedBackend more = new CountedBackend();
                 TestGateway gateway = gateway(
                         traffic(new Balance.RoundRobin(), Optional.empty(), Optional.of(passive(2, 50))), good, bad)) {
             bad.status = 500;
@@ -656,8 +595,8 @@ final class BalanceTest {
 
     @Test
     void anEndpointThatFailsItsChecksGetsNothingUntilItRecovers() throws IOException {
-        try (Backend good = new Backend();
-                Backend bad = new Backend()) {
+        try (CountedBackend good = new CountedBackend();
+                CountedBackend bad = new CountedBackend()) {
             bad.health = 503;
             try (TestGateway gateway = gateway(
                     traffic(new Balance.RoundRobin(), Optional.of(check(http())), Optional.empty()), good, bad)) {
@@ -671,7 +610,8 @@ final class BalanceTest {
     }
 
     /** How many of so many requests the second endpoint got. */
-    private static int served(TestGateway gateway, Backend good, Backend bad, int requests) throws IOException {
+    private static int served(TestGateway gateway, CountedBackend good, CountedBackend bad, int requests)
+            throws IOException {
         good.asked.set(0);
         bad.asked.set(0);
         for (int i = 0; i < requests; i++) {
@@ -682,9 +622,9 @@ final class BalanceTest {
 
     @Test
     void whereMostAreUnhealthyAllAreUsed() throws IOException {
-        try (Backend good = new Backend();
-                Backend one = new Backend();
-                Backend two = new Backend()) {
+        try (CountedBackend good = new CountedBackend();
+                CountedBackend one = new CountedBackend();
+                CountedBackend two = new CountedBackend()) {
             one.health = 500;
             two.health = 500;
             try (TestGateway gateway = gateway(
@@ -698,8 +638,8 @@ final class BalanceTest {
 
     @Test
     void aTcpCheckWantsWhatTheEndpointSays() throws IOException {
-        try (Backend good = new Backend();
-                Backend bad = new Backend()) {
+        try (CountedBackend good = new CountedBackend();
+                CountedBackend bad = new CountedBackend()) {
             good.banner = "220 ready\r\n";
             bad.banner = "421 busy\r\n";
             Probe tcp = new Probe.Tcp("", "323230");

@@ -144,7 +144,7 @@ class L4Test {
         return route(name, hostname, new L4Route.Destination(name, 1, ""));
     }
 
-    private L4Route route(String name, String hostname, L4Route.Destination destination) {
+    private L4Route route(String name, String hostname, L4Route.Destination... destinations) {
         StreamRules d = StreamRules.DEFAULT;
         StreamRules rules = new StreamRules(
                 "",
@@ -160,7 +160,7 @@ class L4Test {
                 "d/" + name + "/0",
                 "d/" + name,
                 List.of(hostname),
-                List.of(destination),
+                List.of(destinations),
                 idle,
                 Duration.ZERO,
                 rules,
@@ -242,6 +242,48 @@ class L4Test {
         return registry.find(meter).tag(tag, value).counters().stream()
                 .mapToDouble(io.micrometer.core.instrument.Counter::count)
                 .sum();
+    }
+
+    @Test
+    void aConnectionGoesToTheFallbackWhereTheOthersFailTheirChecks() throws Exception {
+        traffic = new ClusterTraffic(
+                new ClusterTraffic.Balance.RoundRobin(),
+                Duration.ZERO,
+                List.of(),
+                Optional.of(new ClusterTraffic.ActiveCheck(
+                        Duration.ofSeconds(1),
+                        Duration.ofMillis(20),
+                        Duration.ZERO,
+                        1,
+                        1,
+                        0,
+                        new ClusterTraffic.Probe.Tcp("", ""))),
+                Optional.empty(),
+                50,
+                1024,
+                Optional.empty(),
+                -1,
+                ClusterTraffic.Dns.DEFAULT,
+                0,
+                Optional.empty());
+        route("first", "*", free());
+        route("spare", "*", backend(L4Test::echo));
+        int port = listen(
+                "tcp",
+                TCP,
+                route(
+                        "both",
+                        "*",
+                        new L4Route.Destination("first", 1, ""),
+                        new L4Route.Destination("spare", 1, "", true)));
+        apply();
+        await().ignoreExceptions().untilAsserted(() -> {
+            try (Socket client = client(port)) {
+                say(client, "hello");
+                assertThat(hear(client.getInputStream(), 5)).isEqualTo("hello");
+            }
+        });
+        assertThat(plane.list()).allMatch(s -> s.cluster().equals("spare"));
     }
 
     @Test

@@ -87,6 +87,9 @@ final class TestGateway implements AutoCloseable {
     Duration backendLife = Duration.ZERO;
     Http2Settings backendHttp2 = Http2Settings.DEFAULT;
     Map<String, Cluster.Endpoint> moreClusters = Map.of();
+    /** Of the routes, where there is more than the one cluster. */
+    List<Route.Destination> destinations = List.of();
+
     String cluster = "c";
     List<String> routes = List.of("d/app");
     List<HttpFilter> httpFilters = List.of();
@@ -223,7 +226,10 @@ final class TestGateway implements AutoCloseable {
                     route + "/0/0",
                     route,
                     new Route.Match(new Route.PathMatch.Prefix("/"), "", List.of(), List.of()),
-                    new Route.Action.Forward(List.of(new Route.Destination(cluster, 1, 0, List.of()))),
+                    new Route.Action.Forward(
+                            destinations.isEmpty()
+                                    ? List.of(new Route.Destination(cluster, 1, 0, List.of()))
+                                    : destinations),
                     routeFilters,
                     requestTimeout,
                     backendTimeout,

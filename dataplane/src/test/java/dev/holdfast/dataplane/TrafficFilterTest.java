@@ -20,6 +20,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
@@ -260,6 +262,35 @@ final class TrafficFilterTest {
             assertThat(gateway.all(request + "x".repeat(40_000))).endsWith("40000");
             assertThat(System.nanoTime() - start)
                     .isGreaterThan(Duration.ofMillis(300).toNanos());
+        }
+    }
+
+    @Test
+    void trailersTellHowLongALimitedBodyTook() throws IOException {
+        TestGateway.Script big =
+                TestGateway.says("HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n" + "x".repeat(30_000));
+        TrafficFilter.Bandwidth told = new TrafficFilter.Bandwidth("d/app", 0, 100_000, Optional.of("x-app"));
+        try (TestGateway gateway = with(big, told);
+                Http2Client client = new Http2Client(gateway.port())) {
+            int stream = client.begin(true, Http2Client.get("/a"));
+            assertThat(client.next(Http2Client.HEADERS, stream).status()).isEqualTo("200");
+            Http2Client.Frame trailers = client.next(Http2Client.HEADERS, stream);
+            assertThat(trailers.ends()).isTrue();
+            assertThat(Objects.requireNonNull(trailers.headers()).getLong("x-app-bandwidth-response-delay-ms", 0))
+                    .isPositive();
+            assertThat(trailers.headers().getLong("x-app-bandwidth-response-filter-delay-ms", 0))
+                    .isPositive();
+            assertThat(trailers.headers()).hasSize(2);
+        }
+    }
+
+    @Test
+    void anAnswerByHttp11HasNoTrailersThatTellOfItsBandwidth() throws IOException {
+        String body = "x".repeat(20_000);
+        TestGateway.Script big = TestGateway.says("HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + body);
+        TrafficFilter.Bandwidth told = new TrafficFilter.Bandwidth("d/app", 0, 100_000, Optional.of("x-app"));
+        try (TestGateway gateway = with(big, told)) {
+            assertThat(gateway.all(GET + "\r\n")).endsWith(body).doesNotContain("bandwidth");
         }
     }
 

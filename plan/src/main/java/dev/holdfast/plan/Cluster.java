@@ -151,18 +151,24 @@ public record Cluster(
     /**
      * TLS towards the backend.
      *
+     * @param sni the name that is asked for, empty for the endpoint's own
      * @param caPem authorities, empty for the system's
      * @param names of which the backend's certificate must have one; empty asks for {@code sni}
      * @param shown what the gateway shows of itself where it is asked
+     * @param handshake what is offered in the handshake
+     * @param endpoints names of those that have another than their address, where {@code sni} is empty
      */
     public record UpstreamTls(
             String sni,
             String caPem,
             boolean insecureSkipVerify,
             List<Tls.Name> names,
-            Optional<Tls.Certificate> shown) {
+            Optional<Tls.Certificate> shown,
+            Handshake handshake,
+            List<NamedEndpoint> endpoints) {
         public UpstreamTls {
             names = List.copyOf(names);
+            endpoints = List.copyOf(endpoints);
         }
 
         /** The backend must be {@code sni}, and is shown nothing. */
@@ -170,8 +176,84 @@ public record Cluster(
             this(sni, caPem, insecureSkipVerify, List.of(), Optional.empty());
         }
 
+        /** With the library's own handshake. */
+        public UpstreamTls(
+                String sni,
+                String caPem,
+                boolean insecureSkipVerify,
+                List<Tls.Name> names,
+                Optional<Tls.Certificate> shown) {
+            this(sni, caPem, insecureSkipVerify, names, shown, Handshake.DEFAULT, List.of());
+        }
+
         public UpstreamTls showing(Tls.Certificate certificate) {
-            return new UpstreamTls(sni, caPem, insecureSkipVerify, names, Optional.of(certificate));
+            return new UpstreamTls(
+                    sni, caPem, insecureSkipVerify, names, Optional.of(certificate), handshake, endpoints);
+        }
+
+        public UpstreamTls with(Handshake other) {
+            return new UpstreamTls(sni, caPem, insecureSkipVerify, names, shown, other, endpoints);
+        }
+
+        /** Each endpoint by its own name. */
+        public UpstreamTls calling(List<NamedEndpoint> named) {
+            return new UpstreamTls(sni, caPem, insecureSkipVerify, names, shown, handshake, named);
+        }
+
+        /** Of the certificate that {@code endpoint} is to show. */
+        public String nameOf(Endpoint endpoint) {
+            return sni.isEmpty() ? ownName(endpoint) : sni;
+        }
+
+        private String ownName(Endpoint endpoint) {
+            return endpoints.stream()
+                    .filter(n -> n.endpoint().equals(endpoint))
+                    .map(NamedEndpoint::name)
+                    .findFirst()
+                    .orElse(endpoint.host());
+        }
+    }
+
+    /** An endpoint and the name that it is asked for by, which may not be its address. */
+    public record NamedEndpoint(Endpoint endpoint, String name) {}
+
+    /**
+     * What is offered to a backend in the handshake; whatever is empty is left to the plane.
+     *
+     * @param alpn in order of preference; a connection that is to carry one protocol alone leaves the other out
+     * @param minVersion and {@code maxVersion}: {@code TLSv1.2}, {@code TLSv1.3}, ...
+     * @param crypto whose ways of resumption do not count
+     */
+    public record Handshake(List<String> alpn, String minVersion, String maxVersion, Tls.Crypto crypto) {
+        public static final Handshake DEFAULT = new Handshake(List.of(), "", "", Tls.Crypto.DEFAULT);
+
+        public Handshake {
+            alpn = List.copyOf(alpn);
+        }
+
+        /** With what {@code other} says where this says nothing. */
+        public Handshake over(Handshake other) {
+            return new Handshake(
+                    first(alpn, other.alpn),
+                    minVersion.isEmpty() ? other.minVersion : minVersion,
+                    maxVersion.isEmpty() ? other.maxVersion : maxVersion,
+                    new Tls.Crypto(
+                            first(crypto.ciphers(), other.crypto.ciphers()),
+                            first(crypto.curves(), other.crypto.curves()),
+                            first(crypto.signatures(), other.crypto.signatures()),
+                            crypto.tickets(),
+                            crypto.sessionCache()));
+        }
+
+        private static List<String> first(List<String> own, List<String> other) {
+            return own.isEmpty() ? other : own;
+        }
+
+        /** What is offered where only {@code protocol} is to be spoken: {@code h2} or {@code http/1.1}. */
+        public List<String> alpnOf(String protocol) {
+            String opposite = protocol.equals("h2") ? "http/1.1" : "h2";
+            List<String> left = alpn.stream().filter(p -> !p.equals(opposite)).toList();
+            return left.isEmpty() ? List.of(protocol) : left;
         }
     }
 

@@ -240,7 +240,29 @@ public record ClusterTraffic(
             int unhealthyAfter,
             int healthyAfter,
             int port,
-            Probe probe) {}
+            Probe probe,
+            Optional<CheckLog> log) {
+        /** Of which nobody is told. */
+        public ActiveCheck(
+                Duration timeout,
+                Duration interval,
+                Duration initialJitter,
+                int unhealthyAfter,
+                int healthyAfter,
+                int port,
+                Probe probe) {
+            this(timeout, interval, initialJitter, unhealthyAfter, healthyAfter, port, probe, Optional.empty());
+        }
+    }
+
+    /**
+     * Lines on checks in a file; whenever an endpoint is taken out or in again there is one.
+     *
+     * @param path of the file; {@code /dev/stdout} is the plane's own
+     * @param failures whether each check that fails has one, or only the first of several in a row
+     * @param successes whether each that does not fail has one too
+     */
+    public record CheckLog(String path, boolean failures, boolean successes) {}
 
     /** What an endpoint is asked; payloads as hexadecimal text. */
     public sealed interface Probe {

@@ -30,6 +30,16 @@ public record L4Route(
         destinations = List.copyOf(destinations);
     }
 
-    /** A weighted cluster; {@code failure} not empty ends the share's connections at once, for that reason. */
-    public record Destination(String cluster, int weight, String failure) {}
+    /**
+     * A weighted cluster.
+     *
+     * @param failure not empty ends the share's connections at once, for that reason
+     * @param fallback whether it is for when those of the rule that are none are not well
+     */
+    public record Destination(String cluster, int weight, String failure, boolean fallback) {
+        /** No fallback. */
+        public Destination(String cluster, int weight, String failure) {
+            this(cluster, weight, failure, false);
+        }
+    }
 }

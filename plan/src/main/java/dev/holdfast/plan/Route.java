@@ -217,10 +217,20 @@ public record Route(
         }
     }
 
-    /** A weighted cluster; {@code failure} non-zero answers with that status instead (an invalid backendRef). */
-    public record Destination(String cluster, int weight, int failure, List<Filter> filters) {
+    /**
+     * A weighted cluster.
+     *
+     * @param failure non-zero answers with that status instead (an invalid backendRef)
+     * @param fallback whether it is for when those of the rule that are none are not well
+     */
+    public record Destination(String cluster, int weight, int failure, List<Filter> filters, boolean fallback) {
         public Destination {
             filters = List.copyOf(filters);
+        }
+
+        /** No fallback. */
+        public Destination(String cluster, int weight, int failure, List<Filter> filters) {
+            this(cluster, weight, failure, filters, false);
         }
     }
 

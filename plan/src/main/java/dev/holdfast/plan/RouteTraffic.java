@@ -18,6 +18,7 @@ public record RouteTraffic(Optional<Retry> retry, Optional<Session> session, Lis
      * @param statuses of answers that are not passed on but tried again
      * @param perTryTimeout of each try, zero for none
      * @param backOff mean wait before the first retry, doubled for each further one up to {@code maxBackOff}, with jitter
+     * @param triesPerLevel after so many tries the others, fallbacks or not, are asked instead; 0 for never
      */
     public record Retry(
             int times,
@@ -25,10 +26,22 @@ public record RouteTraffic(Optional<Retry> retry, Optional<Session> session, Lis
             Set<Integer> statuses,
             Duration perTryTimeout,
             Duration backOff,
-            Duration maxBackOff) {
+            Duration maxBackOff,
+            int triesPerLevel) {
         public Retry {
             triggers = Set.copyOf(triggers);
             statuses = Set.copyOf(statuses);
+        }
+
+        /** With all tries wherever health alone sends them. */
+        public Retry(
+                int times,
+                Set<Trigger> triggers,
+                Set<Integer> statuses,
+                Duration perTryTimeout,
+                Duration backOff,
+                Duration maxBackOff) {
+            this(times, triggers, statuses, perTryTimeout, backOff, maxBackOff, 0);
         }
     }
 

@@ -104,9 +104,18 @@ public sealed interface TrafficFilter extends HttpFilter {
         record Distinct() implements Value {}
     }
 
-    /** Octets a second that all exchanges of the route share, in either direction; 0 for no limit. */
-    record Bandwidth(String scope, double requestBytesPerSecond, double responseBytesPerSecond)
-            implements TrafficFilter {}
+    /**
+     * Octets a second that all exchanges of the route share, in either direction; 0 for no limit.
+     *
+     * @param told begins the names of trailers that tell how long bodies took; empty where there are none
+     */
+    record Bandwidth(String scope, double requestBytesPerSecond, double responseBytesPerSecond, Optional<String> told)
+            implements TrafficFilter {
+        /** Of which nobody is told. */
+        public Bandwidth(String scope, double requestBytesPerSecond, double responseBytesPerSecond) {
+            this(scope, requestBytesPerSecond, responseBytesPerSecond, Optional.empty());
+        }
+    }
 
     /** Answers compressed for clients that ask for it; the first of {@code encodings} is preferred where they do not mind. */
     record Compression(List<Encoding> encodings) implements TrafficFilter {

@@ -75,6 +75,10 @@ final class Backends {
         shelves.tlsPolicies.fill(backend -> tlsPolicies.getOrDefault(backend, List.of()));
     }
 
+    /** What of a Backend's TLS says whom it must lead to; a BackendTLSPolicy says all of it. */
+    private static final List<String> CHECKS = List.of(
+            "sni", "autoSNIFromEndpointHostname", "caCertificateRefs", "wellKnownCACertificates", "insecureSkipVerify");
+
     private static final Settings NONE_SAID =
             settings(Field.absent(new Origin(new ResourceRef("", "", "", ""), "", Optional.empty())));
 
@@ -98,6 +102,29 @@ final class Backends {
     /** The cluster named {@code name}, or empty where the reference is invalid (its share answers 500). */
     Optional<Cluster> cluster(
             String name, Resource route, Field ref, Optional<Field> policy, Optional<Field> streamPolicy) {
+        return cluster(name, route, ref, policy, streamPolicy, Optional.empty());
+    }
+
+    /** Likewise, as the listeners of {@code gateway} reach it. */
+    Optional<Cluster> cluster(
+            String name,
+            Resource route,
+            Resource gateway,
+            Field ref,
+            Optional<Field> policy,
+            Optional<Field> streamPolicy) {
+        Optional<Proxies.Held> proxy = new Proxies(set).of(gateway);
+        return cluster(name, route, ref, policy, streamPolicy, proxy.map(Proxies.Held::spec))
+                .map(made -> presenting(made, gateway, proxy));
+    }
+
+    private Optional<Cluster> cluster(
+            String name,
+            Resource route,
+            Field ref,
+            Optional<Field> policy,
+            Optional<Field> streamPolicy,
+            Optional<Field> proxy) {
         String namespace = ref.get("namespace").text(route.ref().namespace());
         String kind = ref.get("kind").text("Service");
         String service = ref.get("name").text("");
@@ -112,7 +139,7 @@ final class Backends {
             return Optional.empty();
         }
         Optional<Target> target = switch (kind) {
-            case "Service" -> service(namespace, service, ref);
+            case "Service" -> service(namespace, service, ref, byService(policy, proxy));
             case "Backend" -> backend(namespace, service, ref);
             default -> {
                 warn(
@@ -126,6 +153,17 @@ final class Backends {
         boolean grpc = route.ref().kind().equals("GRPCRoute");
         return target.map(t -> grpc ? t.as(Cluster.Protocol.HTTP2) : t)
                 .map(t -> build(name, t, ref, policy, streamPolicy));
+    }
+
+    /** Whether what a route refers to is for when its other backends are not well. */
+    boolean isFallback(Resource route, Field ref) {
+        return ref.get("kind").text("Service").equals("Backend")
+                && set.find(
+                                "Backend",
+                                ref.get("namespace").text(route.ref().namespace()),
+                                ref.get("name").text(""))
+                        .filter(b -> b.spec().get("fallback").flag(false))
+                        .isPresent();
     }
 
     private Cluster build(String name, Target target, Field ref, Optional<Field> policy, Optional<Field> streamPolicy) {
@@ -177,7 +215,25 @@ final class Backends {
                 : Optional.empty();
     }
 
-    private Optional<Target> service(String namespace, String name, Field ref) {
+    /** Whether a Service is to choose among its endpoints itself: the policy says so before the EnvoyProxy. */
+    private static boolean byService(Optional<Field> policy, Optional<Field> proxy) {
+        return policy.flatMap(p -> p.get("routingType").text())
+                .or(() -> proxy.flatMap(p -> p.get("routingType").text()))
+                .filter(type -> type.equals("Service"))
+                .isPresent();
+    }
+
+    /** Where a Service is as a whole: its address in the cluster, else its name; empty where it is headless and has neither. */
+    private static Optional<String> address(Resource service) {
+        String ip = service.spec().get("clusterIP").text("");
+        return ip.equals("None") ? Optional.empty() : Optional.of(ip.isEmpty() ? nameOf(service) : ip);
+    }
+
+    private static String nameOf(Resource service) {
+        return service.ref().name() + "." + service.ref().namespace() + ".svc";
+    }
+
+    private Optional<Target> service(String namespace, String name, Field ref, boolean whole) {
         long port = ref.get("port").number(0);
         Optional<Resource> found = set.find("Service", namespace, name);
         Optional<Field> servicePort = found.flatMap(s -> s.spec().get("ports").items().stream()
@@ -234,10 +290,13 @@ final class Backends {
                     protocol,
                     tls));
         }
+        Optional<String> address = whole ? address(service) : Optional.empty();
+        if (address.isPresent()) {
+            return Optional.of(new Target(List.of(new Cluster.Endpoint(address.get(), (int) port)), protocol, tls));
+        }
         List<Resource> known = Objects.requireNonNull(shelves.slices.look(namespace + "/" + name));
         if (known.isEmpty()) {
-            return Optional.of(new Target(
-                    List.of(new Cluster.Endpoint(name + "." + namespace + ".svc", (int) port)), protocol, tls));
+            return Optional.of(new Target(List.of(new Cluster.Endpoint(nameOf(service), (int) port)), protocol, tls));
         }
         List<Cluster.Endpoint> endpoints = new ArrayList<>();
         Map<Cluster.Endpoint, String> zones = new HashMap<>();
@@ -294,6 +353,7 @@ final class Backends {
         Field spec = found.get().spec();
         List<Cluster.Endpoint> endpoints = new ArrayList<>();
         Map<Cluster.Endpoint, String> zones = new HashMap<>();
+        List<Cluster.NamedEndpoint> named = new ArrayList<>();
         String sni = spec.at("tls.sni").text("");
         for (Field endpoint : spec.get("endpoints").items()) {
             if (endpoint.get("fqdn").present()) {
@@ -309,8 +369,12 @@ final class Backends {
                     .text()
                     .filter(z -> !endpoints.isEmpty())
                     .ifPresent(z -> zones.put(endpoints.getLast(), z));
+            String hostname = endpoint.get("hostname").text("");
+            if (!hostname.isEmpty() && !endpoints.isEmpty()) {
+                named.add(new Cluster.NamedEndpoint(endpoints.getLast(), hostname));
+            }
             if (sni.isEmpty()) {
-                sni = endpoint.get("hostname").text("");
+                sni = hostname;
             }
         }
         if (endpoints.isEmpty()) {
@@ -326,28 +390,45 @@ final class Backends {
             protocol = protocol(app.text(""));
             wss |= app.text("").endsWith("/wss");
         }
-        Field tls = spec.get("tls");
+        Field own = spec.get("tls");
         Optional<Field> tlsPolicy = tlsPolicy("Backend", namespace, name, "");
-        if (tlsPolicy.isPresent()) {
-            if (tls.present()) {
-                warn(
-                        tls,
-                        ProblemCode.NOT_CARRIED_OUT,
-                        "of this nothing holds: " + tlsPolicy.get().origin().resource()
-                                + " says how TLS is spoken here",
-                        "Remove one of the two.");
-            }
-            tls = tlsPolicy.get();
-            sni = tls.get("hostname").text("");
-        }
-        if (!wss && !tls.present()) {
+        if (!wss && !own.present() && tlsPolicy.isEmpty()) {
             return Optional.of(new Target(endpoints, protocol, Optional.empty(), zones, Optional.empty()));
         }
-        Optional<Cluster.UpstreamTls> upstream = upstreamTls(tls, namespace, sni);
-        if (upstream.isEmpty()) {
-            return Optional.empty();
+        Optional<Cluster.UpstreamTls> led;
+        if (tlsPolicy.isPresent()) {
+            unheard(own, tlsPolicy.get());
+            led = upstreamTls(
+                    tlsPolicy.get(), namespace, tlsPolicy.get().get("hostname").text(""));
+        } else if (own.get("autoSNIFromEndpointHostname").flag(false)) {
+            led = upstreamTls(own, namespace, "").map(tls -> tls.calling(named));
+        } else {
+            led = upstreamTls(own, namespace, sni);
         }
-        return Optional.of(new Target(endpoints, protocol, upstream, zones, Optional.empty()));
+        Cluster.Protocol spoken = protocol;
+        return led.flatMap(tls -> shaking(found.get(), tls))
+                .map(tls -> new Target(endpoints, spoken, Optional.of(tls), zones, Optional.empty()));
+    }
+
+    /** Names what a Backend says of whom TLS must lead to, where a BackendTLSPolicy says so instead. */
+    private void unheard(Field own, Field policy) {
+        for (String check : CHECKS) {
+            if (own.get(check).present()) {
+                warn(
+                        own.get(check),
+                        ProblemCode.NOT_CARRIED_OUT,
+                        "this does not hold: " + policy.origin().resource() + " says whom TLS must lead to here",
+                        "Remove one of the two.");
+            }
+        }
+    }
+
+    /** With a Backend's own words on handshakes; empty where a certificate that is to be shown cannot be had. */
+    private Optional<Cluster.UpstreamTls> shaking(Resource backend, Cluster.UpstreamTls tls) {
+        Field own = backend.spec().get("tls");
+        Cluster.UpstreamTls out = tls.with(ClientTraffic.handshake(own, problems));
+        Field certificate = own.get("clientCertificateRef");
+        return certificate.present() ? certificates.one(backend, certificate).map(out::showing) : Optional.of(out);
     }
 
     /**
@@ -424,16 +505,30 @@ final class Backends {
                                 : alternative.get("hostname").text("")));
     }
 
-    /** The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends. */
-    Cluster presenting(Cluster cluster, Resource gateway) {
-        Field ref = gateway.spec().at("tls.backend.clientCertificateRef");
-        if (!ref.present() || cluster.tls().isEmpty()) {
+    /**
+     * The cluster as a Gateway's listeners reach it: with what that Gateway shows of itself to backends, and what its EnvoyProxy
+     * says of handshakes with them. What a Backend says of itself comes first, then the Gateway, then the EnvoyProxy.
+     */
+    private Cluster presenting(Cluster cluster, Resource gateway, Optional<Proxies.Held> proxy) {
+        if (cluster.tls().isEmpty()) {
             return cluster;
         }
-        return certificates
-                .one(gateway, ref)
-                .map(c -> cluster.with(cluster.tls().get().showing(c)))
-                .orElse(cluster);
+        Cluster.UpstreamTls tls = cluster.tls().get();
+        Optional<Tls.Certificate> shown = tls.shown();
+        Field ofGateway = gateway.spec().at("tls.backend.clientCertificateRef");
+        if (shown.isEmpty() && ofGateway.present()) {
+            shown = certificates.one(gateway, ofGateway);
+        }
+        if (proxy.isPresent()) {
+            Field all = proxy.get().spec().get("backendTLS");
+            tls = tls.with(tls.handshake().over(ClientTraffic.handshake(all, problems)));
+            Field certificate = all.get("clientCertificateRef");
+            if (shown.isEmpty() && !ofGateway.present() && certificate.present()) {
+                PolicyRefs refs = new PolicyRefs(set, grants, proxy.get().layers(), problems);
+                shown = certificates.one(refs.owner(certificate), certificate);
+            }
+        }
+        return cluster.with(shown.map(tls::showing).orElse(tls));
     }
 
     private static Cluster.Protocol protocol(String appProtocol) {

@@ -1,5 +1,6 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Http2Settings;
 import dev.holdfast.plan.HttpSettings;
@@ -131,6 +132,16 @@ final class ClientTraffic {
                 version(spec.get("maxVersion"), "TLSv1.3"),
                 crypto(spec, problems),
                 clients);
+    }
+
+    /** What a Backend, or an EnvoyProxy for all backends, says of handshakes; what it leaves out stays open. */
+    static Cluster.Handshake handshake(Field tls, List<Problem> problems) {
+        Tls.Crypto crypto = crypto(tls, problems);
+        return new Cluster.Handshake(
+                tls.get("alpnProtocols").items().stream().map(i -> i.text("")).toList(),
+                version(tls.get("minVersion"), ""),
+                version(tls.get("maxVersion"), ""),
+                crypto);
     }
 
     /** Equal preference, {@code [A|B]}, has no counterpart: such ciphers are tried in the order they stand in. */

@@ -116,7 +116,24 @@ final class ClusterTraffics {
                 (int) active.get("unhealthyThreshold").number(3),
                 (int) active.get("healthyThreshold").number(1),
                 (int) active.at("overrides.port").number(0),
-                probe(active)));
+                probe(active),
+                log(active.get("healthCheckLog"))));
+    }
+
+    /** Of all checks, on standard output, where nothing narrower is said. */
+    private static Optional<ClusterTraffic.CheckLog> log(Field log) {
+        if (!log.present()) {
+            return Optional.empty();
+        }
+        Set<String> matches =
+                log.get("matches").items().stream().map(m -> m.text("")).collect(Collectors.toSet());
+        return Optional.of(new ClusterTraffic.CheckLog(
+                log.get("sinks").items().stream()
+                        .flatMap(s -> s.at("file.path").text().stream())
+                        .findFirst()
+                        .orElse("/dev/stdout"),
+                matches.isEmpty() || matches.contains("Failure"),
+                matches.isEmpty() || matches.contains("Success")));
     }
 
     private static Probe probe(Field active) {

@@ -32,6 +32,10 @@ final class Coverage {
     /** Kinds that only Envoy carries out; it does so whole, or says what it does not. */
     private static final Set<String> ENVOYS = Set.of("EnvoyPatchPolicy", "EnvoyExtensionPolicy");
 
+    /** Of handshakes with backends; fingerprints are taken of clients. */
+    private static final String SHAKING =
+            " alpnProtocols minVersion maxVersion ciphers ecdhCurves signatureAlgorithms clientCertificateRef";
+
     private Coverage() {}
 
     private static Map<String, Set<String>> table() {
@@ -54,6 +58,8 @@ final class Coverage {
                 paths(
                         "mergeType",
                         "geoIP",
+                        "routingType",
+                        "backendTLS:" + SHAKING,
                         "telemetry.tracing: samplingRate " + spans,
                         "telemetry.tracing.provider: type serviceName host port backendRef backendRefs zipkin",
                         "telemetry.tracing.provider.openTelemetry: headers resourceAttributes sampler",
@@ -123,9 +129,11 @@ final class Coverage {
                 "Backend",
                 paths(
                         "type",
+                        "fallback",
                         "appProtocols",
                         "endpoints[]: fqdn ip unix hostname zone",
-                        "tls: sni caCertificateRefs insecureSkipVerify wellKnownCACertificates"));
+                        "tls: sni autoSNIFromEndpointHostname caCertificateRefs insecureSkipVerify wellKnownCACertificates"
+                                + SHAKING));
         out.put(
                 "BackendTLSPolicy",
                 paths("targetRefs", "validation: hostname subjectAltNames caCertificateRefs wellKnownCACertificates"));
@@ -156,6 +164,7 @@ final class Coverage {
                 policy(
                         "mergeType",
                         "useClientProtocol",
+                        "routingType",
                         "faultInjection",
                         "responseOverride",
                         "requestBuffer",
@@ -164,16 +173,16 @@ final class Coverage {
                         "rateLimit.local.rules[]: clientSelectors limit shared shadowMode xRateLimitHeaders",
                         "rateLimit.local.rules[].cost.request: from number metadata",
                         "bandwidthLimit.request.limit",
-                        "bandwidthLimit.response.limit",
+                        "bandwidthLimit.response: limit responseTrailers",
                         "compression",
                         "compressor",
-                        "retry: numRetries retryOn perRetry",
+                        "retry: numRetries numAttemptsPerPriority retryOn perRetry",
                         "loadBalancer: type consistentHash slowStart endpointOverride zoneAware",
                         "loadBalancer.backendUtilization: blackoutPeriod weightExpirationPeriod weightUpdatePeriod"
                                 + " errorUtilizationPenaltyPercent metricNamesForComputingUtilization keepResponseHeaders outOfBand",
                         "healthCheck: panicThreshold passive",
                         "healthCheck.active: type timeout interval initialJitter unhealthyThreshold healthyThreshold"
-                                + " overrides http tcp grpc",
+                                + " overrides http tcp grpc healthCheckLog",
                         "dns",
                         "connection: bufferLimit preconnect socketBufferLimit",
                         "proxyProtocol",

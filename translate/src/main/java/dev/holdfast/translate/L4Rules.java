@@ -110,12 +110,20 @@ record L4Rules(Rules rules, List<Problem> problems) {
         for (int i = 0; i < refs.size(); i++) {
             Field ref = refs.get(i);
             int weight = (int) ref.get("weight").number(1);
-            Optional<Cluster> cluster =
-                    rules.backends().cluster(id + "/" + i, attachment.route(), ref, policy, streams);
+            Optional<Cluster> cluster = rules.backends()
+                    .cluster(
+                            id + "/" + i,
+                            attachment.route(),
+                            attachment.listener().gateway(),
+                            ref,
+                            policy,
+                            streams);
+            boolean fallback = rules.backends().isFallback(attachment.route(), ref);
             out.add(
                     cluster.isEmpty()
-                            ? new L4Route.Destination("", weight, "invalid_backend")
-                            : new L4Route.Destination(rules.keep(cluster.get(), attachment.listener()), weight, ""));
+                            ? new L4Route.Destination("", weight, "invalid_backend", fallback)
+                            : new L4Route.Destination(
+                                    rules.keep(cluster.get(), attachment.listener()), weight, "", fallback));
         }
         return out;
     }

@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** Where clients are: what rules ask, and the databases that the EnvoyProxy of a Gateway names. */
-record Places(EnvoyProxies proxies) {
+record Places(Proxies proxies) {
     private static final Map<String, SecurityFilter.Hiding> HIDINGS = Map.of(
             "isAnonymous", SecurityFilter.Hiding.ANY,
             "isVPN", SecurityFilter.Hiding.VPN,

@@ -91,7 +91,8 @@ final class RouteTraffics {
                 named && codes.items().isEmpty() ? Set.of() : statuses(codes),
                 Durations.of(each.get("timeout"), Durations.of(perTry, Duration.ZERO)),
                 backOff,
-                Durations.of(each.at("backOff.maxInterval"), backOff.multipliedBy(10))));
+                Durations.of(each.at("backOff.maxInterval"), backOff.multipliedBy(10)),
+                (int) Math.max(0, asked.get("numAttemptsPerPriority").number(0))));
     }
 
     private static Set<Integer> statuses(Field codes) {

@@ -220,7 +220,13 @@ record Rules(
             if (!filters.get(i).get("type").text("").equals("RequestMirror")) {
                 continue;
             }
-            backends.cluster(id + "/mirror-" + i, attachment.route(), mirror.get("backendRef"), policy, streamPolicy)
+            backends.cluster(
+                            id + "/mirror-" + i,
+                            attachment.route(),
+                            attachment.listener().gateway(),
+                            mirror.get("backendRef"),
+                            policy,
+                            streamPolicy)
                     .ifPresent(cluster -> out.add(new RouteTraffic.Mirror(
                             keep(cluster, attachment.listener()), RouteTraffics.percent(mirror))));
         }
@@ -240,7 +246,9 @@ record Rules(
             Field ref = refs.get(i);
             int weight = (int) ref.get("weight").number(1);
             Filters filters = Filters.ofBackend(attachment.route(), ref.get("filters"), match, ports, further);
-            Optional<Cluster> cluster = backends.cluster(id + "/" + i, attachment.route(), ref, policy, streamPolicy);
+            Optional<Cluster> cluster = backends.cluster(
+                    id + "/" + i, attachment.route(), attachment.listener().gateway(), ref, policy, streamPolicy);
+            boolean fallback = backends.isFallback(attachment.route(), ref);
             // What sees a request before a backend is chosen cannot depend on which.
             boolean strange = filters.answer().isPresent()
                     || !filters.httpFilters().isEmpty()
@@ -249,10 +257,10 @@ record Rules(
                 strangers(ref);
             }
             if (cluster.isEmpty() || strange) {
-                destinations.add(new Route.Destination("", weight, 500, List.of()));
+                destinations.add(new Route.Destination("", weight, 500, List.of(), fallback));
             } else {
                 destinations.add(new Route.Destination(
-                        keep(cluster.get(), attachment.listener()), weight, 0, filters.filters()));
+                        keep(cluster.get(), attachment.listener()), weight, 0, filters.filters(), fallback));
             }
         }
         return destinations.isEmpty() ? NO_BACKEND : new Route.Action.Forward(destinations);
@@ -275,8 +283,7 @@ record Rules(
     }
 
     /** Listeners share a cluster where their policies make the same of it; else the later one has its own. */
-    String keep(Cluster made, GatewayListener listener) {
-        Cluster cluster = backends.presenting(made, listener.gateway());
+    String keep(Cluster cluster, GatewayListener listener) {
         Optional<Cluster> known = clusters.find(cluster.name());
         if (known.isPresent() && known.get().equals(cluster)) {
             return cluster.name();
@@ -302,7 +309,7 @@ record Rules(
     }
 
     /** WebSocket passes unless a list says otherwise, which then replaces the default; gRPC has none. */
-    private static Set<String> upgrades(Resource route, Optional<Field> policy) {
+    private Set<String> upgrades(Resource route, Optional<Field> policy) {
         Optional<Field> listed = policy.map(p -> p.get("httpUpgrade"))
                 .filter(Field::present)
                 .filter(l -> !l.items().isEmpty());
@@ -311,7 +318,16 @@ record Rules(
         }
         Set<String> types = new HashSet<>();
         for (Field item : listed.get().items()) {
-            types.add(item.get("type").text("").toLowerCase(Locale.ROOT));
+            String type = item.get("type").text("").toLowerCase(Locale.ROOT);
+            if (type.equals("connect")) {
+                problems.add(Problem.at(
+                        item.get("type").origin(),
+                        ProblemCode.NOT_CARRIED_OUT,
+                        Severity.WARNING,
+                        "the upgrade CONNECT is not carried out: no tunnel is opened",
+                        "Take it out of httpUpgrade."));
+            }
+            types.add(type);
         }
         return types;
     }

@@ -26,8 +26,9 @@ record SideClusters(Backends backends, Clusters clusters) {
         if (all.isEmpty() && at.get("backendRef").present()) {
             all.add(at.get("backendRef"));
         }
-        List<Field> first =
-                all.stream().filter(r -> !r.get("fallback").flag(false)).toList();
+        List<Field> first = all.stream()
+                .filter(r -> !r.get("fallback").flag(false) && !backends.isFallback(refs.owner(r), r))
+                .toList();
         uncounted(all, first, refs);
         List<Cluster> made = new ArrayList<>();
         for (Field ref : first.isEmpty() ? all : first) {
@@ -55,7 +56,7 @@ record SideClusters(Backends backends, Clusters clusters) {
         for (Field ref : all) {
             if (!first.isEmpty() && !first.contains(ref)) {
                 refs.remark(
-                        ref.get("fallback"),
+                        ref.get("fallback").present() ? ref.get("fallback") : ref,
                         "a fallback is never asked by the gateway itself on this plane",
                         "Leave fallback out, and the backend is asked in turn with the others.");
             } else if (ref.get("weight").number(1)

@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** What metrics say of a rule: the route's name by its BackendTrafficPolicy, the rest by the EnvoyProxy of its Gateway. */
-record StatNames(EnvoyProxies proxies, List<Problem> problems) {
+record StatNames(Proxies proxies, List<Problem> problems) {
     private static final Pattern OPERATOR = Pattern.compile("%([A-Z_]+)%");
 
     Telemetry.Statistics of(Optional<Field> policy, Resource gateway, Resource route, Field rule, int number) {

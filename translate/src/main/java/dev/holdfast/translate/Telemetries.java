@@ -58,7 +58,11 @@ final class Telemetries {
     }
 
     private Telemetry make(Resource gateway) {
-        Optional<EnvoyProxies.Held> held = new EnvoyProxies(set, problems).of(gateway);
+        Proxies proxies = new Proxies(set);
+        proxies.refs(gateway).stream()
+                .filter(ref -> proxies.find(ref).isEmpty())
+                .forEach(this::missing);
+        Optional<Proxies.Held> held = proxies.of(gateway);
         if (held.isEmpty()) {
             return Telemetry.NONE;
         }
@@ -71,5 +75,18 @@ final class Telemetries {
                 fields.accessLogs(telemetry.get("accessLog")),
                 fields.metrics(telemetry.get("metrics")));
         return made.equals(Telemetry.NONE) ? Telemetry.NONE : made;
+    }
+
+    private void missing(Proxies.Ref ref) {
+        boolean fits = ref.fits();
+        problems.add(Problem.at(
+                ref.field().origin(),
+                ProblemCode.POLICY_INVALID,
+                Severity.WARNING,
+                fits
+                        ? "EnvoyProxy " + ref.namespace() + "/" + ref.name() + " does not exist; the defaults hold"
+                        : "parameters of the kind " + ref.field().get("kind").text("")
+                                + " are not known; the defaults hold",
+                fits ? "Add it, or mend the name." : "Name an EnvoyProxy of the group gateway.envoyproxy.io."));
     }
 }

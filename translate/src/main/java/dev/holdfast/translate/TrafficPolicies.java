@@ -83,7 +83,10 @@ record TrafficPolicies(ResourceSet set, List<Problem> problems) {
             out.add(new TrafficFilter.Bandwidth(
                     rule,
                     bytesPerSecond(bandwidth.at("request.limit")),
-                    bytesPerSecond(bandwidth.at("response.limit"))));
+                    bytesPerSecond(bandwidth.at("response.limit")),
+                    Optional.of(bandwidth.at("response.responseTrailers"))
+                            .filter(Field::present)
+                            .map(told -> told.get("prefix").text(""))));
         }
         return Optional.of(out);
     }

@@ -84,7 +84,7 @@ public final class Translator {
                         grants,
                         security,
                         new SideClusters(backends, made),
-                        new Places(new EnvoyProxies(set, problems)),
+                        new Places(new Proxies(set)),
                         problems),
                 streams,
                 surroundings.ports,
@@ -92,7 +92,7 @@ public final class Translator {
                 new HttpFilters(
                         new TrafficPolicies(set, problems),
                         new GlobalLimits(new SideClusters(backends, made), options, problems)),
-                new StatNames(new EnvoyProxies(set, problems), problems),
+                new StatNames(new Proxies(set), problems),
                 new Extensions(set, grants, extensions, new SideClusters(backends, made), options.envoy(), problems),
                 made,
                 provenances,

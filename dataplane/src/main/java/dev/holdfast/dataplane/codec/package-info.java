@@ -1,4 +1,4 @@
-/** HTTP/2 connections as both ends use them, and headers from one form into the other. */
+/** HTTP/2 connections and the terms of TLS as both ends use them, and headers from one form into the other. */
 @NullMarked
 package dev.holdfast.dataplane.codec;
 

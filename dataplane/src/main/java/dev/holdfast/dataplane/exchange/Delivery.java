@@ -6,8 +6,10 @@ import dev.holdfast.dataplane.message.ResponseHead;
 import dev.holdfast.dataplane.route.Snapshot;
 import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.EndpointState;
+import dev.holdfast.dataplane.upstream.Levels;
 import dev.holdfast.dataplane.upstream.Selection;
 import dev.holdfast.dataplane.upstream.Upstream;
+import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
 import io.netty.buffer.ByteBuf;
 import io.netty.handler.codec.http.HttpHeaders;
@@ -24,18 +26,35 @@ import org.jspecify.annotations.Nullable;
 final class Delivery {
     private final Gateway gateway;
     private final Exchange exchange;
-    private final ClusterState cluster;
-    private final Selection selection;
     private final Affinity affinity;
+    private final @Nullable Detours detours;
+    private ClusterState cluster;
+    private Selection selection;
+    private Route.Destination destination;
     private final @Nullable Retrying retrying;
     private List<MirrorCall> mirrors = List.of();
 
-    Delivery(Gateway gateway, Exchange exchange, RouteTraffic route, ClusterState cluster, Affinity affinity) {
+    /**
+     * @param detours where other tries may go to other clusters; null for none
+     * @param calm see {@link Levels.Choice}
+     */
+    Delivery(
+            Gateway gateway,
+            Exchange exchange,
+            RouteTraffic route,
+            Route.Destination destination,
+            ClusterState cluster,
+            Affinity affinity,
+            @Nullable Detours detours,
+            boolean calm) {
         this.gateway = gateway;
         this.exchange = exchange;
+        this.destination = destination;
         this.cluster = cluster;
         this.affinity = affinity;
+        this.detours = detours;
         this.selection = affinity.selection(cluster);
+        selection.calm(calm);
         RouteTraffic.Retry rules = route.retry().orElse(null);
         boolean upgrade = exchange.original().upgrade() != null;
         this.retrying = rules == null || upgrade ? null : new Retrying(exchange, this, rules, cluster);
@@ -66,6 +85,25 @@ final class Delivery {
             }
             gateway.connect(exchange.loop(), to, call.head(), false, call, null);
         }
+    }
+
+    /** Another try, wherever the levels of the rule send it now. */
+    void again() {
+        Detours of = detours;
+        if (of != null) {
+            Levels.Choice<Detours.Way> choice = of.again(destination);
+            ClusterState to = choice.member().cluster();
+            if (to != cluster) {
+                if (!exchange.moveTo(to)) {
+                    return;
+                }
+                cluster = to;
+                destination = choice.member().destination();
+                selection = affinity.selection(to);
+            }
+            selection.calm(choice.calm());
+        }
+        connect(false);
     }
 
     void connect(boolean fresh) {
@@ -101,7 +139,7 @@ final class Delivery {
         return retrying == null || !retrying.again() ? held : retrying.replay(held);
     }
 
-    boolean again() {
+    boolean isAgain() {
         return retrying != null && retrying.again();
     }
 

@@ -23,6 +23,7 @@ import dev.holdfast.dataplane.stream.Tunnel;
 import dev.holdfast.dataplane.stream.WebSocketStream;
 import dev.holdfast.dataplane.telemetry.ListenerTelemetry;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.dataplane.upstream.Levels;
 import dev.holdfast.dataplane.upstream.Upstream;
 import dev.holdfast.plan.ClientRules;
 import dev.holdfast.plan.ClusterTraffic;
@@ -266,12 +267,21 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         RouteTraffic traffic = route.traffic();
         Affinity affinity = null;
         Route.Destination destination = null;
+        Detours detours = Detours.of(snapshot, destinations, traffic);
         if (traffic != RouteTraffic.NONE) {
             affinity = new Affinity(traffic, original, whose, target);
             destination = affinity.destination(snapshot, destinations);
         }
         if (destination == null) {
-            destination = pick(destinations);
+            destination = pick(Detours.first(destinations));
+        } else {
+            detours = null;
+        }
+        boolean calm = false;
+        if (detours != null && destination != null && destination.failure() == 0) {
+            Levels.Choice<Detours.Way> choice = detours.choose();
+            destination = choice.member().destination();
+            calm = choice.calm();
         }
         if (destination == null || destination.failure() != 0) {
             if (destination != null && destination.failure() == 503) {
@@ -301,11 +311,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (original.upgrade() != null && !takeStreamSlot(chosen)) {
             return;
         }
-        if (affinity == null && chosen.config().traffic() != ClusterTraffic.NONE) {
+        if (affinity == null && (detours != null || chosen.config().traffic() != ClusterTraffic.NONE)) {
             affinity = new Affinity(traffic, original, whose, target);
         }
         if (affinity != null) {
-            delivery = new Delivery(gateway, this, traffic, chosen, affinity);
+            delivery = new Delivery(gateway, this, traffic, destination, chosen, affinity, detours, calm);
         }
         HttpHeaders headers = original.headers();
         HeaderRules.stripHopByHop(headers);
@@ -642,7 +652,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         Delivery way = delivery;
         if (way != null) {
             parts = way.body(held);
-            endHeld |= way.again() && requestEnded;
+            endHeld |= way.isAgain() && requestEnded;
             if (requestPipe != null) {
                 requestPipe.drop();
             }
@@ -765,6 +775,19 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (!finished && (way == null || !way.failed(failure))) {
             fail(failure);
         }
+    }
+
+    /** Another try goes to another cluster; answers, and gives false, where that one has no room. */
+    boolean moveTo(ClusterState to) {
+        ClusterState from = java.util.Objects.requireNonNull(cluster);
+        if (to.config().endpoints().isEmpty() || !to.tryRequest()) {
+            fail(to.config().endpoints().isEmpty() ? ProxyFailure.NO_ENDPOINTS : ProxyFailure.OVERLOADED);
+            return false;
+        }
+        from.releaseRequest();
+        cluster = to;
+        meters = null;
+        return true;
     }
 
     /** One try has taken too long. */

@@ -181,10 +181,7 @@ final class Retrying {
         long base = Math.max(1, rules.backOff().toMillis());
         long longest = Math.min(Math.max(1, rules.maxBackOff().toMillis()), base << Math.min(tries - 1, 20));
         backOff = exchange.loop()
-                .schedule(
-                        () -> delivery.connect(false),
-                        ThreadLocalRandom.current().nextLong(longest),
-                        TimeUnit.MILLISECONDS);
+                .schedule(delivery::again, ThreadLocalRandom.current().nextLong(longest), TimeUnit.MILLISECONDS);
         return true;
     }
 

@@ -10,7 +10,10 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,11 +25,18 @@ final class ClusterCheck {
     private final ClusterTraffic.ActiveCheck rules;
     private final EventLoop loop;
     private final Function<EventLoop, Pools> pools;
+    private final @Nullable CheckLog log;
     private final Map<EndpointState, One> checks = new HashMap<>();
     private volatile boolean stopped;
 
+    /** @param log told where the rules ask for it; else null */
     ClusterCheck(
-            ClusterState cluster, ClusterTraffic.ActiveCheck rules, EventLoop loop, Function<EventLoop, Pools> pools) {
+            ClusterState cluster,
+            ClusterTraffic.ActiveCheck rules,
+            EventLoop loop,
+            Function<EventLoop, Pools> pools,
+            @Nullable CheckLog log) {
+        this.log = log;
         this.cluster = cluster;
         this.rules = rules;
         this.loop = loop;
@@ -73,6 +83,8 @@ final class ClusterCheck {
         private int good;
         private int bad;
         private boolean first = true;
+        /** Whether the last check failed. */
+        private boolean inRow;
 
         One(EndpointState state) {
             this.state = state;
@@ -103,19 +115,41 @@ final class ClusterCheck {
                 case UNKNOWN -> {}
                 case GOOD -> {
                     bad = 0;
+                    inRow = false;
+                    boolean was = first;
                     if (state.failing() && (first || ++good >= rules.healthyAfter())) {
                         turn(true);
+                        tell((to, name) -> to.added(name, rules.probe(), state.endpoint(), was));
                     }
                     first = false;
+                    if (logs(ClusterTraffic.CheckLog::successes)) {
+                        tell((to, name) -> to.succeeded(name, rules.probe(), state.endpoint()));
+                    }
                 }
                 case BAD, BAD_FOR_SURE -> {
                     good = 0;
+                    boolean was = first;
+                    if (!inRow || logs(ClusterTraffic.CheckLog::failures)) {
+                        tell((to, name) -> to.failed(name, rules.probe(), state.endpoint(), was));
+                    }
+                    inRow = true;
                     boolean sure = verdict == Verdict.BAD_FOR_SURE || ++bad >= rules.unhealthyAfter();
                     first = false;
                     if (!state.failing() && sure) {
                         turn(false);
+                        tell((to, name) -> to.ejected(name, rules.probe(), state.endpoint()));
                     }
                 }
+            }
+        }
+
+        private boolean logs(Predicate<ClusterTraffic.CheckLog> what) {
+            return rules.log().filter(what).isPresent();
+        }
+
+        private void tell(BiConsumer<CheckLog, String> what) {
+            if (log != null) {
+                what.accept(log, cluster.config().name());
             }
         }
 

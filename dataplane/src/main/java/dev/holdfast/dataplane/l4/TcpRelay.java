@@ -73,7 +73,7 @@ public final class TcpRelay extends ChannelInboundHandlerAdapter implements Long
     }
 
     private void dial() {
-        Cluster.Endpoint endpoint = terms.cluster().pick();
+        Cluster.Endpoint endpoint = terms.endpoint();
         if (endpoint == null) {
             refuse(ProxyFailure.NO_ENDPOINTS.reason());
             return;

@@ -6,12 +6,15 @@ import dev.holdfast.dataplane.observe.Metrics;
 import dev.holdfast.dataplane.stream.Budgets;
 import dev.holdfast.dataplane.stream.LongStream;
 import dev.holdfast.dataplane.upstream.ClusterState;
+import dev.holdfast.dataplane.upstream.Levels;
+import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.IpAddress;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.StreamView;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +38,9 @@ final class Terms {
     private Metrics.@Nullable RouteMeters meters;
     private List<Budgets.Slot> slots = List.of();
     private boolean holdsCluster;
+    /** See {@link Levels.Choice}. */
+    private boolean calm;
+
     private String streamId = "";
     private String endpoint = "";
 
@@ -59,11 +65,20 @@ final class Terms {
         if (by.authorization().isPresent() && !admits(by.authorization().get(), client)) {
             return ProxyFailure.NOT_AUTHORIZED.reason();
         }
-        L4Route.Destination destination = pick(by.destinations());
+        List<Way> ways = ways(by.destinations());
+        L4Route.Destination destination = pick(
+                ways.isEmpty()
+                        ? by.destinations()
+                        : by.destinations().stream().filter(d -> !d.fallback()).toList());
         if (destination == null || !destination.failure().isEmpty()) {
             return destination == null ? ProxyFailure.INVALID_BACKEND.reason() : destination.failure();
         }
         ClusterState chosen = gateway.snapshot().cluster(destination.cluster());
+        if (!ways.isEmpty()) {
+            Levels.Choice<Way> choice = Levels.pick(ways, new boolean[2]);
+            chosen = choice.member().cluster();
+            calm = choice.calm();
+        }
         if (chosen == null) {
             return ProxyFailure.INVALID_BACKEND.reason();
         }
@@ -96,6 +111,31 @@ final class Terms {
             }
         }
         return by.allowByDefault() && address.length > 0;
+    }
+
+    /** A destination that may take it. */
+    private record Way(ClusterState cluster, int weight, boolean fallback) implements Levels.Member {}
+
+    /** Those to choose from by their health; none where there are not both, fallbacks and others. */
+    private List<Way> ways(List<L4Route.Destination> destinations) {
+        long fallbacks =
+                destinations.stream().filter(L4Route.Destination::fallback).count();
+        if (fallbacks == 0 || fallbacks == destinations.size()) {
+            return List.of();
+        }
+        List<Way> out = new ArrayList<>();
+        for (L4Route.Destination destination : destinations) {
+            ClusterState to = gateway.snapshot().cluster(destination.cluster());
+            if (to != null && destination.failure().isEmpty() && destination.weight() > 0) {
+                out.add(new Way(to, destination.weight(), destination.fallback()));
+            }
+        }
+        return out;
+    }
+
+    /** Where to, of what {@link #take} chose; null where nobody is well. */
+    Cluster.@Nullable Endpoint endpoint() {
+        return cluster().pick(calm);
     }
 
     private static L4Route.@Nullable Destination pick(List<L4Route.Destination> destinations) {

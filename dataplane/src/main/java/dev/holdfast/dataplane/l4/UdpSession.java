@@ -51,7 +51,7 @@ final class UdpSession implements LongStream.Owner {
 
     void start(L4Route route) {
         String refused = terms.take(route);
-        Cluster.Endpoint endpoint = refused.isEmpty() ? terms.cluster().pick() : null;
+        Cluster.Endpoint endpoint = refused.isEmpty() ? terms.endpoint() : null;
         if (endpoint == null) {
             over(refused.isEmpty() ? ProxyFailure.NO_ENDPOINTS.reason() : refused);
             return;

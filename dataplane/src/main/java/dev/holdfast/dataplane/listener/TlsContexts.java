@@ -1,22 +1,17 @@
 package dev.holdfast.dataplane.listener;
 
+import dev.holdfast.dataplane.codec.TlsTerms;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Origin;
-import io.netty.handler.codec.http2.Http2SecurityUtil;
-import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ClientAuth;
-import io.netty.handler.ssl.IdentityCipherSuiteFilter;
 import io.netty.handler.ssl.OpenSsl;
-import io.netty.handler.ssl.OpenSslContextOption;
 import io.netty.handler.ssl.OpenSslSessionContext;
 import io.netty.handler.ssl.OpenSslSessionTicketKey;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
-import io.netty.handler.ssl.SslProvider;
-import io.netty.handler.ssl.SupportedCipherSuiteFilter;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.security.cert.CertificateException;
@@ -32,8 +27,6 @@ import org.jspecify.annotations.Nullable;
 
 /** TLS contexts of one plan; one that did not change is taken over from the plan before. */
 public final class TlsContexts {
-    private static final List<String> TLS13_CIPHERS =
-            List.of("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256");
     /** For listeners that ask for no certificate; without one Netty reads all of the JDK's authorities. */
     static final X509TrustManager NO_CLIENTS = new X509TrustManager() {
         @Override
@@ -162,20 +155,9 @@ public final class TlsContexts {
     private static Entry make(Key key) throws SSLException, GeneralSecurityException {
         CertifiedKey certified = CertifiedKey.of(key.certificate);
         SslContextBuilder builder = SslContextBuilder.forServer(certified.key(), certified.certificates())
-                .sslProvider(
-                        OpenSsl.isAvailable() && key.crypto.signatures().isEmpty()
-                                ? SslProvider.OPENSSL
-                                : SslProvider.JDK)
                 .keyStoreType(IN_MEMORY)
-                .protocols(versions(key.min, key.max));
-        if (!key.alpn.isEmpty()) {
-            builder.applicationProtocolConfig(new ApplicationProtocolConfig(
-                    ApplicationProtocolConfig.Protocol.ALPN,
-                    ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
-                    ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
-                    key.alpn));
-        }
-        crypto(key.crypto, builder);
+                .protocols(TlsTerms.versions(key.min, key.max));
+        TlsTerms.alpn(builder, key.alpn);
         if (key.clients.isPresent()) {
             Tls.ClientValidation asked = key.clients.get();
             builder.clientAuth(asked.required() ? ClientAuth.REQUIRE : ClientAuth.OPTIONAL)
@@ -183,8 +165,7 @@ public final class TlsContexts {
         } else {
             builder.trustManager(NO_CLIENTS);
         }
-        SslContext built = builder.build();
-        SslContext made = key.crypto.signatures().isEmpty() ? built : new JdkCrypto(built, key.crypto);
+        SslContext made = TlsTerms.build(builder, key.crypto);
         if (made.sessionContext() instanceof OpenSslSessionContext sessions) {
             if (!key.crypto.sessionCache()) {
                 sessions.setSessionCacheEnabled(false);
@@ -194,24 +175,6 @@ public final class TlsContexts {
             }
         }
         return new Entry(key, made, certified.names());
-    }
-
-    /** TLS 1.3 has suites of its own, none of which is to be left out (RFC 8446 §9.1). */
-    private static void crypto(Tls.Crypto crypto, SslContextBuilder builder) {
-        if (crypto.ciphers().isEmpty()) {
-            builder.ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE);
-        } else {
-            List<String> all = new ArrayList<>(TLS13_CIPHERS);
-            all.addAll(crypto.ciphers());
-            builder.ciphers(
-                    crypto.signatures().isEmpty() ? all : JdkCrypto.suites(all),
-                    crypto.signatures().isEmpty()
-                            ? IdentityCipherSuiteFilter.INSTANCE
-                            : SupportedCipherSuiteFilter.INSTANCE);
-        }
-        if (!crypto.curves().isEmpty() && crypto.signatures().isEmpty()) {
-            builder.option(OpenSslContextOption.GROUPS, crypto.curves().toArray(String[]::new));
-        }
     }
 
     /** Of this process alone, made anew with each context: tickets end with it. */
@@ -224,12 +187,5 @@ public final class TlsContexts {
             random.nextBytes(part);
         }
         return new OpenSslSessionTicketKey(name, hmac, aes);
-    }
-
-    private static List<String> versions(String min, String max) {
-        List<String> all = List.of("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3");
-        int from = Math.max(all.indexOf(min), 0);
-        int to = all.indexOf(max) < 0 ? all.size() - 1 : all.indexOf(max);
-        return all.subList(min.isEmpty() ? 2 : from, to + 1);
     }
 }

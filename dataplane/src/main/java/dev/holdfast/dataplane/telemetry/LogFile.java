@@ -18,7 +18,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Lines in a file that others may move away: it is made anew then. {@code /dev/stdout} is the process's own. */
-final class LogFile implements Exports.Sink {
+public final class LogFile implements Exports.Sink {
     private static final Logger LOG = LoggerFactory.getLogger("telemetry");
     private static final JsonFactory JSON = new JsonFactory();
     private static final long LOOK_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -30,17 +30,25 @@ final class LogFile implements Exports.Sink {
     private boolean failed;
     private boolean over;
 
-    LogFile(String path) {
+    public LogFile(String path) {
         this.path = path;
     }
 
     @Override
+    public void line(Entry entry) {
+        line(entry.text().orElseGet(() -> json(entry.fields())));
+    }
+
+    /** Of fields that are texts, numbers, whether or not, or have fields themselves. */
+    public void line(Map<String, Object> fields) {
+        line(json(fields));
+    }
+
     @SuppressWarnings("SystemOut")
-    public synchronized void line(Entry entry) {
+    private synchronized void line(String line) {
         if (over) {
             return;
         }
-        String line = entry.text().orElseGet(() -> json(entry.fields()));
         PrintStream console = path.equals("/dev/stdout") ? System.out : path.equals("/dev/stderr") ? System.err : null;
         if (console != null) {
             console.print(line.endsWith("\n") ? line : line + "\n");
@@ -92,20 +100,26 @@ final class LogFile implements Exports.Sink {
     static String json(Map<String, Object> fields) {
         StringWriter text = new StringWriter(256);
         try (JsonGenerator json = JSON.createGenerator(text)) {
-            json.writeStartObject();
-            for (Map.Entry<String, Object> field : fields.entrySet()) {
-                json.writeFieldName(field.getKey());
-                switch (field.getValue()) {
-                    case null -> json.writeNull();
-                    case Long number -> json.writeNumber(number);
-                    case Object other -> json.writeString(other.toString());
-                }
-            }
-            json.writeEndObject();
+            write(fields, json);
         } catch (IOException impossible) {
             throw new IllegalStateException("writing JSON to memory failed", impossible);
         }
         return text.toString();
+    }
+
+    private static void write(Map<?, ?> fields, JsonGenerator json) throws IOException {
+        json.writeStartObject();
+        for (Map.Entry<?, ?> field : fields.entrySet()) {
+            json.writeFieldName(String.valueOf(field.getKey()));
+            switch (field.getValue()) {
+                case null -> json.writeNull();
+                case Long number -> json.writeNumber(number);
+                case Boolean flag -> json.writeBoolean(flag);
+                case Map<?, ?> below -> write(below, json);
+                case Object other -> json.writeString(other.toString());
+            }
+        }
+        json.writeEndObject();
     }
 
     @Override

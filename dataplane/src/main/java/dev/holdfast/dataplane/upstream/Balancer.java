@@ -27,8 +27,18 @@ public final class Balancer {
     private final boolean watched;
     private volatile Usable usable;
 
-    /** Whom to choose from, until when that holds. */
-    private record Usable(Zonal.Group whole, @Nullable Zonal zones, long untilNanos, boolean forever) {}
+    /**
+     * Whom to choose from, until when that holds.
+     *
+     * @param calm only those that are healthy, where there are any and all are used; else null
+     */
+    private record Usable(
+            Zonal.Group whole,
+            @Nullable Zonal zones,
+            int healthy,
+            @Nullable Usable calm,
+            long untilNanos,
+            boolean forever) {}
 
     Balancer(Cluster config, @Nullable Balancer before) {
         this.traffic = config.traffic();
@@ -49,7 +59,7 @@ public final class Balancer {
         }
         this.all = List.copyOf(states);
         this.watched = traffic.active().isPresent() || traffic.passive().isPresent();
-        this.usable = usable(all, false, 0, !watched);
+        this.usable = usable(all, false, all.size(), null, 0, !watched);
         if (watched) {
             changed();
         }
@@ -106,12 +116,30 @@ public final class Balancer {
             }
         }
         boolean panic = healthy.size() * 100L < (long) traffic.panicPercent() * all.size();
-        usable = usable(panic ? all : List.copyOf(healthy), panic, until, false);
+        int fit = healthy.size();
+        Usable calm = panic && fit > 0 ? usable(List.copyOf(healthy), false, fit, null, until, false) : null;
+        usable = usable(panic ? all : List.copyOf(healthy), panic, fit, calm, until, false);
     }
 
-    private Usable usable(List<EndpointState> endpoints, boolean panic, long until, boolean forever) {
+    private Usable usable(
+            List<EndpointState> endpoints,
+            boolean panic,
+            int healthy,
+            @Nullable Usable calm,
+            long until,
+            boolean forever) {
         return new Usable(
-                new Zonal.Group(endpoints, next, traffic), Zonal.of(traffic, endpoints, panic), until, forever);
+                new Zonal.Group(endpoints, next, traffic),
+                Zonal.of(traffic, endpoints, panic),
+                healthy,
+                calm,
+                until,
+                forever);
+    }
+
+    /** How many are healthy. */
+    int healthy() {
+        return usable(System.nanoTime()).healthy;
     }
 
     private Usable usable(long now) {
@@ -123,11 +151,12 @@ public final class Balancer {
         return known;
     }
 
-    /** Null where none is healthy. */
+    /** Null where none is healthy. {@code calm} never takes one that is not, if there is another. */
     @Nullable
-    EndpointState pick(@Nullable Selection selection) {
+    EndpointState pick(@Nullable Selection selection, boolean calm) {
         long now = System.nanoTime();
-        Usable from = usable(now);
+        Usable known = usable(now);
+        Usable from = calm && known.calm != null ? known.calm : known;
         if (from.whole.of.isEmpty()) {
             return null;
         }

@@ -222,18 +222,22 @@ public final class ClusterState {
         }
     }
 
-    /** The next endpoint; null where there is none, or none is healthy. */
-    public Cluster.@Nullable Endpoint pick() {
-        return pick(null);
+    /** The next endpoint; null where there is none, or none is healthy. See {@link Levels.Choice} for {@code calm}. */
+    public Cluster.@Nullable Endpoint pick(boolean calm) {
+        return pick(null, calm);
     }
 
     /** The endpoint for a request; null where there is none, or none is healthy. */
     Cluster.@Nullable Endpoint pick(@Nullable Selection selection) {
+        return pick(selection, selection != null && selection.isCalm());
+    }
+
+    private Cluster.@Nullable Endpoint pick(@Nullable Selection selection, boolean calm) {
         if (selection != null && selection.only() != null) {
             return selection.only();
         }
         if (selection != null || config.traffic() != ClusterTraffic.NONE) {
-            EndpointState chosen = balancer.pick(selection);
+            EndpointState chosen = balancer.pick(selection, calm);
             return chosen == null ? null : chosen.endpoint();
         }
         List<Cluster.Endpoint> endpoints = config.endpoints();

@@ -282,11 +282,10 @@ public final class Dialer {
             if (cluster.config().tls().isEmpty()) {
                 return null;
             }
-            String sni = cluster.config().tls().get().sni();
             SslHandler handler = cluster.tls(offer)
                     .newHandler(
                             ByteBufAllocator.DEFAULT,
-                            sni.isEmpty() ? endpoint.host() : sni,
+                            cluster.config().tls().get().nameOf(endpoint),
                             Math.max(endpoint.port(), 0));
             handler.setHandshakeTimeoutMillis(
                     Math.max(cluster.config().connectTimeout().toMillis(), 1));

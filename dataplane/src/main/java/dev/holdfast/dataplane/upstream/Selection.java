@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Selection {
     private boolean hashed;
+    private boolean calm;
     private long hash;
     private @Nullable EndpointState preferred;
     private Cluster.@Nullable Endpoint only;
@@ -22,6 +23,15 @@ public final class Selection {
         Selection selection = new Selection();
         selection.only = endpoint;
         return selection;
+    }
+
+    /** See {@link Levels.Choice}. */
+    public void calm(boolean value) {
+        calm = value;
+    }
+
+    boolean isCalm() {
+        return calm;
     }
 
     /** Requests of one hash go to one endpoint. */

@@ -1,14 +1,10 @@
 package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.dataplane.codec.TlsTerms;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Tls;
-import io.netty.handler.codec.http2.Http2SecurityUtil;
-import io.netty.handler.ssl.ApplicationProtocolConfig;
-import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
-import io.netty.handler.ssl.SslProvider;
-import io.netty.handler.ssl.SupportedCipherSuiteFilter;
 import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -22,9 +18,11 @@ final class UpstreamTlsContexts {
     private UpstreamTlsContexts() {}
 
     static SslContext make(Cluster.UpstreamTls tls, Dialer.Offer offer) throws SSLException {
-        SslContextBuilder builder = SslContextBuilder.forClient()
-                .sslProvider(OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK)
-                .ciphers(Http2SecurityUtil.CIPHERS, SupportedCipherSuiteFilter.INSTANCE);
+        SslContextBuilder builder = SslContextBuilder.forClient();
+        Cluster.Handshake handshake = tls.handshake();
+        if (!handshake.minVersion().isEmpty() || !handshake.maxVersion().isEmpty()) {
+            builder.protocols(TlsTerms.versions(handshake.minVersion(), handshake.maxVersion()));
+        }
         try {
             trust(tls, builder);
         } catch (GeneralSecurityException | IOException e) {
@@ -34,14 +32,20 @@ final class UpstreamTlsContexts {
             Tls.Certificate shown = tls.shown().get();
             builder.keyManager(bytes(shown.chainPem()), bytes(shown.keyPem().reveal()));
         }
-        if (offer != Dialer.Offer.NOTHING) {
-            builder.applicationProtocolConfig(new ApplicationProtocolConfig(
-                    ApplicationProtocolConfig.Protocol.ALPN,
-                    ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
-                    ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
-                    offer == Dialer.Offer.HTTP2 ? List.of("h2", "http/1.1") : List.of("http/1.1")));
+        TlsTerms.alpn(builder, offered(handshake, offer));
+        try {
+            return TlsTerms.build(builder, handshake.crypto());
+        } catch (IllegalArgumentException e) {
+            throw new SSLException("a cipher or curve that backends are to be offered is not known", e);
         }
-        return builder.build();
+    }
+
+    private static List<String> offered(Cluster.Handshake handshake, Dialer.Offer offer) {
+        return switch (offer) {
+            case HTTP1 -> handshake.alpnOf("http/1.1");
+            case HTTP2 -> handshake.alpn().isEmpty() ? List.of("h2", "http/1.1") : handshake.alpn();
+            case NOTHING -> List.of();
+        };
     }
 
     private static void trust(Cluster.UpstreamTls tls, SslContextBuilder builder)

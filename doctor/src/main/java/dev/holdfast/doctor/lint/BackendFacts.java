@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /** What the manifests say of a backend: its name, its protocol, and whether it is reached by TLS. */
-record BackendFacts(String name, String appProtocol, boolean tls) {
+record BackendFacts(String name, String appProtocol, boolean tls, boolean offeredHttp2) {
     private static final Set<String> HTTP2 = Set.of("kubernetes.io/h2c", "gateway.envoyproxy.io/h2c", "grpc");
 
     /** Nothing says that it speaks HTTP/2. */
@@ -43,14 +43,18 @@ record BackendFacts(String name, String appProtocol, boolean tls) {
                         .map(p -> p.text(""))
                         .findFirst()
                         .orElse("");
-                return new BackendFacts(label, protocol, found.spec().get("tls").present());
+                List<String> alpn = found.spec().at("tls.alpnProtocols").items().stream()
+                        .map(p -> p.text(""))
+                        .toList();
+                return new BackendFacts(
+                        label, protocol, found.spec().get("tls").present(), alpn.isEmpty() || alpn.contains("h2"));
             }
             String protocol = found.spec().get("ports").items().stream()
                     .filter(p -> p.get("port").text("").equals(ref.get("port").text("")))
                     .map(p -> p.get("appProtocol").text(""))
                     .findFirst()
                     .orElse("");
-            return new BackendFacts(label, protocol, scene.byTls(namespace, name));
+            return new BackendFacts(label, protocol, scene.byTls(namespace, name), true);
         });
     }
 }

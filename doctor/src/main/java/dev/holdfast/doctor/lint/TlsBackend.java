@@ -11,7 +11,7 @@ final class TlsBackend implements Lint {
     public void look(Scene scene, Consumer<Problem> found) {
         for (Resource route : scene.set().kind("HTTPRoute")) {
             for (BackendFacts backend : scene.backendsOf(route)) {
-                if (backend.tls() && !backend.saysWebSocket()) {
+                if (backend.tls() && backend.offeredHttp2() && !backend.saysWebSocket()) {
                     found.accept(Scene.hint(
                             route.spec().get("rules").origin(),
                             ProblemCode.TLS_BACKEND_HTTP2,

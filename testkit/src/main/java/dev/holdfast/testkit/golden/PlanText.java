@@ -36,6 +36,7 @@ public final class PlanText {
             Tree.of(ClientRules.ForwardedCert.DEFAULT),
             Tree.of(new ClientRules.Address.Direct()),
             Tree.of(Tls.Crypto.DEFAULT),
+            Tree.of(Cluster.Handshake.DEFAULT),
             Tree.of(Http2Settings.DEFAULT),
             Tree.of(Cluster.CircuitBreaker.DEFAULT),
             Tree.of(ClusterTraffic.NONE),

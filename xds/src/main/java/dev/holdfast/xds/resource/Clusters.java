@@ -29,6 +29,7 @@ import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsParameters;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
 import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
@@ -187,7 +188,7 @@ public final class Clusters {
                 .build();
     }
 
-    private static CircuitBreakers breakers(Cluster cluster, boolean streams) {
+    static CircuitBreakers breakers(Cluster cluster, boolean streams) {
         CircuitBreakers.Builder out = CircuitBreakers.newBuilder().addThresholds(thresholds(cluster, streams));
         long each = cluster.traffic().connectionsPerEndpoint();
         if (each >= 0) {
@@ -262,16 +263,25 @@ public final class Clusters {
 
     private static TransportSocket tls(Cluster cluster, Cluster.UpstreamTls tls, HttpProtocolOptions http) {
         CommonTlsContext.Builder common = CommonTlsContext.newBuilder();
+        Cluster.Handshake handshake = tls.handshake();
         if (http.hasExplicitHttpConfig()) {
-            common.addAlpnProtocols(http.getExplicitHttpConfig().hasHttp2ProtocolOptions() ? "h2" : "http/1.1");
+            common.addAllAlpnProtocols(
+                    handshake.alpnOf(http.getExplicitHttpConfig().hasHttp2ProtocolOptions() ? "h2" : "http/1.1"));
+        } else {
+            common.addAllAlpnProtocols(handshake.alpn());
+        }
+        TlsParameters terms = Listeners.terms(handshake.minVersion(), handshake.maxVersion(), handshake.crypto());
+        if (!terms.equals(TlsParameters.getDefaultInstance())) {
+            common.setTlsParams(terms);
         }
         UpstreamTlsContext.Builder out = UpstreamTlsContext.newBuilder();
         List<String> hosts = cluster.endpoints().stream()
                 .map(Cluster.Endpoint::host)
                 .distinct()
                 .toList();
-        String sni =
-                !tls.sni().isEmpty() ? tls.sni() : hosts.size() == 1 && !isIp(hosts.getFirst()) ? hosts.getFirst() : "";
+        String sni = !tls.sni().isEmpty() || !tls.endpoints().isEmpty()
+                ? tls.sni()
+                : hosts.size() == 1 && !isIp(hosts.getFirst()) ? hosts.getFirst() : "";
         CertificateValidationContext.Builder check = CertificateValidationContext.newBuilder();
         if (!tls.names().isEmpty()) {
             // Any of these is enough; the name that is asked for is no more than that.
@@ -280,7 +290,7 @@ public final class Clusters {
         } else if (!sni.isEmpty()) {
             out.setSni(sni);
             check.addMatchTypedSubjectAltNames(san(SubjectAltNameMatcher.SanType.DNS, sni));
-        } else if (hasNames(cluster)) {
+        } else if (hasNames(cluster) || !tls.endpoints().isEmpty()) {
             out.setAutoHostSni(true).setAutoSniSanValidation(true);
         } else {
             hosts.forEach(h -> check.addMatchTypedSubjectAltNames(san(SubjectAltNameMatcher.SanType.IP_ADDRESS, h)));
@@ -357,9 +367,8 @@ public final class Clusters {
                 if (endpoint.isUnix() && names) {
                     continue;
                 }
-                Endpoint.Builder one = Endpoint.newBuilder()
-                        .setAddress(address(endpoint))
-                        .setHostname(endpoint.isUnix() ? "" : endpoint.host());
+                Endpoint.Builder one =
+                        Endpoint.newBuilder().setAddress(address(endpoint)).setHostname(hostname(cluster, endpoint));
                 if (port > 0) {
                     one.setHealthCheckConfig(
                             Endpoint.HealthCheckConfig.newBuilder().setPortValue(port));
@@ -369,6 +378,15 @@ public final class Clusters {
             out.addEndpoints(all);
         }
         return out.build();
+    }
+
+    /** What the endpoint is called in the handshake, where Envoy is to take the name from there. */
+    private static String hostname(Cluster cluster, Cluster.Endpoint endpoint) {
+        String own = endpoint.isUnix() ? "" : endpoint.host();
+        return cluster.tls()
+                .filter(tls -> !tls.endpoints().isEmpty())
+                .map(tls -> tls.nameOf(endpoint))
+                .orElse(own);
     }
 
     private static Address address(Cluster.Endpoint endpoint) {

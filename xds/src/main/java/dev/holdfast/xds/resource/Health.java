@@ -6,6 +6,8 @@ import dev.holdfast.plan.ClusterTraffic.Probe;
 import io.envoyproxy.envoy.config.cluster.v3.OutlierDetection;
 import io.envoyproxy.envoy.config.core.v3.HealthCheck;
 import io.envoyproxy.envoy.config.core.v3.RequestMethod;
+import io.envoyproxy.envoy.config.core.v3.TypedExtensionConfig;
+import io.envoyproxy.envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink;
 import io.envoyproxy.envoy.type.v3.CodecClientType;
 import io.envoyproxy.envoy.type.v3.Int64Range;
 import java.util.ArrayList;
@@ -32,6 +34,14 @@ final class Health {
         if (!check.initialJitter().isZero()) {
             out.setInitialJitter(Proto.duration(check.initialJitter()));
         }
+        check.log()
+                .ifPresent(log -> out.setAlwaysLogHealthCheckFailures(log.failures())
+                        .setAlwaysLogHealthCheckSuccess(log.successes())
+                        .addEventLogger(TypedExtensionConfig.newBuilder()
+                                .setName("envoy.health_check.event_sink.file")
+                                .setTypedConfig(Proto.any(HealthCheckEventFileSink.newBuilder()
+                                        .setEventLogPath(log.path())
+                                        .build()))));
         return switch (check.probe()) {
             case Probe.Http http -> out.setHttpHealthCheck(http(http, http2)).build();
             case Probe.Tcp(String send, String receive) -> {

@@ -235,12 +235,7 @@ final class Listeners {
 
     static DownstreamTlsContext context(String listener, Tls tls, List<String> alpn) {
         CommonTlsContext.Builder common = CommonTlsContext.newBuilder()
-                .setTlsParams(TlsParameters.newBuilder()
-                        .setTlsMinimumProtocolVersion(version(tls.minVersion()))
-                        .setTlsMaximumProtocolVersion(version(tls.maxVersion()))
-                        .addAllCipherSuites(tls.crypto().ciphers())
-                        .addAllEcdhCurves(tls.crypto().curves())
-                        .addAllSignatureAlgorithms(tls.crypto().signatures()))
+                .setTlsParams(terms(tls.minVersion(), tls.maxVersion(), tls.crypto()))
                 .addAllAlpnProtocols(alpn);
         tls.certificates().stream()
                 .map(Tls.Certificate::name)
@@ -257,6 +252,17 @@ final class Listeners {
             out.setRequireClientCertificate(BoolValue.of(clients.required()));
         });
         return out.setCommonTlsContext(common).build();
+    }
+
+    /** Empty versions are Envoy's own. */
+    static TlsParameters terms(String min, String max, Tls.Crypto crypto) {
+        return TlsParameters.newBuilder()
+                .setTlsMinimumProtocolVersion(version(min))
+                .setTlsMaximumProtocolVersion(version(max))
+                .addAllCipherSuites(crypto.ciphers())
+                .addAllEcdhCurves(crypto.curves())
+                .addAllSignatureAlgorithms(crypto.signatures())
+                .build();
     }
 
     private static TlsParameters.TlsProtocol version(String name) {

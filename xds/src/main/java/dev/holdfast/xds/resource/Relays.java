@@ -98,16 +98,20 @@ record Relays(Plan plan) {
         if (!life.isZero()) {
             out.setMaxDownstreamConnectionDuration(Proto.duration(life));
         }
-        List<L4Route.Destination> all = route.map(L4Route::destinations).orElse(List.of()).stream()
+        List<L4Route.Destination> weighty = route.map(L4Route::destinations).orElse(List.of()).stream()
                 .filter(d -> d.weight() > 0)
                 .toList();
+        Levels levels = Levels.ofConnections(weighty.stream().filter(this::good).toList());
+        boolean mixed = weighty.stream().anyMatch(d -> !d.fallback());
+        List<L4Route.Destination> all =
+                weighty.stream().filter(d -> !mixed || !d.fallback()).toList();
         if (all.size() < 2) {
-            return out.setCluster(all.isEmpty() ? NOWHERE : cluster(all.getFirst()))
+            return out.setCluster(all.isEmpty() ? NOWHERE : cluster(all.getFirst(), levels))
                     .build();
         }
         TcpProxy.WeightedCluster.Builder weighted = TcpProxy.WeightedCluster.newBuilder();
         all.forEach(d -> weighted.addClusters(TcpProxy.WeightedCluster.ClusterWeight.newBuilder()
-                .setName(cluster(d))
+                .setName(cluster(d, levels))
                 .setWeight(d.weight())));
         return out.setWeightedClusters(weighted).build();
     }
@@ -119,9 +123,12 @@ record Relays(Plan plan) {
     }
 
     /** A connection is a stream: the streams' half, which has their budget. */
-    private String cluster(L4Route.Destination destination) {
-        boolean good = destination.failure().isEmpty() && plan.clusters().containsKey(destination.cluster());
-        return good ? Clusters.streams(destination.cluster()) : NOWHERE;
+    private String cluster(L4Route.Destination destination, Levels levels) {
+        return good(destination) ? Clusters.streams(levels.through(destination.cluster())) : NOWHERE;
+    }
+
+    private boolean good(L4Route.Destination destination) {
+        return destination.failure().isEmpty() && plan.clusters().containsKey(destination.cluster());
     }
 
     static String udpName(int port) {
@@ -131,8 +138,9 @@ record Relays(Plan plan) {
     /** Envoy's UDP proxy has no weights: all goes to the backend that has most of it. Empty where nothing is routed. */
     Optional<Listener> udp(L4Listener listener) {
         Optional<L4Route> route = listener.routes().stream().findFirst();
-        Optional<String> cluster =
-                route.filter(r -> !isGuarded(r)).flatMap(r -> heaviest(r)).map(this::cluster);
+        Optional<String> cluster = route.filter(r -> !isGuarded(r))
+                .flatMap(r -> heaviest(r))
+                .map(d -> cluster(d, Levels.ofConnections(List.of())));
         return cluster.filter(c -> !c.equals(NOWHERE))
                 .map(to -> Listener.newBuilder()
                         .setName(udpName(listener.bindPort()))
@@ -162,7 +170,8 @@ record Relays(Plan plan) {
     private static Optional<L4Route.Destination> heaviest(L4Route route) {
         return route.destinations().stream()
                 .filter(d -> d.weight() > 0)
-                .max(Comparator.comparingInt(L4Route.Destination::weight));
+                .max(Comparator.comparing((L4Route.Destination d) -> !d.fallback())
+                        .thenComparingInt(L4Route.Destination::weight));
     }
 
     /** Envoy's UDP proxy asks nobody who comes. */

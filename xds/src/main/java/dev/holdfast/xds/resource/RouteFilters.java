@@ -182,12 +182,14 @@ final class RouteFilters {
                         Shaping.admission(control),
                         true);
             case TrafficFilter.LocalRateLimit ignored -> limits();
-            case TrafficFilter.Bandwidth(String ignored, double request, double response) -> {
+            case TrafficFilter.Bandwidth(String ignored, double request, double response, Optional<String> told) -> {
                 if (request > 0) {
-                    pages.put(HttpFilters.REQUEST_PACE, Proto.any(Shaping.pace(request, EnableMode.REQUEST)));
+                    pages.put(
+                            HttpFilters.REQUEST_PACE,
+                            Proto.any(Shaping.pace(request, EnableMode.REQUEST, Optional.empty())));
                 }
                 if (response > 0) {
-                    pages.put(HttpFilters.RESPONSE_PACE, Proto.any(Shaping.pace(response, EnableMode.RESPONSE)));
+                    pages.put(HttpFilters.RESPONSE_PACE, Proto.any(Shaping.pace(response, EnableMode.RESPONSE, told)));
                 }
             }
             case TrafficFilter.CredentialInjection(String header, var value, boolean overwrite) -> {

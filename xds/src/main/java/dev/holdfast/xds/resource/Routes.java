@@ -155,8 +155,14 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents) {
         long total = 0;
         long invalid = 0;
         long empty = 0;
+        boolean mixed = all.stream().anyMatch(d -> !d.fallback());
         for (Route.Destination destination : all) {
-            total += destination.weight();
+            // What fails is a share of those that have one: a fallback beside others has none.
+            boolean shares = !mixed || !destination.fallback();
+            if (destination.failure() != 0 && !shares) {
+                continue;
+            }
+            total += shares ? destination.weight() : 0;
             if (destination.failure() == 503) {
                 empty += destination.weight();
             } else if (destination.failure() != 0 || !plan.clusters().containsKey(destination.cluster())) {
@@ -293,11 +299,14 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents) {
                     RouteAction.MaxStreamDuration.newBuilder().setMaxStreamDuration(Proto.duration(life)));
         }
         List<Route.Filter> filters = new ArrayList<>(route.filters());
-        if (destinations.size() == 1) {
-            filters.addAll(destinations.getFirst().filters());
-            action.setCluster(clusterName(destinations.getFirst().cluster(), kind));
+        Levels levels = Levels.of(destinations);
+        List<Route.Destination> shared =
+                destinations.stream().filter(d -> levels.shares(d.fallback())).toList();
+        if (shared.size() == 1) {
+            filters.addAll(shared.getFirst().filters());
+            action.setCluster(clusterName(levels.through(shared.getFirst().cluster()), kind));
         } else {
-            action.setWeightedClusters(weighted(destinations, kind));
+            action.setWeightedClusters(weighted(shared, levels, kind));
         }
         rewrite(filters, action);
         List<ClusterTraffic> traffic = destinations.stream()
@@ -347,13 +356,13 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents) {
         return kind == Kind.PAGE ? cluster : Clusters.streams(cluster);
     }
 
-    private static WeightedCluster weighted(List<Route.Destination> destinations, Kind kind) {
+    private static WeightedCluster weighted(List<Route.Destination> destinations, Levels levels, Kind kind) {
         WeightedCluster.Builder out = WeightedCluster.newBuilder();
         for (Route.Destination destination : destinations) {
             Headers request = Headers.request(destination.filters());
             Headers response = Headers.response(destination.filters());
             WeightedCluster.ClusterWeight.Builder weight = WeightedCluster.ClusterWeight.newBuilder()
-                    .setName(clusterName(destination.cluster(), kind))
+                    .setName(clusterName(levels.through(destination.cluster()), kind))
                     .setWeight(Proto.count(destination.weight()))
                     .addAllRequestHeadersToAdd(request.add())
                     .addAllRequestHeadersToRemove(request.remove())

@@ -23,6 +23,7 @@ import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
 import io.envoyproxy.envoy.type.v3.Int32Range;
 import io.envoyproxy.envoy.type.v3.Percent;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -57,12 +58,13 @@ final class Shaping {
     }
 
     /** Envoy counts in KiB, one at least. */
-    static Message pace(double bytesPerSecond, BandwidthLimit.EnableMode mode) {
-        return BandwidthLimit.newBuilder()
+    static Message pace(double bytesPerSecond, BandwidthLimit.EnableMode mode, Optional<String> told) {
+        BandwidthLimit.Builder out = BandwidthLimit.newBuilder()
                 .setStatPrefix("bandwidth")
                 .setEnableMode(mode)
-                .setLimitKbps(UInt64Value.of(Math.max(1, Math.round(bytesPerSecond / 1024))))
-                .build();
+                .setLimitKbps(UInt64Value.of(Math.max(1, Math.round(bytesPerSecond / 1024))));
+        told.ifPresent(prefix -> out.setEnableResponseTrailers(true).setResponseTrailerPrefix(prefix));
+        return out.build();
     }
 
     static Message compressor(TrafficFilter.Encoding encoding, boolean first) {

@@ -11,6 +11,7 @@ import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulS
 import io.envoyproxy.envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute;
 import io.envoyproxy.envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState;
 import io.envoyproxy.envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState;
+import io.envoyproxy.envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig;
 import io.envoyproxy.envoy.type.http.v3.Cookie;
 import java.time.Duration;
 import java.util.TreeSet;
@@ -30,6 +31,13 @@ final class Ways {
                         new TreeSet<>(retry.triggers()).stream().map(Ways::word).collect(Collectors.joining(",")))
                 .setNumRetries(Proto.count(retry.times()));
         new TreeSet<>(retry.statuses()).forEach(out::addRetriableStatusCodes);
+        if (retry.triesPerLevel() > 0) {
+            out.setRetryPriority(RetryPolicy.RetryPriority.newBuilder()
+                    .setName("envoy.retry_priorities.previous_priorities")
+                    .setTypedConfig(Proto.any(PreviousPrioritiesConfig.newBuilder()
+                            .setUpdateFrequency(retry.triesPerLevel())
+                            .build())));
+        }
         Duration each = retry.perTryTimeout().isZero() ? time : retry.perTryTimeout();
         if (!each.isZero()) {
             out.setPerTryTimeout(Proto.duration(each));

@@ -122,6 +122,7 @@ public final class XdsResources {
             reuse.of("cluster " + cluster.name(), List.of(cluster, told), () -> Clusters.of(cluster, told))
                     .addTo(clusters, endpoints, secrets);
         }
+        Levels.addTo(plan, clusters);
         Map<ResourceType, Map<String, Message>> all = new EnumMap<>(ResourceType.class);
         all.put(ResourceType.CLUSTER, new TreeMap<>(clusters));
         all.put(ResourceType.ENDPOINT, new TreeMap<>(endpoints));
@@ -449,7 +450,7 @@ public final class XdsResources {
                                 r.id(),
                                 warning(
                                         r.origin(),
-                                        "Envoy sends a UDPRoute's datagrams to one backendRef: the one with the most weight",
+                                        "Envoy sends a UDPRoute's datagrams to one backendRef that is no fallback: the one with the most weight",
                                         "Join the endpoints in one Service.")));
             }
         }
@@ -535,12 +536,6 @@ public final class XdsResources {
                     "of the StreamPolicy " + route.streams().policy() + " Envoy does not carry out "
                             + String.join(", ", ofStreams),
                     "Run these routes on the embedded plane, or have the backend check what the policy would."));
-        }
-        if (route.upgrades().contains("connect")) {
-            return Optional.of(warning(
-                    route.origin(),
-                    "the upgrade CONNECT is not carried out: no tunnel is opened",
-                    "Take it out of httpUpgrade."));
         }
         List<Route.Filter> filters = new ArrayList<>(route.filters());
         if (route.action() instanceof Route.Action.Forward(List<Route.Destination> destinations)) {

@@ -14,6 +14,7 @@ import io.envoyproxy.envoy.config.route.v3.RouteAction;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.config.route.v3.VirtualHost;
 import io.envoyproxy.envoy.config.route.v3.WeightedCluster;
+import io.envoyproxy.envoy.extensions.clusters.aggregate.v3.ClusterConfig;
 import io.envoyproxy.envoy.extensions.filters.http.oauth2.v3.OAuth2;
 import io.envoyproxy.envoy.extensions.filters.http.oauth2.v3.OAuth2Config;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
@@ -63,6 +64,13 @@ final class Sound {
         }
         for (Message message : all.of(ResourceType.CLUSTER).values()) {
             var cluster = (io.envoyproxy.envoy.config.cluster.v3.Cluster) message;
+            if (cluster.hasClusterType()) {
+                asked.get(ResourceType.CLUSTER)
+                        .addAll(cluster.getClusterType()
+                                .getTypedConfig()
+                                .unpack(ClusterConfig.class)
+                                .getClustersList());
+            }
             if (cluster.hasEdsClusterConfig()) {
                 asked.get(ResourceType.ENDPOINT)
                         .add(cluster.getEdsClusterConfig().getServiceName());

@@ -4,10 +4,13 @@ import dev.holdfast.dataplane.filter.BodyStage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /** Holds a body's parts until their time comes; full while it holds any. */
@@ -19,14 +22,33 @@ final class PacedStage implements BodyStage {
     private @Nullable HttpHeaders trailersHeld;
     private boolean waiting;
     private boolean dropped;
+    private final Optional<BiConsumer<PacedStage, HttpHeaders>> told;
+    private long beganNanos = -1;
+    private long tookNanos;
+    private long waitedNanos;
 
-    PacedStage(Pace pace, EventLoop loop) {
+    /** @param told adds to the trailers that end the body */
+    PacedStage(Pace pace, EventLoop loop, Optional<BiConsumer<PacedStage, HttpHeaders>> told) {
         this.pace = pace;
         this.loop = loop;
+        this.told = told;
+    }
+
+    /** From the first part to the end. */
+    long millis() {
+        return TimeUnit.NANOSECONDS.toMillis(tookNanos);
+    }
+
+    /** Of which it was held up here. */
+    long waitedMillis() {
+        return TimeUnit.NANOSECONDS.toMillis(waitedNanos);
     }
 
     @Override
     public void data(ByteBuf data, boolean end, Sink to) {
+        if (beganNanos < 0) {
+            beganNanos = System.nanoTime();
+        }
         int most = pace.part();
         while (data.readableBytes() > most) {
             held.add(data.readRetainedSlice(most));
@@ -57,6 +79,7 @@ final class PacedStage implements BodyStage {
             long wait = pace.reserve(first.readableBytes(), System.nanoTime());
             if (wait > 0) {
                 waiting = true;
+                waitedNanos += wait;
                 loop.schedule(
                         () -> {
                             waiting = false;
@@ -86,11 +109,17 @@ final class PacedStage implements BodyStage {
 
     private void finish(Sink to) {
         HttpHeaders trailers = trailersHeld;
-        if (trailers != null) {
-            trailersHeld = null;
-            to.trailers(trailers);
-        } else if (endHeld) {
-            endHeld = false;
+        if (trailers == null && !endHeld) {
+            return;
+        }
+        tookNanos = beganNanos < 0 ? 0 : System.nanoTime() - beganNanos;
+        HttpHeaders last = trailers == null ? new DefaultHttpHeaders() : trailers;
+        told.ifPresent(teller -> teller.accept(this, last));
+        trailersHeld = null;
+        endHeld = false;
+        if (trailers != null || !last.isEmpty()) {
+            to.trailers(last);
+        } else {
             to.data(Unpooled.EMPTY_BUFFER, true);
         }
     }

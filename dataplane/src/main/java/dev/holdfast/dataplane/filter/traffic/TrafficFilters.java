@@ -16,7 +16,7 @@ public final class TrafficFilters {
             case TrafficFilter.Bandwidth bandwidth -> {
                 Pace request = new Pace(bandwidth.requestBytesPerSecond());
                 Pace response = new Pace(bandwidth.responseBytesPerSecond());
-                yield () -> new BandwidthFilter(request, response);
+                yield () -> new BandwidthFilter(request, response, bandwidth.told());
             }
             case TrafficFilter.Compression compression -> {
                 Negotiation negotiation = new Negotiation(compression);

@@ -1,4 +1,4 @@
-package dev.holdfast.dataplane.listener;
+package dev.holdfast.dataplane.codec;
 
 import dev.holdfast.plan.Tls;
 import io.netty.handler.ssl.DelegatingSslContext;
