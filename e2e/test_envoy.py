@@ -8,8 +8,8 @@ import urllib.request
 import pytest
 
 from lib import manifests
-from lib.clients import WebSocket
-from lib.gateway import Gateway, free_port, offset_for, run, wait
+from lib.clients import WebSocket, page
+from lib.gateway import ROOT, Gateway, free_port, offset_for, run, wait
 from lib.peers import Authority
 from lib.xds import envoy_binary
 
@@ -138,3 +138,21 @@ def test_what_cannot_be_is_said_before_anything_starts(example, tmp_path):
 def test_translate_prints_what_envoys_are_told(example):
     code, out, err = run("translate", "-f", example, "--to", "xds", "--resolve", "home-automation/home-assistant=127.0.0.1:1")
     assert "name: home-automation/home-assistant-internal/0/0/upgrade" in out and "sec-websocket-key" in out, err
+
+
+def test_a_database_of_places_that_is_not_there_is_refused_at_its_line(tmp_path):
+    case = ROOT / "corpus" / "security" / "authorization-places"
+    text = (case / "manifests.yaml").read_text().replace("../corpus/security/authorization-places/places.mmdb", "FILE")
+    file, offset = tmp_path / "m.yaml", offset_for(80)
+    file.write_text(text.replace("FILE", str(case / "places.mmdb")))
+    with Gateway("-f", file, "--port-offset", offset, "--resolve", f"app/app=127.0.0.1:{free_port()}", plane="envoy") as gateway:
+        gateway.ready()
+
+        def status(address):
+            return page(80 + offset, headers={"x-forwarded-for": address})[0]
+
+        # Who passes finds no backend.
+        wait(lambda: (status("192.0.2.1"), status("192.0.2.65")) == (503, 403), what=gateway.text)
+        file.write_text(text.replace("FILE", str(tmp_path / "none.mmdb")))
+        wait(lambda: any(p["code"] == "ENVOY_REFUSED" and "none.mmdb" in p["message"] for p in gateway.json("/api/problems")), what=gateway.text)
+        assert (status("192.0.2.1"), status("192.0.2.65")) == (503, 403)

@@ -13,6 +13,8 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE as CUMULATIVE
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_DELTA as DELTA
 
 from lib.clients import Http2, WebSocket
 from lib.gateway import Gateway, free_port, run, wait
@@ -203,7 +205,9 @@ spec:
             - type: ALS
               als: {{type: HTTP, logName: doors, http: {{requestHeaders: [x-who]}}, backendRefs: [{{name: otlp, port: 4317}}]}}
     metrics:
-      sinks: [{{type: OpenTelemetry, openTelemetry: {{backendRefs: [{{name: otlp, port: 4317}}]}}}}]
+      clusterStatName: "%ROUTE_NAME%"
+      enableRequestResponseSizesStats: true
+      sinks: [{{type: OpenTelemetry, openTelemetry: {{backendRefs: [{{name: otlp, port: 4317}}], reportCountersAsDeltas: true}}}}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -297,7 +301,11 @@ def test_an_envoy_proxy_says_whom_to_tell(told, otlp, backend):
     assert [h["x-tenant"] for m, h in otlp.got if isinstance(m, ExportLogsServiceRequest)]
     wait(lambda: b"/quiet" in b"".join(otlp.lines), 30)
     assert b"doors" in otlp.lines[0] and b"x-who" in b"".join(otlp.lines)
-    wait(lambda: {"holdfast.request.duration", "holdfast.streams.open"} <= otlp.metrics(), 30, lambda: str(otlp.metrics()))
+    wait(lambda: {"holdfast.request.duration", "holdfast.streams.open", "holdfast.bytes.to.client", "holdfast.response.size"} <= otlp.metrics(), 30, lambda: str(otlp.metrics()))
+    told = [x for m in otlp.of(ExportMetricsServiceRequest) for r in m.resource_metrics for scope in r.scope_metrics for x in scope.metrics]
+    assert {x.sum.aggregation_temporality for x in told if x.name == "holdfast.bytes.to.client"} == {DELTA}
+    assert {x.histogram.aggregation_temporality for x in told if x.name == "holdfast.request.duration"} == {CUMULATIVE}
+    assert 'cluster="app",route="edge/app"' in gateway.gateway.get("/metrics")[1]
     # What an EnvoyProxy says takes the place of the process's own line.
     assert gateway.gateway.access_log() == []
 
