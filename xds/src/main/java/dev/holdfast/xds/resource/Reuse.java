@@ -27,7 +27,7 @@ final class Reuse {
 
     /** When all is made: lets go of what was before. */
     Reuse settled() {
-        return new Reuse(Map.of(), Map.copyOf(now));
+        return new Reuse(Map.of(), now);
     }
 
     /** For the plan after this one. */
