@@ -54,17 +54,21 @@ public final class XdsPlane implements PlanSink {
      */
     @Override
     public Applied apply(Plan plan) {
-        return apply(plan, made -> Map.of(Fleet.EVERYONE, before(Fleet.EVERYONE).next(made)));
+        return apply(
+                XdsResources.of(plan),
+                plan,
+                made -> Map.of(Fleet.EVERYONE, before(Fleet.EVERYONE).next(made)));
     }
 
     /**
-     * The same, to each fleet what is its own.
+     * The same, to each fleet what is its own; clients come by a Service, at the ports of the manifests.
      *
      * @param fleets the port that a listener is bound to, and the fleet that binds it; a port of none is one that a patch brought
      *     along, and all have it
      */
     public Applied apply(Plan plan, Map<Integer, String> fleets) {
         return apply(
+                XdsResources.of(plan, Listener::port),
                 plan,
                 made -> fleets.values().stream()
                         .distinct()
@@ -75,8 +79,8 @@ public final class XdsPlane implements PlanSink {
                                                 fleets.getOrDefault(port, fleet).equals(fleet))))));
     }
 
-    private synchronized Applied apply(Plan plan, Function<XdsResources, Map<String, Snapshot>> shared) {
-        XdsResources made = XdsResources.of(plan);
+    private synchronized Applied apply(
+            XdsResources made, Plan plan, Function<XdsResources, Map<String, Snapshot>> shared) {
         if (made.problems().stream().anyMatch(Problem::isError)) {
             metrics.counter("holdfast.reloads", "result", "refused").increment();
             return new Applied(false, Map.of(), 0, made.problems());

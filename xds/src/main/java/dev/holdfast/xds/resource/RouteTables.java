@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.ToIntFunction;
 
 /**
  * The route tables of a port: one for all its listeners without TLS, told apart by Host; one for each with TLS, where a
@@ -21,11 +22,13 @@ final class RouteTables {
 
     private final Plan plan;
     private final List<Listener> port;
+    private final ToIntFunction<Listener> seen;
     private final ByHost<Listener> owners;
     private final Map<String, ByHost<VirtualHost>> hosts = new HashMap<>();
 
-    RouteTables(Plan plan, List<Listener> port) {
+    RouteTables(Plan plan, List<Listener> port, ToIntFunction<Listener> seen) {
         this.plan = plan;
+        this.seen = seen;
         this.port = port;
         this.owners = new ByHost<>(port, l -> l.hostname().orElse("*"));
     }
@@ -77,7 +80,7 @@ final class RouteTables {
                 .covering(domain);
         out.putAllTypedPerFilterConfig(ClientSide.filters(owner.client()));
         if (serving != null) {
-            Routes routes = new Routes(plan, owner);
+            Routes routes = new Routes(plan, owner, seen.applyAsInt(owner));
             for (Route route : serving.routes()) {
                 out.addAllRoutes(routes.of(route));
             }

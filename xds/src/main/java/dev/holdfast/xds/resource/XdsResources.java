@@ -34,6 +34,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.IntPredicate;
+import java.util.function.ToIntFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -58,6 +59,11 @@ public final class XdsResources {
 
     /** The resources of {@code plan}; reads nothing but its argument. */
     public static XdsResources of(Plan plan) {
+        return of(plan, Listener::bindPort);
+    }
+
+    /** @param seen the port of a listener by which clients come, where a Service stands before it */
+    public static XdsResources of(Plan plan, ToIntFunction<Listener> seen) {
         Map<String, Message> listeners = new TreeMap<>();
         Map<String, RouteConfiguration> routes = new TreeMap<>();
         Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters = new TreeMap<>();
@@ -87,7 +93,7 @@ public final class XdsResources {
                 listeners.put(made.getName(), made);
             }
             if (!of.isEmpty()) {
-                new RouteTables(plan, of).addTo(routes);
+                new RouteTables(plan, of, seen).addTo(routes);
             }
             of.forEach(l -> l.tls().ifPresent(tls -> secrets(l.name(), tls, secrets)));
         });
@@ -106,10 +112,19 @@ public final class XdsResources {
         all.getOrDefault(ResourceType.ROUTE, Map.of())
                 .forEach((name, table) -> ((RouteConfiguration) table)
                         .getVirtualHostsList()
-                        .forEach(host -> hosts.put(name + "/" + host.getName(), host)));
+                        .forEach(host -> hosts.put(name + "/" + host.getName(), sent(name, host))));
         all.put(ResourceType.VIRTUAL_HOST, hosts);
         all.replaceAll((type, of) -> Collections.unmodifiableMap(of));
         return new XdsResources(plan, all, List.copyOf(problems));
+    }
+
+    /**
+     * A host as it is sent apart from its table. Envoy keeps hosts by the name within, and takes away by that of the resource: were they
+     * not the same, a host that has gone would serve on.
+     */
+    private static io.envoyproxy.envoy.config.route.v3.VirtualHost sent(
+            String table, io.envoyproxy.envoy.config.route.v3.VirtualHost host) {
+        return host.toBuilder().setName(table + "/" + host.getName()).build();
     }
 
     private static void relay(L4Listener listener, Map<Integer, List<L4Listener>> ports) {
