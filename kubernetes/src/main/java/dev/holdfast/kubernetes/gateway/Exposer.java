@@ -54,7 +54,8 @@ public final class Exposer {
      */
     public boolean reconcile(ResourceSet set, Map<String, Group> groups, Plan plan) {
         Map<String, GenericKubernetesResource> there = services();
-        Map<String, Map<Integer, Port>> ports = allocate(set, groups, there, exposure.pods().isEmpty() ? Set.of() : quic(plan));
+        Map<String, Map<Integer, Port>> ports =
+                allocate(set, groups, there, exposure.pods().isEmpty() ? Set.of() : quic(plan));
         boolean all = true;
         for (Group group : groups.values()) {
             Map<Integer, Port> own = ports.getOrDefault(group.name(), Map.of());

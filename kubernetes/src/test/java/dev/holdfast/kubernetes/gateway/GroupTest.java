@@ -8,7 +8,8 @@ import org.junit.jupiter.api.Test;
 
 class GroupTest {
     private static Map<String, Group> of(String proxy, String more) {
-        return Group.of(ManifestReader.readText("test.yaml", """
+        return Group.of(
+                ManifestReader.readText("test.yaml", """
                         apiVersion: gateway.networking.k8s.io/v1
                         kind: GatewayClass
                         metadata: {name: shared}
@@ -41,8 +42,9 @@ class GroupTest {
 
     @Test
     void eachGatewayIsAGroupOfItsOwn() {
-        assertThat(of("concurrency: 2", "")).containsOnlyKeys("shop/left", "shop/right").allSatisfy((name, group) ->
-                assertThat(group.proxy()).containsEntry("concurrency", 2L));
+        assertThat(of("concurrency: 2", ""))
+                .containsOnlyKeys("shop/left", "shop/right")
+                .allSatisfy((name, group) -> assertThat(group.proxy()).containsEntry("concurrency", 2L));
     }
 
     @Test
