@@ -3,9 +3,11 @@ import asyncio
 import os
 import signal
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
+import yaml
 
 from lib import manifests
 from lib.clients import WebSocket, page
@@ -36,10 +38,13 @@ class Site:
             made.plane = "envoy"
         return made.ready()
 
-    def page(self, path="/"):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", headers={"host": self.host})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status
+    def page(self, path="/", host=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", headers={"host": host or self.host})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refused:
+            return refused.code
 
 
 @pytest.fixture
@@ -83,6 +88,19 @@ def test_left_at_sigterm_where_that_is_asked_for(site, go):
         assert second.envoy_pid() == pid
         await socket.echo("together")
     go(talk())
+
+
+def test_a_host_that_has_gone_is_served_no_more(site):
+    route = site.folder / "route.yaml"
+    more = site.folder / "more.yaml"
+    named = next(d for d in yaml.safe_load_all(route.read_text()) if d["kind"] == "HTTPRoute")
+    named["metadata"]["name"], named["spec"]["hostnames"] = "brief", ["brief.example.test"]
+    manifests.write(more, yaml.safe_dump(named))
+    gateway = site.start()
+    assert site.page(host="brief.example.test") == 200
+    more.unlink()
+    gateway.wait_reload(2)
+    wait(lambda: site.page(host="brief.example.test") == 404, 20)
 
 
 def test_an_envoy_that_ends_is_started_again(site):

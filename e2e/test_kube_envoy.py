@@ -131,6 +131,13 @@ def test_a_websocket_lives_through_changes(shop):
     held.close()
 
 
+def test_a_host_that_has_gone_is_served_no_more(shop):
+    shop.apply(route("brief", "/").replace("shop.example", "brief.example"))
+    wait(lambda: ask(shop, host="brief.example")[0] == 200, 60, "an answer")
+    shop.delete(API, "HTTPRoute", "shop", "brief")
+    wait(lambda: ask(shop, host="brief.example")[0] == 404, 60, "that nobody answers for it")
+
+
 def test_what_is_taken_away_by_hand_is_made_again(shop):
     (before,) = made(shop, "apps/v1", "Deployment")
     shop.delete("apps/v1", "Deployment", SYSTEM, before["metadata"]["name"])
@@ -205,6 +212,33 @@ spec: {provider: {type: Kubernetes, kubernetes: {envoyDaemonSet: {name: on-each-
     wait(lambda: shop.get("apps/v1", "DaemonSet", SYSTEM, "on-each-node"), 60, "a DaemonSet")
     wait(lambda: not made(shop, "apps/v1", "Deployment", "many") and not made(shop, "autoscaling/v2", "HorizontalPodAutoscaler", "many"), 60, "the Deployment's end")
     shop.delete(API, "Gateway", "shop", "many")
+
+
+def test_gateways_that_are_merged_share_envoys_and_an_address(shop):
+    shop.apply("""
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: together, namespace: shop}
+spec: {mergeGateways: true, shutdown: {minDrainDuration: 1s}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: together}
+spec:
+  controllerName: gateway.holdfast.dev/gatewayclass-controller
+  parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, namespace: shop, name: together}
+""", *[SHOP.split("---")[1].replace("name: web", f"name: {name}").replace(": holdfast", ": together").replace("port: 80,", f"port: {port},")
+      for name, port in (("left", 80), ("right", 8080))],
+        route("left", "/left").replace("name: web", "name: left"), route("right", "/").replace("name: web", "name: right"))
+    at = address(shop, "left")
+    wait(lambda: ask(shop, "/left", at)[1].get("x-route") == "left", 180, "an answer")
+    wait(lambda: ask(shop, "/", f"{at}:8080")[1].get("x-route") == "right", 60, "an answer of the other")
+    assert address(shop, "right") == at
+    workloads = [d for d in shop.get("apps/v1", "Deployment", SYSTEM)["items"]
+                 if d["metadata"]["labels"].get("gateway.networking.k8s.io/gateway-class-name") == "together"]
+    assert len(workloads) == 1
+    for name in ("left", "right"):
+        shop.delete(API, "Gateway", "shop", name)
 
 
 def test_a_pod_that_ends_lets_its_streams_go_on_for_the_drain(shop):

@@ -139,12 +139,12 @@ def address(cluster, name="web"):
     return wait(lambda: cluster.get(API, "Gateway", "shop", name)["status"]["addresses"][0]["value"], 90, "an address")
 
 
-def ask(cluster, path="/", at=None):
+def ask(cluster, path="/", at=None, host="shop.example"):
     """Status and headers of an answer through the Gateway."""
     at = at or address(cluster)
     with inside(cluster.name):
-        link = http.client.HTTPConnection(at, 80, timeout=30)
-        link.request("GET", path, headers={"Host": "shop.example"})
+        link = http.client.HTTPConnection(*(at.split(":") if ":" in at else (at, 80)), timeout=30)
+        link.request("GET", path, headers={"Host": host})
         answer = link.getresponse()
         answer.read()
         link.close()

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,6 +43,7 @@ type kubelet struct {
 	mu      sync.Mutex
 	running map[string]*pod
 	used    map[int]bool
+	ending  atomic.Bool // with the cluster: nothing is waited for
 }
 
 func newKubelet(client kubernetes.Interface, dir, net string, programs pairs, apiHost, apiPort string) *kubelet {
@@ -203,6 +205,7 @@ func (k *kubelet) stop(key string) {
 }
 
 func (k *kubelet) stopAll() {
+	k.ending.Store(true)
 	k.mu.Lock()
 	var keys []string
 	for key := range k.running {

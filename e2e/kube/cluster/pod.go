@@ -83,6 +83,10 @@ func (p *pod) start(outer context.Context) error {
 				inside.User = int(*security)
 			}
 		}
+		if inside.User != 0 {
+			// As with user namespaces: what the kernel counts for each user, such as inotify instances, Pods do not share.
+			inside.User += p.number << 16
+		}
 		inside.ReadOnlyRoot = spec.SecurityContext != nil && spec.SecurityContext.ReadOnlyRootFilesystem != nil &&
 			*spec.SecurityContext.ReadOnlyRootFilesystem
 		inside.Scratch = filepath.Join(p.dir, "."+spec.Name)
@@ -279,6 +283,9 @@ func (c *container) keepRunning(ctx context.Context, inside entrance) {
 		}
 		began := time.Now()
 		cmd.Cancel = func() error {
+			if c.pod.kubelet.ending.Load() {
+				return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			}
 			if hook := c.spec.Lifecycle; hook != nil && hook.PreStop != nil && hook.PreStop.HTTPGet != nil {
 				c.get(hook.PreStop.HTTPGet, grace)
 				log.Printf("%s/%s: ran %v; its preStop has answered", c.pod.key, c.spec.Name, time.Since(began).Round(time.Second))

@@ -6,7 +6,7 @@ import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.PlanSink;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.xds.discovery.OidcDiscovery;
-import dev.holdfast.xds.resource.OidcDocuments;
+import dev.holdfast.xds.resource.Known;
 import dev.holdfast.xds.resource.Replaced;
 import dev.holdfast.xds.resource.XdsResources;
 import dev.holdfast.xds.server.EnvoyNode;
@@ -41,8 +41,10 @@ public final class XdsPlane implements PlanSink {
     private Function<XdsResources, Map<String, XdsResources>> shares = XdsPlane::whole;
 
     private XdsResources last = source;
-    /** Of the last. */
-    private OidcDocuments documents = OidcDocuments.NONE;
+    /** What the last was made of beside its plan. */
+    private Known known = Known.NOTHING;
+
+    private boolean behindServices;
 
     /**
      * Listens at once, and serves nothing until the first plan.
@@ -67,7 +69,7 @@ public final class XdsPlane implements PlanSink {
      */
     @Override
     public Applied apply(Plan plan) {
-        return apply(plan, XdsPlane::whole);
+        return apply(plan, false, XdsPlane::whole);
     }
 
     private static Map<String, XdsResources> whole(XdsResources made) {
@@ -75,7 +77,7 @@ public final class XdsPlane implements PlanSink {
     }
 
     /**
-     * The same, to each fleet what is its own.
+     * The same, to each fleet what is its own; clients come by a Service, at the ports of the manifests.
      *
      * @param fleets the port that a listener is bound to, and the fleet that binds it; a port of none is one that a patch brought
      *     along, and all have it
@@ -83,6 +85,7 @@ public final class XdsPlane implements PlanSink {
     public Applied apply(Plan plan, Map<Integer, String> fleets) {
         return apply(
                 plan,
+                true,
                 made -> fleets.values().stream()
                         .distinct()
                         .collect(Collectors.toMap(
@@ -91,8 +94,10 @@ public final class XdsPlane implements PlanSink {
                                         port -> fleets.getOrDefault(port, fleet).equals(fleet)))));
     }
 
-    private synchronized Applied apply(Plan plan, Function<XdsResources, Map<String, XdsResources>> split) {
+    private synchronized Applied apply(
+            Plan plan, boolean services, Function<XdsResources, Map<String, XdsResources>> split) {
         discovery.follow(plan, PATIENCE);
+        behindServices = services;
         XdsResources made = made(plan);
         if (made.problems().stream().anyMatch(Problem::isError)) {
             metrics.counter("holdfast.reloads", "result", "refused").increment();
@@ -129,10 +134,10 @@ public final class XdsPlane implements PlanSink {
 
     /** Most plans come twice: once for what they would cut, and once to be in force. */
     private synchronized XdsResources made(Plan plan) {
-        OidcDocuments now = discovery.documents();
-        if (last.plan() != plan || !now.equals(documents)) {
+        Known now = new Known(discovery.documents(), behindServices);
+        if (last.plan() != plan || !now.equals(known)) {
             last = last.next(plan, now);
-            documents = now;
+            known = now;
         }
         return last;
     }

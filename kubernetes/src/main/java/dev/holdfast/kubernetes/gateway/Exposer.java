@@ -50,11 +50,12 @@ public final class Exposer {
     /**
      * Makes, mends and removes Services; false where something has to be tried again.
      *
-     * @param plan the one in force, which says where clients may come by QUIC
+     * @param plan the one in force, which says where clients may come by QUIC; Envoys are not told of that yet
      */
     public boolean reconcile(ResourceSet set, Map<String, Group> groups, Plan plan) {
         Map<String, GenericKubernetesResource> there = services();
-        Map<String, Map<Integer, Port>> ports = allocate(set, groups, there, quic(plan));
+        Map<String, Map<Integer, Port>> ports =
+                allocate(set, groups, there, exposure.pods().isEmpty() ? Set.of() : quic(plan));
         boolean all = true;
         for (Group group : groups.values()) {
             Map<Integer, Port> own = ports.getOrDefault(group.name(), Map.of());

@@ -26,13 +26,13 @@ final class RouteTables {
 
     private final Plan plan;
     private final List<Listener> port;
-    private final OidcDocuments documents;
+    private final Known known;
     private final Reuse reuse;
     private final ByHost<Listener> owners;
     private final Map<String, ByHost<VirtualHost>> hosts = new HashMap<>();
 
-    RouteTables(Plan plan, List<Listener> port, OidcDocuments documents, Reuse reuse) {
-        this.documents = documents;
+    RouteTables(Plan plan, List<Listener> port, Known known, Reuse reuse) {
+        this.known = known;
         this.reuse = reuse;
         this.plan = plan;
         this.port = port;
@@ -88,7 +88,8 @@ final class RouteTables {
                 owner.tls().isPresent(),
                 routes,
                 routes.stream().flatMap(this::clusters).toList(),
-                documents);
+                known.documents(),
+                known.port(owner));
         return reuse.of("host " + table + "/" + domain, source, () -> made(domain, owner, source));
     }
 
@@ -100,7 +101,8 @@ final class RouteTables {
             boolean tls,
             List<Route> routes,
             List<Optional<Cluster>> clusters,
-            OidcDocuments documents) {}
+            OidcDocuments documents,
+            int seen) {}
 
     private Stream<Optional<Cluster>> clusters(Route route) {
         Stream<String> destinations = route.action() instanceof Route.Action.Forward(List<Route.Destination> all)
@@ -117,7 +119,7 @@ final class RouteTables {
             out.putTypedPerFilterConfig(HttpFilters.AUTHORITY, QuicListeners.authority());
             out.addResponseHeadersToAdd(QuicListeners.altSvc());
         }
-        Routes routes = new Routes(plan, owner, documents);
+        Routes routes = new Routes(plan, owner, source.documents, source.seen);
         source.routes.forEach(route -> out.addAllRoutes(routes.of(route)));
         return out.addRoutes(answer(404, "no_route")).build();
     }

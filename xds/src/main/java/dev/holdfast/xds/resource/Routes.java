@@ -28,8 +28,10 @@ import java.util.Optional;
  * A route of the plan as routes of Envoy. One that forwards becomes three or four, tried in this order: upgrades, server-sent
  * events, gRPC (where the backend is HTTP/2) and pages. The first three go to the streams' cluster, which has a budget and a
  * protocol of its own; Envoy decides both by cluster, and chooses the cluster by route.
+ *
+ * @param seen the port by which clients come to the listener
  */
-record Routes(Plan plan, Listener listener, OidcDocuments documents) {
+record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
     /**
      * Goes out where an upgrade that came by extended CONNECT, which has no such header, meets an HTTP/1.1 backend. It only
      * proves that a server speaks WebSocket (RFC 6455 §1.3), so a fixed one does: 16 bytes in base64.
@@ -123,7 +125,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents) {
                 .putAllTypedPerFilterConfig(filters.configs(suffix.equals(Kind.UPGRADE.suffix)));
     }
 
-    private static RedirectAction redirect(Route.Action.Redirect redirect) {
+    private RedirectAction redirect(Route.Action.Redirect redirect) {
         RedirectAction.Builder out = RedirectAction.newBuilder();
         String scheme = redirect.scheme();
         if (!scheme.isEmpty()) {
@@ -132,10 +134,14 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents) {
         if (!redirect.hostname().isEmpty()) {
             out.setHostRedirect(redirect.hostname());
         }
-        boolean usual =
-                (scheme.equals("https") && redirect.port() == 443) || (scheme.equals("http") && redirect.port() == 80);
+        // With another host Envoy forgets the port that the client came to, which stays where nothing is said of it.
+        boolean stays =
+                scheme.isEmpty() && redirect.port() == 0 && !redirect.hostname().isEmpty();
+        String told = stays ? listener.tls().isPresent() ? "https" : "http" : scheme;
+        int port = stays ? seen : redirect.port();
+        boolean usual = (told.equals("https") && port == 443) || (told.equals("http") && port == 80);
         if (!usual) {
-            out.setPortRedirect(redirect.port());
+            out.setPortRedirect(port);
         }
         Rewrites.of(redirect.path()).ifPresent(out::setRegexRewrite);
         return out.setResponseCode(

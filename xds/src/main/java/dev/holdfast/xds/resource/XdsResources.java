@@ -65,20 +65,21 @@ public final class XdsResources {
 
     /** Where OpenID providers have not been asked; routes that need to know of one answer 503. */
     public static XdsResources of(Plan plan) {
-        return of(plan, OidcDocuments.NONE);
+        return of(plan, Known.NOTHING);
     }
 
     /** The resources of {@code plan}; reads nothing but its arguments. */
-    public static XdsResources of(Plan plan, OidcDocuments documents) {
-        return of(plan, documents, Reuse.none());
+    public static XdsResources of(Plan plan, Known known) {
+        return of(plan, known, Reuse.none());
     }
 
-    /** The same as {@link #of(Plan, OidcDocuments)}, sooner where {@code plan} has much in common with the one of these. */
-    public XdsResources next(Plan plan, OidcDocuments documents) {
-        return of(plan, documents, reuse.next());
+    /** The same as {@link #of(Plan, Known)}, sooner where {@code plan} has much in common with the one of these. */
+    public XdsResources next(Plan plan, Known known) {
+        return of(plan, known, reuse.next());
     }
 
-    private static XdsResources of(Plan plan, OidcDocuments documents, Reuse reuse) {
+    private static XdsResources of(Plan plan, Known known, Reuse reuse) {
+        OidcDocuments documents = known.documents();
         Map<String, Message> listeners = new TreeMap<>();
         Map<String, RouteConfiguration> routes = new TreeMap<>();
         Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters = new TreeMap<>();
@@ -109,8 +110,7 @@ public final class XdsResources {
             }
             QuicListeners.of(port, of).ifPresent(quic -> listeners.put(quic.getName(), quic));
             if (!of.isEmpty()) {
-                new RouteTables(plan, of, documents, reuse).addTo(routes);
-            }
+new RouteTables            }
             of.forEach(l -> {
                 l.tls().ifPresent(tls -> secrets(l.name(), tls, secrets));
                 signOns(l, documents, secrets);
@@ -135,7 +135,7 @@ public final class XdsResources {
         all.getOrDefault(ResourceType.ROUTE, Map.of())
                 .forEach((name, table) -> ((RouteConfiguration) table)
                         .getVirtualHostsList()
-                        .forEach(host -> hosts.put(name + "/" + host.getName(), host)));
+                        .forEach(host -> hosts.put(name + "/" + host.getName(), sent(name, host))));
         all.put(ResourceType.VIRTUAL_HOST, hosts);
         all.replaceAll((type, of) -> Collections.unmodifiableMap(of));
         return new XdsResources(plan, all, List.copyOf(problems), reuse.settled());
@@ -154,6 +154,15 @@ public final class XdsResources {
             }
         }
         return out;
+    }
+
+    /**
+     * A host as it is sent apart from its table. Envoy keeps hosts by the name within, and takes away by that of the resource: were they
+     * not the same, a host that has gone would serve on.
+     */
+    private static io.envoyproxy.envoy.config.route.v3.VirtualHost sent(
+            String table, io.envoyproxy.envoy.config.route.v3.VirtualHost host) {
+        return host.toBuilder().setName(table + "/" + host.getName()).build();
     }
 
     private static void relay(L4Listener listener, Map<Integer, List<L4Listener>> ports) {

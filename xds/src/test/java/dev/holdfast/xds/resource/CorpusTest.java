@@ -55,7 +55,7 @@ final class CorpusTest {
         order.addAll(order.reversed());
         for (Path folder : order) {
             Plan plan = plan(folder);
-            last = last.next(plan, OidcDocuments.NONE);
+            last = last.next(plan, Known.NOTHING);
             XdsResources fresh = XdsResources.of(plan);
             for (ResourceType type : ResourceType.values()) {
                 assertThat(last.of(type)).as("%s of %s", type, folder).isEqualTo(fresh.of(type));

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Test;
 /** What OIDC is to Envoy, with and without the provider's word of where it is. */
 final class SignOnTest {
     private static final String ISSUER = "https://idp.test";
-    private static final OidcDocuments KNOWN = new OidcDocuments(Map.of(
-            ISSUER, new OidcDocuments.Document(ISSUER + "/authorize", ISSUER + "/token", ISSUER + "/bye", true)));
+    private static final Known KNOWN = new Known(new OidcDocuments(Map.of(
+            ISSUER, new OidcDocuments.Document(ISSUER + "/authorize", ISSUER + "/token", ISSUER + "/bye", true))));
 
     private static Plan plan(String sameSite, String secret) {
         Plans plans = new Plans();

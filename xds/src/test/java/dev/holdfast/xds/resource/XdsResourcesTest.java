@@ -342,4 +342,15 @@ final class XdsResourcesTest {
                 s.tcpKeepalive(),
                 s.http2());
     }
+
+    /** Envoy keeps hosts by the name within, and takes them away by that of the resource. */
+    @Test
+    void aHostHasTheNameOfItsResource() {
+        XdsResources all = XdsResources.of(new Plans().plan());
+        assertThat(all.of(ResourceType.VIRTUAL_HOST))
+                .isNotEmpty()
+                .allSatisfy(
+                        (name, host) -> assertThat(((io.envoyproxy.envoy.config.route.v3.VirtualHost) host).getName())
+                                .isEqualTo(name));
+    }
 }
