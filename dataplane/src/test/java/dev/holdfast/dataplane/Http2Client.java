@@ -39,7 +39,7 @@ final class Http2Client implements AutoCloseable {
     private final DefaultHttp2HeadersDecoder hpack = new DefaultHttp2HeadersDecoder(false);
     private int next = 1;
 
-    /** One frame; of HEADERS also what they say. */
+    /** One frame; of HEADERS also what they say where they are a whole block. */
     record Frame(
             int type,
             int flags,
@@ -151,7 +151,8 @@ final class Http2Client implements AutoCloseable {
         int stream = in.readInt();
         byte[] payload = in.readNBytes(first >>> 8);
         int type = first & 0xff;
-        Http2Headers headers = type == HEADERS ? headers(stream, payload) : null;
+        boolean whole = type == HEADERS && (flags & END_HEADERS) != 0;
+        Http2Headers headers = whole ? headers(stream, payload) : null;
         if (type == SETTINGS && flags == 0) {
             send(SETTINGS, ACK, 0);
         }
