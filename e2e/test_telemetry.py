@@ -324,6 +324,7 @@ def test_envoys_tell_the_same_themselves(told, otlp, backend, plane):
     assert otlp.services() == {"front-door"}
     wait(lambda: gateway.log.exists() and gateway.log.read_text() == "GET /a?b=1 /a 200 - me\n", 20, gateway.gateway.text)
     wait(lambda: len(otlp.logs()) == 3, 30)
+    # Each of Envoy's threads sends its own.
     assert any({"path": "/a?b=1", "bare": "/a", "code": "200", "who": "me"}.items() <= attributes(r).items() for r in otlp.logs()), otlp.logs()
     wait(lambda: b"/quiet" in b"".join(otlp.lines), 30)
     assert gateway.gateway.access_log() == []

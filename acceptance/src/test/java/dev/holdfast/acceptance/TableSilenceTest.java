@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Test;
  */
 final class TableSilenceTest {
     /** Kinds of which a warning names the whole. */
-    private static final Set<String> NAMED_WHOLE = Set.of("EnvoyExtensionPolicy", "EnvoyPatchPolicy");
+    private static final Set<String> NAMED_WHOLE = Set.of("EnvoyExtensionPolicy", "EnvoyPatchPolicy", "EnvoyProxy");
 
     /** Facts: what stands in them is looked up, not carried out. */
     private static final Set<String> FACTS = Set.of("ReferenceGrant");

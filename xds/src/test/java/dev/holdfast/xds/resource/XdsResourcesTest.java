@@ -310,7 +310,7 @@ final class XdsResourcesTest {
         Plans after = new Plans();
         change.accept(after);
         XdsResources first = XdsResources.of(new Plans().plan());
-        XdsResources second = first.next(after.plan(), OidcDocuments.NONE);
+        XdsResources second = first.next(after.plan(), Known.NOTHING);
         Snapshot before = Snapshot.EMPTY.next(first);
         Snapshot next = before.next(second);
         XdsResources fresh = XdsResources.of(after.plan());
