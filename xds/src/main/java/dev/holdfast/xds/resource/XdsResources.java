@@ -110,7 +110,8 @@ public final class XdsResources {
             }
             QuicListeners.of(port, of).ifPresent(quic -> listeners.put(quic.getName(), quic));
             if (!of.isEmpty()) {
-new RouteTables            }
+                new RouteTables(plan, of, known, reuse).addTo(routes);
+            }
             of.forEach(l -> {
                 l.tls().ifPresent(tls -> secrets(l.name(), tls, secrets));
                 signOns(l, documents, secrets);
