@@ -201,7 +201,8 @@ final class SilenceTest {
     private record Outcome(Plan plan, Set<String> errors) {
         static Outcome of(List<Node.Mapping> all) {
             ReadResult read = ManifestReader.readTrees(all);
-            Plan plan = Translator.translate(read.resources(), CorpusTest.OPTIONS.onEnvoy(true).limitedBy("127.0.0.1:8081"));
+            Plan plan = Translator.translate(
+                    read.resources(), CorpusTest.OPTIONS.onEnvoy(true).limitedBy("127.0.0.1:8081"));
             return new Outcome(
                     meaning(plan),
                     Stream.concat(read.problems().stream(), plan.problems().stream())
