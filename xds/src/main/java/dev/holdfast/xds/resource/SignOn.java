@@ -52,7 +52,8 @@ final class SignOn {
         boolean clear = Stream.of(oidc.provider().issuer(), oidc.provider().tokenEndpoint())
                 .anyMatch(uri -> uri.startsWith("http:"));
         if (clear) {
-            out.add("verification of ID tokens (only the token endpoint's TLS would vouch for them, and it is asked in clear)");
+            out.add(
+                    "verification of ID tokens (only the token endpoint's TLS would vouch for them, and it is asked in clear)");
         }
         return out;
     }
