@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import javax.crypto.KDF;
 import javax.crypto.spec.HKDFParameterSpec;
 
@@ -47,6 +48,12 @@ final class SignOn {
         if (oidc.cookies().sameSite().equals("Strict")) {
             out.add(
                     "cookieConfig.sameSite: Strict (a browser would be sent to the provider again and again: it is Lax)");
+        }
+        boolean clear = Stream.of(oidc.provider().issuer(), oidc.provider().tokenEndpoint())
+                .anyMatch(uri -> uri.startsWith("http:"));
+        if (clear) {
+            out.add(
+                    "verification of ID tokens (only the token endpoint's TLS would vouch for them, and it is asked in clear)");
         }
         return out;
     }

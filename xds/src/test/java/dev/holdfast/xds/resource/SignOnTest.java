@@ -20,10 +20,14 @@ final class SignOnTest {
             ISSUER, new OidcDocuments.Document(ISSUER + "/authorize", ISSUER + "/token", ISSUER + "/bye", true))));
 
     private static Plan plan(String sameSite, String secret) {
+        return plan(ISSUER, sameSite, secret);
+    }
+
+    private static Plan plan(String issuer, String sameSite, String secret) {
         Plans plans = new Plans();
         plans.filters = List.of(new SecurityFilter.Oidc(
                 "app/s",
-                new SecurityFilter.OidcProvider(ISSUER, "", "", "", Plans.CLUSTER, Map.of()),
+                new SecurityFilter.OidcProvider(issuer, "", "", "", Plans.CLUSTER, Map.of()),
                 new SecretText("the-client"),
                 new SecretText(secret),
                 List.of("openid"),
@@ -84,6 +88,13 @@ final class SignOnTest {
                         assertThat(p.message()).contains("sameSite: Strict").doesNotContain("answers 500"));
         assertThat(strict.toYaml()).contains("same_site: LAX").doesNotContain("STRICT");
         assertThat(XdsResources.of(plan("None", "s"), KNOWN).problems()).isEmpty();
+    }
+
+    @Test
+    void tokensThatNothingVouchesForAreTold() {
+        assertThat(XdsResources.of(plan("http://idp.test", "", "s")).problems())
+                .singleElement()
+                .satisfies(p -> assertThat(p.message()).contains("ID tokens").doesNotContain("answers 500"));
     }
 
     private static Map<String, String> secrets(XdsResources of) {
