@@ -59,10 +59,10 @@ public final class XdsResources {
 
     /** The resources of {@code plan}; reads nothing but its argument. */
     public static XdsResources of(Plan plan) {
-        return of(plan, Listener::bindPort);
+        return of(plan, listener -> 0);
     }
 
-    /** @param seen the port of a listener by which clients come, where a Service stands before it */
+    /** @param seen the port of a listener by which clients come, where a Service stands before it; 0 where that is not known */
     public static XdsResources of(Plan plan, ToIntFunction<Listener> seen) {
         Map<String, Message> listeners = new TreeMap<>();
         Map<String, RouteConfiguration> routes = new TreeMap<>();
