@@ -287,7 +287,18 @@ func (c *container) keepRunning(ctx context.Context, inside entrance) {
 				return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			}
 			if hook := c.spec.Lifecycle; hook != nil && hook.PreStop != nil && hook.PreStop.HTTPGet != nil {
-				c.get(hook.PreStop.HTTPGet, grace)
+				done := make(chan bool, 1)
+				go func() { done <- c.get(hook.PreStop.HTTPGet, grace) }()
+				for waiting := true; waiting; {
+					select {
+					case <-done:
+						waiting = false
+					case <-time.After(100 * time.Millisecond):
+						if c.pod.kubelet.ending.Load() {
+							return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+						}
+					}
+				}
 				log.Printf("%s/%s: ran %v; its preStop has answered", c.pod.key, c.spec.Name, time.Since(began).Round(time.Second))
 			}
 			return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)

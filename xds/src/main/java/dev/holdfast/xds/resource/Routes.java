@@ -29,7 +29,7 @@ import java.util.Optional;
  * events, gRPC (where the backend is HTTP/2) and pages. The first three go to the streams' cluster, which has a budget and a
  * protocol of its own; Envoy decides both by cluster, and chooses the cluster by route.
  *
- * @param seen the port by which clients come to the listener
+ * @param seen the port by which clients come to the listener, 0 where that is not known
  */
 record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
     /**
