@@ -16,8 +16,8 @@ public record Known(OidcDocuments documents, boolean behindServices) {
         this(documents, false);
     }
 
-    /** The port by which clients come to a listener. */
+    /** The port by which clients come to a listener; 0 where that is not known. */
     int port(Listener listener) {
-        return behindServices ? listener.port() : listener.bindPort();
+        return behindServices ? listener.port() : 0;
     }
 }

@@ -65,7 +65,6 @@ public final class XdsResources {
 
     /** Where OpenID providers have not been asked; routes that need to know of one answer 503. */
     public static XdsResources of(Plan plan) {
-<<<<<<< HEAD
         return of(plan, Known.NOTHING);
     }
 
@@ -81,13 +80,6 @@ public final class XdsResources {
 
     private static XdsResources of(Plan plan, Known known, Reuse reuse) {
         OidcDocuments documents = known.documents();
-=======
-        return of(plan, listener -> 0);
-    }
-
-    /** @param seen the port of a listener by which clients come, where a Service stands before it; 0 where that is not known */
-    public static XdsResources of(Plan plan, ToIntFunction<Listener> seen) {
->>>>>>> 1581f5dd7d2351a00914d974cd6bc987e4c9e9fb
         Map<String, Message> listeners = new TreeMap<>();
         Map<String, RouteConfiguration> routes = new TreeMap<>();
         Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters = new TreeMap<>();
