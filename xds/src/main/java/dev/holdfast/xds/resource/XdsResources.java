@@ -2,7 +2,6 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
 import dev.holdfast.plan.Cluster;
-import dev.holdfast.plan.ClusterTraffic;
 import dev.holdfast.plan.Condition;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
@@ -10,15 +9,12 @@ import dev.holdfast.plan.Outcome;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecurityFilter;
-import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
-import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.ResourceRef;
-import dev.holdfast.problem.Severity;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
@@ -131,7 +127,7 @@ public final class XdsResources {
         all.put(ResourceType.LISTENER, listeners);
         all.put(ResourceType.ROUTE, new TreeMap<>(routes));
         List<Problem> problems = new ArrayList<>(Patching.apply(plan, all));
-        problems.addAll(notCarriedOut(plan, documents, reuse));
+        problems.addAll(NotOnEnvoy.of(plan, documents, reuse));
         Map<String, Message> hosts = new LinkedHashMap<>();
         all.getOrDefault(ResourceType.ROUTE, Map.of())
                 .forEach((name, table) -> ((RouteConfiguration) table)
@@ -374,244 +370,5 @@ public final class XdsResources {
                         .setPrivateKey(DataSource.newBuilder()
                                 .setInlineString(certificate.keyPem().reveal())))
                 .build();
-    }
-
-    private static List<Problem> notCarriedOut(Plan plan, OidcDocuments documents, Reuse reuse) {
-        Map<String, Problem> out = new LinkedHashMap<>();
-        for (Cluster cluster : plan.clusters().values()) {
-            boolean unix = cluster.endpoints().stream().anyMatch(Cluster.Endpoint::isUnix);
-            if (unix && Clusters.hasNames(cluster)) {
-                out.put(
-                        cluster.name(),
-                        warning(
-                                cluster.origin(),
-                                "Envoy cannot mix Unix sockets and host names in one backend: the sockets are left out",
-                                "Give the sockets a Backend of their own."));
-            }
-        }
-        plan.clusters().values().stream()
-                .filter(c -> c.traffic().active().stream().anyMatch(check -> !Clusters.canAsk(c, false, check)))
-                .forEach(c -> out.putIfAbsent(
-                        c.name(),
-                        warning(
-                                c.origin(),
-                                "Envoy asks for health by gRPC only where it speaks HTTP/2 to the backend: these endpoints are not"
-                                        + " asked",
-                                "Say appProtocol: kubernetes.io/h2c at the Service's port.")));
-        plan.clusters().values().stream()
-                .filter(c -> c.traffic().balance() instanceof ClusterTraffic.Balance.Utilization rules
-                        && rules.outOfBand()
-                                .filter(o -> o.port() > 0 || !o.authority().isEmpty())
-                                .isPresent())
-                .forEach(c -> out.putIfAbsent(
-                        c.name(),
-                        warning(
-                                c.origin(),
-                                "Envoy asks for reports of load at the endpoint's own port and by its address: not at"
-                                        + " outOfBand's port, nor of its authority",
-                                "Report at the endpoint's own port, or run it on the embedded plane.")));
-        plan.clusters().values().stream()
-                .filter(c -> c.traffic().wire().proxyHeader() != ClusterTraffic.ProxyHeader.NONE)
-                .forEach(c -> out.put(
-                        c.name() + "/proxy",
-                        warning(
-                                c.origin(),
-                                "not carried out on Envoy: proxyProtocol towards these endpoints",
-                                "Run it on the embedded plane, or have the backend read X-Forwarded-For.")));
-        plan.clusters().values().stream()
-                .filter(c -> c.traffic().wire().socketBuffer() > 0)
-                .forEach(c -> out.put(
-                        c.name() + "/wire",
-                        warning(
-                                c.origin(),
-                                "not carried out on Envoy: socketBufferLimit of connections to these endpoints",
-                                "Run it on the embedded plane, or live without it.")));
-        for (L4Listener listener : plan.l4()) {
-            if (listener.connection().socketBuffer() > 0) {
-                out.put(
-                        listener.name() + "/wire",
-                        warning(
-                                listener.origin(),
-                                "not carried out on Envoy: socketBufferLimit",
-                                "Run it on the embedded plane, or live without it."));
-            }
-            listener.routes().stream()
-                    .filter(r -> !lacks(r.streams()).isEmpty())
-                    .forEach(r -> out.put(
-                            r.id(),
-                            warning(
-                                    r.origin(),
-                                    "of the StreamPolicy " + r.streams().policy() + " Envoy does not carry out "
-                                            + String.join(", ", lacks(r.streams())),
-                                    "Run these routes on the embedded plane.")));
-            if (listener.layer() instanceof L4Listener.Layer.Udp) {
-                listener.routes().stream()
-                        .filter(Relays::isGuarded)
-                        .forEach(r -> out.put(
-                                r.id(),
-                                warning(
-                                        r.origin(),
-                                        "Envoy cannot ask who sends datagrams, so this listener is left out rather than let"
-                                                + " everyone in",
-                                        "Run it on the embedded plane.")));
-                listener.routes().stream()
-                        .filter(r -> Relays.isSplit(r) && !Relays.isGuarded(r))
-                        .forEach(r -> out.put(
-                                r.id(),
-                                warning(
-                                        r.origin(),
-                                        "Envoy sends a UDPRoute's datagrams to one backendRef that is no fallback: the one with the most weight",
-                                        "Join the endpoints in one Service.")));
-            }
-        }
-        for (Listener listener : plan.listeners()) {
-            untold(Telemetries.lacks(listener), listener.origin())
-                    .ifPresent(p -> out.put(listener.name() + "/telemetry", p));
-            boolean quic =
-                    listener.client().connection().quic() && listener.tls().isPresent();
-            if (quic && !QuicListeners.serves(listener)) {
-                out.put(
-                        listener.name() + "/http3",
-                        warning(
-                                listener.origin(),
-                                "HTTP/3 is off for this listener on Envoy, which asks no client for a certificate over QUIC",
-                                "Run it on the embedded plane, or live without HTTP/3."));
-            }
-            told(listener).ifPresent(p -> out.put(listener.name() + "/headers", p));
-            for (VirtualHost host : listener.virtualHosts()) {
-                reuse.of(
-                                "problems " + listener.name() + "/" + host.hostname(),
-                                List.of(host.routes(), documents),
-                                () -> notCarriedOut(host.routes(), documents))
-                        .forEach(out::putIfAbsent);
-            }
-        }
-        return List.copyOf(out.values());
-    }
-
-    /** By what a problem is told once for, however many hosts the route has. */
-    private static Map<String, Problem> notCarriedOut(List<Route> routes, OidcDocuments documents) {
-        Map<String, Problem> out = new LinkedHashMap<>();
-        for (Route route : routes) {
-            check(route, documents).ifPresent(p -> out.putIfAbsent(route.id(), p));
-            route.spans()
-                    .flatMap(s -> untold(Telemetries.lacks(s), route.origin()))
-                    .ifPresent(p -> out.put(route.id() + "/telemetry", p));
-        }
-        return out;
-    }
-
-    private static Optional<Problem> told(Listener listener) {
-        List<String> lacks = new ArrayList<>();
-        if (listener.client().headers().limitsHidden()) {
-            lacks.add("disableRateLimitHeaders");
-        }
-        if (listener.client().headers().envoy()) {
-            lacks.add("enableEnvoyHeaders");
-        }
-        if (listener.client().connection().socketBuffer() > 0) {
-            lacks.add("socketBufferLimit");
-        }
-        return lacks.isEmpty()
-                ? Optional.empty()
-                : Optional.of(
-                        warning(
-                                listener.origin(),
-                                "not carried out on Envoy: " + String.join(", ", lacks),
-                                "Run it on the embedded plane, or live without it; a rule of a rate limit has xRateLimitHeaders."));
-    }
-
-    private static Optional<Problem> untold(Set<String> lacks, Origin origin) {
-        return lacks.isEmpty()
-                ? Optional.empty()
-                : Optional.of(warning(
-                        origin,
-                        "of its telemetry Envoy is not told " + String.join(", ", lacks),
-                        "Run it on the embedded plane, or live without these."));
-    }
-
-    private static Optional<Problem> check(Route route, OidcDocuments documents) {
-        RouteFilters made = RouteFilters.of(route, documents);
-        if (!made.lacks().isEmpty()) {
-            return Optional.of(warning(
-                    route.origin(),
-                    "not carried out on Envoy: " + String.join(", ", made.lacks())
-                            + (made.refuses() ? "; the route answers 500, for it is to be guarded" : ""),
-                    "Run these routes on the embedded plane."));
-        }
-        List<String> ofStreams = lacks(route.streams());
-        if (!ofStreams.isEmpty()) {
-            return Optional.of(warning(
-                    route.origin(),
-                    "of the StreamPolicy " + route.streams().policy() + " Envoy does not carry out "
-                            + String.join(", ", ofStreams),
-                    "Run these routes on the embedded plane, or have the backend check what the policy would."));
-        }
-        List<Route.Filter> filters = new ArrayList<>(route.filters());
-        if (route.action() instanceof Route.Action.Forward(List<Route.Destination> destinations)) {
-            destinations.forEach(d -> filters.addAll(d.filters()));
-            boolean rewrites = destinations.size() > 1
-                    && destinations.stream().flatMap(d -> d.filters().stream()).anyMatch(XdsResources::isOfARule);
-            if (rewrites) {
-                return Optional.of(warning(
-                        route.origin(),
-                        "Envoy cannot rewrite the path, or the Host by what a request says, for one of several backendRefs",
-                        "Put the filter on the rule."));
-            }
-        }
-        boolean refused = filters.stream()
-                .flatMap(f -> switch (f) {
-                    case Route.Filter.RequestHeaders(Route.HeaderMutation m) -> Stream.of(m);
-                    case Route.Filter.ResponseHeaders(Route.HeaderMutation m) -> Stream.of(m);
-                    case Route.Filter.UrlRewrite ignored -> Stream.<Route.HeaderMutation>empty();
-                    case Route.Filter.HostRewrite ignored -> Stream.<Route.HeaderMutation>empty();
-                    case Route.Filter.ForwardedHost ignored -> Stream.<Route.HeaderMutation>empty();
-                })
-                .anyMatch(m -> m.set().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
-                        || m.add().stream().anyMatch(h -> !Headers.isAllowed(h.name()))
-                        || m.remove().stream().anyMatch(n -> !Headers.isAllowed(n)));
-        return refused
-                ? Optional.of(warning(
-                        route.origin(),
-                        "Envoy does not let a header filter change Host: this part of it is left out",
-                        "Use the URLRewrite filter's hostname."))
-                : Optional.empty();
-    }
-
-    /** What Envoy, which does not look into frames and counts streams by cluster, has no setting for. */
-    private static List<String> lacks(StreamRules rules) {
-        StreamRules.Limits limits = rules.limits();
-        Map<String, Boolean> asked = new LinkedHashMap<>();
-        asked.put("limits.perListener", limits.perListener() > 0);
-        asked.put("limits.perRoute", limits.perRoute() > 0);
-        asked.put("limits.perClient", limits.perClient() > 0);
-        asked.put("limits.perUser", rules.perUser().streams() > 0);
-        asked.put("limits of messages and bytes", limits.ofFrames());
-        asked.put("ping", rules.ping().on());
-        asked.put("tokenExpiry", rules.tokenExpiry().ends());
-        // Envoy keeps a stream whose route has gone.
-        asked.put("onRouteRemoved", rules.onRouteRemoved() == StreamRules.OnChange.CLOSE);
-        asked.put("onPolicyChanged", rules.onPolicyChanged() != StreamRules.OnChange.KEEP);
-        asked.put("drain", !rules.drain().equals(StreamRules.Drain.DEFAULT));
-        return asked.entrySet().stream()
-                .filter(Map.Entry::getValue)
-                .map(Map.Entry::getKey)
-                .toList();
-    }
-
-    /** Which Envoy has for all backendRefs or for none. */
-    private static boolean isOfARule(Route.Filter filter) {
-        return switch (filter) {
-            case Route.Filter.UrlRewrite(String ignored, Route.PathRewrite path) ->
-                !(path instanceof Route.PathRewrite.Keep);
-            case Route.Filter.HostRewrite ignored -> true;
-            case Route.Filter.ForwardedHost ignored -> true;
-            case Route.Filter.RequestHeaders ignored -> false;
-            case Route.Filter.ResponseHeaders ignored -> false;
-        };
-    }
-
-    private static Problem warning(Origin origin, String message, String fix) {
-        return Problem.at(origin, ProblemCode.NOT_CARRIED_OUT, Severity.WARNING, message, fix);
     }
 }
