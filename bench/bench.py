@@ -199,7 +199,6 @@ class Run:
         """From a change, written and signalled, to the first answer that shows it."""
         def measure(peer):
             took = []
-            time.sleep(self.a.settle)  # HAProxy's master hears no signal before it is done with its start
             for _ in range(self.a.effects + 1):
                 since = peer.change()
                 took.append(until(peer.plain, f"/mark-{peer.mark}", 204, since))

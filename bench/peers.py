@@ -261,8 +261,16 @@ backend sockets
     def line(self):
         return ["haproxy", "-W", "-f", self.folder / "haproxy.cfg"]
 
+    def said(self, what):
+        return (self.folder / "haproxy.log").read_text().count(what)
+
     def apply(self):
-        self.process.popen.send_signal(signal.SIGUSR2)
+        """A signal that comes while the master begins anew may be lost, so it is given until it has been heard."""
+        heard, end = self.said("Reloading HAProxy"), time.monotonic() + 30
+        while self.said("Reloading HAProxy") == heard and time.monotonic() < end:
+            if self.said("Loading success") > heard:
+                self.process.popen.send_signal(signal.SIGUSR2)
+            time.sleep(0.02)
 
 
 class Caddy(Peer):
@@ -327,7 +335,7 @@ https://bench.test:{self.tls}, https://127.0.0.1:{self.tls} {{
         urllib.request.urlopen(asked, timeout=120).close()
 
     def options(self):
-        return {"env": {**os.environ, "GOMAXPROCS": "2", "HOME": str(self.folder)}}
+        return {"env": {**os.environ, "GOMAXPROCS": "2", "GODEBUG": "http2xconnect=1", "HOME": str(self.folder)}}
 
 
 class Envoy(Peer):
@@ -352,6 +360,7 @@ resources:
         routes:
           - match: {{path: /ws}}
             route: {{cluster: sockets, timeout: 0s, idle_timeout: 0s, upgrade_configs: [{{upgrade_type: websocket}}]}}
+            request_headers_to_add: [{{header: {{key: sec-websocket-key, value: dGhlIHNhbXBsZSBub25jZQ==}}, append_action: ADD_IF_ABSENT}}]
           - match: {{path: /mark-{self.mark}}}
             direct_response: {{status: 204}}
           - match: {{prefix: /}}
