@@ -1,6 +1,9 @@
 """What a BackendTrafficPolicy says of the choice of endpoints and their health, and how backends are met over TLS, on both planes."""
 import json
+import socket
 import ssl
+import subprocess
+import threading
 import time
 
 import pytest
@@ -77,6 +80,70 @@ spec:
     - matches: [{{path: {{value: /{name}}}}}]
       backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {name}}}]
 """ + tls(name, "asked.test", host) for name, host in {"sealed": "other.test", "strange": "nobody.test"}.items())
+
+
+# Whose requests by CONNECT become tunnels, each by the host that is asked for.
+TUNNELS = {
+    "terminated": "httpUpgrade: [{type: CONNECT, connect: {terminate: true}}]",
+    "passed": "httpUpgrade: [{type: websocket}, {type: CONNECT}]",
+    "again": "httpUpgrade: [{type: CONNECT, connect: {terminate: true}}]",
+    "unasked": "httpUpgrade: [{type: websocket}]",
+}
+
+
+def tunnels(echo, gateway):
+    """Routes to a backend that knows no HTTP, and one that leads to this gateway itself, which knows then that it has seen the request."""
+    return "".join(f"""---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: {name}, namespace: app}}
+spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {gateway if name == "passed" else echo}}}}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  hostnames: [{"passed" if name == "again" else name}.test]
+  rules:
+    - matches: [{{path: {{value: /nowhere}}{", headers: [{name: x-seen, value: 'yes'}]" if name == "again" else ""}}}]
+      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {name}}}]
+      {"filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-seen, value: 'yes'}]}}]" if name == "passed" else ""}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {{name: {name}, namespace: app}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {name}}}]
+  {policy}
+""" for name, policy in TUNNELS.items())
+
+
+class Echo:
+    """A server that says again what it hears, and goodbye once its client has ended its half."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.take, daemon=True).start()
+
+    def take(self):
+        while True:
+            try:
+                taken, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(taken,), daemon=True).start()
+
+    @staticmethod
+    def serve(taken):
+        with taken:
+            while data := taken.recv(65536):
+                taken.sendall(data)
+            taken.sendall(b"bye")
+
+    def stop(self):
+        self.server.close()
 
 
 # Of backends that are told to answer 503, and of others beside them.
@@ -190,13 +257,13 @@ def site(tmp_path, plane):
     context.load_verify_locations(authority.pem)
     context.verify_mode = ssl.CERT_REQUIRED
     one, other, sealed = Telling("one"), Telling("other"), Telling("sealed", context)
+    offset, echo = offset_for(80), Echo()
     folder = tmp_path / "m"
     folder.mkdir()
     (folder / "m.yaml").write_text(
         manifests(one.port, other.port, sealed.port).replace("CHECKS", str(tmp_path / "checks.log"))
-        + own(sealed.port) + levels(one.port, other.port) + secret("shown", mine, my_key) + secret("own", *authority.issue("own.test")[:2])
+        + own(sealed.port) + levels(one.port, other.port) + tunnels(echo.port, 80 + offset) + secret("shown", mine, my_key) + secret("own", *authority.issue("own.test")[:2])
         + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: app}\ndata:\n" + block("ca.crt", authority.pem.read_text()))
-    offset = offset_for(80)
     with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:
         gateway.ready()
         made = Site(gateway, 80 + offset, one, other)
@@ -204,7 +271,7 @@ def site(tmp_path, plane):
         wait(lambda: made.ask("/random")[0] == 200, what=gateway.text)
         assert not [p for p in gateway.json("/api/problems") if p["severity"].lower() != "info"], gateway.json("/api/problems")
         yield made
-    for backend in (one, other, sealed):
+    for backend in (one, other, sealed, echo):
         backend.stop()
 
 
@@ -267,3 +334,45 @@ def test_a_fallback_is_asked_where_the_others_are_not_well(site):
     assert {site.ask("/one-level")[0] for _ in range(10)} == {503}
     site.one.status = 200
     wait(lambda: set(site.names("/kept", 10)) == {"one"}, what=site.gateway.text)
+
+
+def tunnel(port, host):
+    """(status, connection) of a CONNECT."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client.sendall(f"CONNECT {host}:7 HTTP/1.1\r\nHost: {host}:7\r\n\r\n".encode())
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        octet = client.recv(1)
+        assert octet, head
+        head += octet
+    return int(head.split()[1]), client
+
+
+@pytest.mark.parametrize("host", ["terminated.test", "passed.test"])
+def test_a_connect_opens_a_tunnel_whatever_the_path_of_its_route(site, host):
+    status, client = tunnel(site.port, host)
+    with client:
+        assert status == 200
+        client.sendall(b"one\n")
+        assert client.recv(100) == b"one\n"
+        wait(lambda: site.gateway.streams_open() >= 1, what=site.gateway.text)
+        client.sendall(b"two\n")
+        assert client.recv(100) == b"two\n"
+        client.shutdown(socket.SHUT_WR)
+        # Envoy's HTTP/1.1 ends both halves at once.
+        assert b"".join(iter(lambda: client.recv(100), b"")) == (b"bye" if site.gateway.plane == "embedded" else b"")
+    wait(lambda: site.gateway.streams_open() == 0, what=site.gateway.text)
+
+
+def test_a_page_through_a_tunnel_by_curl(site):
+    """The tunnel's backend says the request itself again, of which curl makes an answer of HTTP/0.9."""
+    done = subprocess.run(["curl", "-sv", "--http0.9", "--max-time", "5", "--proxytunnel", "-x", f"http://127.0.0.1:{site.port}", "http://terminated.test:7/page"],
+                          capture_output=True, text=True)
+    assert "CONNECT tunnel established, response 200" in done.stderr and done.stdout.startswith("GET /page HTTP/1.1"), done
+
+
+def test_a_connect_that_no_policy_asks_for_is_refused(site):
+    for host in ("unasked.test", "other.test"):
+        status, client = tunnel(site.port, host)
+        client.close()
+        assert status == (400 if site.gateway.plane == "embedded" else 404), host

@@ -75,6 +75,7 @@ final class TestGateway implements AutoCloseable {
     Cluster.CircuitBreaker breaker = Cluster.CircuitBreaker.DEFAULT;
     StreamRules rules = StreamRules.DEFAULT;
     Set<String> upgrades = Set.of("websocket");
+    Optional<Route.Connect> connect = Optional.empty();
     Cluster.Protocol protocol = Cluster.Protocol.AUTO;
     Optional<Cluster.UpstreamTls> upstreamTls = Optional.empty();
     Optional<Cluster.Endpoint> endpoint = Optional.empty();
@@ -240,6 +241,7 @@ final class TestGateway implements AutoCloseable {
                     idleTimeout,
                     maxStreamDuration,
                     upgrades,
+                    connect,
                     rules,
                     httpFilters,
                     traffic,

@@ -16,7 +16,8 @@ import java.util.Set;
  * @param streams how what becomes an established stream is treated
  * @param httpFilters in the order in which they see a request; a redirect and an answer of our own pass them too
  * @param traffic what is asked of the way to its backends
- * @param upgrades lower-case upgrade types that pass
+ * @param upgrades lower-case upgrade types that pass; CONNECT is not among them
+ * @param connect what becomes of a CONNECT, which has no path: the rest of the match decides; empty refuses it
  * @param spans how its requests become spans, in place of what the listener says
  * @param statistics what metrics say of it
  */
@@ -31,6 +32,7 @@ public record Route(
         Duration idleTimeout,
         Duration maxStreamDuration,
         Set<String> upgrades,
+        Optional<Connect> connect,
         StreamRules streams,
         List<HttpFilter> httpFilters,
         RouteTraffic traffic,
@@ -68,6 +70,7 @@ public record Route(
                 idleTimeout,
                 maxStreamDuration,
                 upgrades,
+                Optional.empty(),
                 streams,
                 List.of(),
                 RouteTraffic.NONE,
@@ -102,6 +105,7 @@ public record Route(
                 idleTimeout,
                 maxStreamDuration,
                 upgrades,
+                Optional.empty(),
                 streams,
                 httpFilters,
                 RouteTraffic.NONE,
@@ -137,6 +141,7 @@ public record Route(
                 idleTimeout,
                 maxStreamDuration,
                 upgrades,
+                Optional.empty(),
                 streams,
                 httpFilters,
                 traffic,
@@ -158,6 +163,7 @@ public record Route(
                 idleTimeout,
                 maxStreamDuration,
                 upgrades,
+                connect,
                 streams,
                 httpFilters,
                 traffic,
@@ -165,6 +171,18 @@ public record Route(
                 statistics,
                 origin);
     }
+
+    /** Whether a CONNECT opens a tunnel here: only what forwards has somewhere to lead it. */
+    public boolean tunnels() {
+        return connect.isPresent() && action instanceof Action.Forward;
+    }
+
+    /**
+     * What becomes of a CONNECT (RFC 9110 §9.3.6).
+     *
+     * @param terminated whether the backend gets what the tunnel carries; else it gets the CONNECT
+     */
+    public record Connect(boolean terminated) {}
 
     /** All conditions hold together; {@code method} empty means any. */
     public record Match(PathMatch path, String method, List<ValueMatch> headers, List<ValueMatch> queryParams) {

@@ -187,7 +187,7 @@ final class Coverage {
                         "connection: bufferLimit preconnect socketBufferLimit",
                         "proxyProtocol",
                         "http2.connectionKeepalive: interval timeout idleInterval intervalJitter",
-                        "httpUpgrade[].type",
+                        "httpUpgrade[]: type connect",
                         "tcpKeepalive",
                         "circuitBreaker: maxConnections maxPendingRequests maxParallelRequests maxRequestsPerConnection"
                                 + " maxParallelRetries perEndpoint retryBudget",

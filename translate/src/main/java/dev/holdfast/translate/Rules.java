@@ -18,12 +18,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** The rules of an attached route, each match one {@link Route}, with the policy that holds there and its clusters. */
 record Rules(
@@ -41,6 +41,8 @@ record Rules(
         List<Problem> problems) {
     /** Where neither route nor policy says otherwise. */
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(15);
+
+    private static final String CONNECT = "connect";
 
     private static final Route.Action NO_BACKEND =
             new Route.Action.Respond(500, "invalid_backend", "invalid_backend\n");
@@ -127,6 +129,7 @@ record Rules(
         ByName<Origin> ofClusters = provenances.cluster(layers);
         String created = resource.creationTimestamp();
         Set<String> upgrades = upgrades(resource, policy);
+        Optional<Route.Connect> connect = connect(policy);
         StreamRules streamRules = StreamPolicies.rules(streamPolicy, streams.around(layers.streams()));
         List<Optional<Route.Match>> matches = new Matches(problems).of(resource, rule);
         Optional<RouteTraffic.Retry> retry = RouteTraffics.retry(rule, policy);
@@ -178,6 +181,7 @@ record Rules(
                             "maxLifetime",
                             policyTime(policy, "timeout.http.maxStreamDuration", Duration.ZERO)),
                     upgrades,
+                    connect,
                     streamRules,
                     refused ? List.of() : http.orElse(List.of()),
                     RouteTraffics.of(retry, rule, match.path(), mirrors),
@@ -309,26 +313,30 @@ record Rules(
     }
 
     /** WebSocket passes unless a list says otherwise, which then replaces the default; gRPC has none. */
-    private Set<String> upgrades(Resource route, Optional<Field> policy) {
-        Optional<Field> listed = policy.map(p -> p.get("httpUpgrade"))
-                .filter(Field::present)
-                .filter(l -> !l.items().isEmpty());
+    private static Set<String> upgrades(Resource route, Optional<Field> policy) {
+        List<Field> listed = listed(policy);
         if (listed.isEmpty()) {
             return route.ref().kind().equals("GRPCRoute") ? Set.of() : Set.of("websocket");
         }
-        Set<String> types = new HashSet<>();
-        for (Field item : listed.get().items()) {
-            String type = item.get("type").text("").toLowerCase(Locale.ROOT);
-            if (type.equals("connect")) {
-                problems.add(Problem.at(
-                        item.get("type").origin(),
-                        ProblemCode.NOT_CARRIED_OUT,
-                        Severity.WARNING,
-                        "the upgrade CONNECT is not carried out: no tunnel is opened",
-                        "Take it out of httpUpgrade."));
-            }
-            types.add(type);
-        }
-        return types;
+        return listed.stream().map(Rules::type).filter(t -> !t.equals(CONNECT)).collect(Collectors.toSet());
+    }
+
+    /** A CONNECT goes to the backend as it came, unless it is terminated here. */
+    private static Optional<Route.Connect> connect(Optional<Field> policy) {
+        return listed(policy).stream()
+                .filter(u -> type(u).equals(CONNECT))
+                .findFirst()
+                .map(u -> new Route.Connect(u.at("connect.terminate").flag(false)));
+    }
+
+    private static List<Field> listed(Optional<Field> policy) {
+        return policy.map(p -> p.get("httpUpgrade"))
+                .filter(Field::present)
+                .map(Field::items)
+                .orElse(List.of());
+    }
+
+    private static String type(Field upgrade) {
+        return upgrade.get("type").text("").toLowerCase(Locale.ROOT);
     }
 }

@@ -106,17 +106,30 @@ public final class HeaderForms {
 
     /**
      * What a request's header section asks for; null where it is malformed (RFC 9113 §8.3.1, RFC 9114 §4.3.1; for extended
-     * CONNECT RFC 8441 §4: {@code :scheme} and {@code :path} are there too).
+     * CONNECT RFC 8441 §4: {@code :scheme} and {@code :path} are there too). A CONNECT has neither (RFC 9113 §8.5); by
+     * HTTP/3 none is taken.
      */
     public static @Nullable RequestHead request(HttpProtocol protocol, Headers<CharSequence, CharSequence, ?> from) {
         CharSequence method = from.get(METHOD);
         CharSequence path = from.get(PATH);
         CharSequence upgrade = from.get(PROTOCOL);
         CharSequence authority = from.get(AUTHORITY);
+        boolean connect = protocol == HttpProtocol.HTTP_2
+                && upgrade == null
+                && method != null
+                && "CONNECT".contentEquals(method)
+                && path == null
+                && from.get(SCHEME) == null
+                && authority != null;
+        if (connect) {
+            path = "";
+            upgrade = RequestHead.CONNECT;
+        } else if (upgrade != null && RequestHead.CONNECT.contentEquals(upgrade)) {
+            return null;
+        }
         if (method == null
                 || path == null
-                || path.isEmpty()
-                || from.get(SCHEME) == null
+                || (path.isEmpty() || from.get(SCHEME) == null) != connect
                 || (upgrade != null) != "CONNECT".contentEquals(method)
                 || HttpHeaderValidationUtil.validateToken(method) != -1
                 || !isOneWord(path)) {

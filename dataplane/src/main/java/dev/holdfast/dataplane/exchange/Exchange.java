@@ -19,6 +19,7 @@ import dev.holdfast.dataplane.stream.Budgets;
 import dev.holdfast.dataplane.stream.EventStream;
 import dev.holdfast.dataplane.stream.GrpcStream;
 import dev.holdfast.dataplane.stream.LongStream;
+import dev.holdfast.dataplane.stream.Relay;
 import dev.holdfast.dataplane.stream.Tunnel;
 import dev.holdfast.dataplane.stream.WebSocketStream;
 import dev.holdfast.dataplane.telemetry.ListenerTelemetry;
@@ -146,7 +147,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         span = telemetry.tracing().begin(original, connection.tls());
         if (table == null) {
-            fail(gateway.shuttingDown() ? ProxyFailure.SHUTTING_DOWN : ProxyFailure.NO_ROUTE);
+            fail(gateway.shuttingDown() ? ProxyFailure.SHUTTING_DOWN : nowhere());
             return;
         }
         Listener listener = table.listener();
@@ -155,7 +156,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             fail(ProxyFailure.MISDIRECTED);
             return;
         }
-        if (!original.target().startsWith("/") && !original.target().equals("*")) {
+        boolean asks = original.connects()
+                ? Paths.isTunnelEnd(original.authority())
+                : original.target().startsWith("/") || original.target().equals("*");
+        if (!asks) {
             fail(ProxyFailure.BAD_REQUEST);
             return;
         }
@@ -180,10 +184,15 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         Listener listener = table.listener();
         Route route = table.routes().match(host, view(target));
         if (route == null) {
-            fail(ProxyFailure.NO_ROUTE);
+            fail(nowhere());
             return;
         }
         take(listener, route);
+        if (end && original.connects() && original.multiplexed()) {
+            // Its half of the tunnel ends as it begins.
+            hold(Unpooled.EMPTY_BUFFER);
+            endHeld = true;
+        }
         if (!end) {
             receiveTimer = within(listener.http().requestReceivedTimeout(), ProxyFailure.REQUEST_RECEIVE_TIMEOUT);
         }
@@ -197,6 +206,11 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         Filtering made = new Filtering(this, chain, snapshot, route, target);
         filtering = made;
         made.run();
+    }
+
+    /** A CONNECT that no route takes is none that this server knows of, whatever its host. */
+    private ProxyFailure nowhere() {
+        return original.connects() ? ProxyFailure.BAD_REQUEST : ProxyFailure.NO_ROUTE;
     }
 
     private void take(Listener listener, Route route) {
@@ -222,7 +236,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 Snapshot.choose(snapshot.port(downstream.connection().bindPort()), host);
         Route route = table == null ? null : table.routes().match(host, view(target));
         if (table == null || route == null) {
-            fail(ProxyFailure.NO_ROUTE);
+            fail(nowhere());
             return null;
         }
         take(table.listener(), route);
@@ -332,6 +346,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 switch (filter) {
                     case Route.Filter.RequestHeaders(Route.HeaderMutation mutation) ->
                         HeaderRules.apply(mutation, headers);
+                    // A tunnel's end is what the client asks for, with its port, which no rewrite has.
+                    case Route.Filter.UrlRewrite ignored when original.connects() -> {}
+                    case Route.Filter.HostRewrite ignored when original.connects() -> {}
                     case Route.Filter.UrlRewrite(String hostname, Route.PathRewrite rewrite) -> {
                         path = HeaderRules.rewrite(rewrite, path);
                         if (!hostname.isEmpty()) {
@@ -368,7 +385,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 original.protocol(),
                 headers,
                 scheme,
-                from(chosen, traffic));
+                from(chosen, traffic),
+                original.connects() && route.connect().orElseThrow().terminated());
         requestTimer = within(route.requestTimeout(), ProxyFailure.REQUEST_TIMEOUT);
         backendTimer = within(route.backendRequestTimeout(), ProxyFailure.BACKEND_TIMEOUT);
         Delivery way = delivery;
@@ -422,8 +440,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         return new RequestView() {
             @Override
             public String method() {
-                // A WebSocket by extended CONNECT matches as the GET it stands for (RFC 8441 §5).
-                return original.upgrade() != null ? "GET" : original.method();
+                return original.meant();
+            }
+
+            @Override
+            public boolean connects() {
+                return original.connects();
             }
 
             @Override
@@ -645,7 +667,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (forwarded.upgrade() != null) {
             ready.request(forwarded, true);
             ready.flush();
-            downstream.reading(held == null);
+            if (!finished) {
+                downstream.reading(held == null);
+            }
             return;
         }
         Deque<Object> parts = held;
@@ -854,7 +878,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                 return;
             }
         }
-        if (head.status() == 101) {
+        boolean tunnel = forwarded.connects() && head.status() < 300;
+        if (tunnel) {
+            // RFC 9110 §9.3.6: what follows is the tunnel's, whatever its answer says of a length.
+            headers.remove(HttpHeaderNames.CONTENT_LENGTH);
+        }
+        if (tunnel || head.status() == 101) {
             String upgrade = forwarded.upgrade();
             String kind = upgrade == null ? "tunnel" : upgrade;
             if (!established(kind, headers)) {
@@ -875,8 +904,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         tellOfHttp3(headers);
         HeaderRules.apply(clients.headers().late(), headers);
-        downstream.respond(head, end);
-        if (end) {
+        downstream.respond(head, end && !tunnel);
+        if (end && tunnel) {
+            responseData(Unpooled.EMPTY_BUFFER, true);
+        } else if (end) {
             responseEnded = true;
             finish(reason);
         }
@@ -973,6 +1004,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             case "grpc" ->
                 new GrpcStream(
                         this, downstream, terms, GrpcStream.Form.of(headers.get(HttpHeaderNames.CONTENT_TYPE, "")));
+            case RequestHead.CONNECT -> new Relay(this, terms);
             default -> new Tunnel(this, terms);
         };
         stream = made;

@@ -19,7 +19,7 @@ final class Handshakes {
         if (upgrade == null) {
             return null;
         }
-        if (!route.upgrades().contains(upgrade)) {
+        if (head.connects() ? !route.tunnels() : !route.upgrades().contains(upgrade)) {
             return ProxyFailure.UPGRADE_NOT_ALLOWED;
         }
         if (!upgrade.equals("websocket")) {

@@ -45,7 +45,8 @@ final class MirrorCall implements Upstream.Events {
                 original.protocol(),
                 original.headers().copy(),
                 null,
-                original.from());
+                original.from(),
+                false);
         this.timer = Deadlines.of(loop).in(LONGEST, this::giveUp);
     }
 

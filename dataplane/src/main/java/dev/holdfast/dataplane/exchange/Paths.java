@@ -120,6 +120,19 @@ final class Paths {
         }
     }
 
+    /** Whether a CONNECT may ask for it: a host and a port (RFC 9112 §3.2.3), of which neither is empty (RFC 9110 §9.3.6). */
+    static boolean isTunnelEnd(String authority) {
+        int colon = authority.lastIndexOf(':');
+        String port = authority.substring(colon + 1);
+        return colon > 0
+                && colon > authority.lastIndexOf(']')
+                && authority.indexOf('@') < 0
+                && !port.isEmpty()
+                && port.chars().allMatch(c -> c >= '0' && c <= '9')
+                && portOf(authority) > 0
+                && portOf(authority) <= 65_535;
+    }
+
     /** Host without port, lower-case, without a trailing dot; IPv6 keeps its brackets. */
     static String hostOf(String authority) {
         String host = authority;

@@ -34,6 +34,7 @@ import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpMessage;
+import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpRequestDecoder;
 import io.netty.handler.codec.http.HttpResponse;
@@ -53,7 +54,10 @@ import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** One client connection that speaks HTTP/1.1: requests one after another, or a tunnel once a 101 has gone out. */
+/**
+ * One client connection that speaks HTTP/1.1: requests one after another, or a tunnel once a 101 has gone out, or a CONNECT
+ * has been granted.
+ */
 public final class Http1Downstream extends ChannelDuplexHandler implements Downstream {
     private static final long LINGER_MILLIS = 500;
 
@@ -68,6 +72,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private final Encoder encoder = new Encoder();
     private boolean keepAlive = true;
     private boolean inputOver;
+    private boolean outputOver;
     private boolean ending;
     private boolean requestDone = true;
     private boolean responseDone = true;
@@ -195,6 +200,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     private boolean bodyExpected;
     private boolean upgradeRequested;
+    private boolean connects;
 
     private void head(HttpRequest request) {
         watch().busy();
@@ -210,6 +216,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
                 && (!inputOver || !waiting.isEmpty())
                 && (settings.maxRequestsPerConnection() == 0 || requests < settings.maxRequestsPerConnection());
         encoder.method(request.method().name());
+        connects = request.method().equals(HttpMethod.CONNECT);
         java.util.List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
         String target = request.uri();
         String authority = hosts.size() == 1
@@ -219,22 +226,29 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
                 || (hosts.isEmpty() && http11)
                 || !isAuthority(authority)
                 || request.protocolVersion().majorVersion() != 1
-                || request.method().name().equals("CONNECT")) {
+                || (connects && !(http11 && isAuthority(target)))) {
             refuse(DecoderResult.failure(new IllegalArgumentException("host, version or method")));
             return;
         }
-        if (target.startsWith("http://") || target.startsWith("https://")) {
+        if (connects) {
+            // RFC 9112 §3.2.3: the target is the authority, which Host can only say again.
+            authority = target;
+            target = "";
+        } else if (target.startsWith("http://") || target.startsWith("https://")) {
             int slash = target.indexOf('/', target.indexOf("//") + 2);
             authority = target.substring(target.indexOf("//") + 2, slash < 0 ? target.length() : slash);
             target = slash < 0 ? "/" : target.substring(slash);
         }
         String upgrade = null;
-        if (http11 && headers.containsValue(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE, true)) {
+        if (connects) {
+            upgrade = RequestHead.CONNECT;
+        } else if (http11 && headers.containsValue(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE, true)) {
             String type = headers.get(HttpHeaderNames.UPGRADE, "").strip().toLowerCase(Locale.ROOT);
             // h2c is a matter between two hops and is ignored (RFC 9113 §3.1 has withdrawn it).
             upgrade = type.isEmpty()
                             || type.startsWith("h2c")
                             || type.startsWith("tls/")
+                            || type.equals(RequestHead.CONNECT)
                             || TextMatcher.any(rules.http1().ignoredUpgrades(), type)
                     ? null
                     : type;
@@ -341,6 +355,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             current.requestData(Unpooled.EMPTY_BUFFER, true);
             current.requestFlush();
         }
+        if (connects && outputOver) {
+            ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+        }
     }
 
     @Override
@@ -374,10 +391,13 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     public void respond(ResponseHead head, boolean end) {
         HttpResponse response = new DefaultHttpResponse(
                 HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(head.status()), head.headers());
-        if (head.status() == 101) {
-            response.headers().set(HttpHeaderNames.CONNECTION, "Upgrade");
-            if (!response.headers().contains(HttpHeaderNames.UPGRADE)) {
-                response.headers().set(HttpHeaderNames.UPGRADE, "websocket");
+        boolean granted = connects && head.status() >= 200 && head.status() < 300;
+        if (granted || head.status() == 101) {
+            if (!granted) {
+                response.headers().set(HttpHeaderNames.CONNECTION, "Upgrade");
+                if (!response.headers().contains(HttpHeaderNames.UPGRADE)) {
+                    response.headers().set(HttpHeaderNames.UPGRADE, "websocket");
+                }
             }
             ctx().writeAndFlush(response);
             ctx().pipeline().remove("h1-encoder");
@@ -425,12 +445,15 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         if (tunnel) {
             ctx().write(data, ctx().voidPromise());
             if (end) {
+                outputOver = true;
                 ctx().flush();
-                if (connection.tls()) {
+                if (connection.tls() || (connects && inputOver)) {
                     ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
                 } else if (ctx().channel() instanceof DuplexChannel duplex) {
                     ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> duplex.shutdownOutput());
-                    closeSoon();
+                    if (!connects) {
+                        closeSoon();
+                    }
                 }
             }
             return;

@@ -18,6 +18,7 @@ import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.EmptyHttpHeaders;
@@ -31,13 +32,17 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.AttributeKey;
 import io.netty.util.ReferenceCountUtil;
 import java.util.Base64;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
-/** One connection to a backend by HTTP/1.1: one exchange at a time, then kept for the next; or a tunnel. */
+/**
+ * One connection to a backend by HTTP/1.1: one exchange at a time, then kept for the next; or a tunnel, which is all that it
+ * ever is where a CONNECT ends here.
+ */
 final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstream {
     /** Set once a connection has become a stream and so no longer counts for the circuit breaker. */
     static final AttributeKey<Boolean> LEFT_POOL = AttributeKey.valueOf("holdfast.left-pool");
@@ -54,6 +59,10 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     private boolean requestEnded;
     private boolean responseEnded;
     private boolean tunnel;
+    private boolean connects;
+    private boolean bare;
+    private boolean inputOver;
+    private boolean outputOver;
     private boolean idle;
     private long served;
 
@@ -67,6 +76,12 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
 
     void install() {
         channel.pipeline().addLast("codec", new HttpClientCodec(Http1Decoding.config(131_072), false, false));
+        channel.pipeline().addLast("upstream", this);
+    }
+
+    /** Without HTTP: what it carries is a tunnel's from the first octet on. */
+    void installBare() {
+        bare = true;
         channel.pipeline().addLast("upstream", this);
     }
 
@@ -90,7 +105,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
 
     @Override
     public String protocol() {
-        return "http/1.1";
+        return bare ? "tcp" : "http/1.1";
     }
 
     @Override
@@ -105,9 +120,17 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
 
     @Override
     public void request(RequestHead head, boolean end) {
+        connects = head.connects();
+        if (bare) {
+            Events to = java.util.Objects.requireNonNull(events);
+            tunnel = true;
+            to.responseHead(new ResponseHead(200, new DefaultHttpHeaders()), false);
+            to.responseFlush();
+            return;
+        }
         HttpHeaders headers = head.headers();
         String method = head.method();
-        if (head.upgrade() != null) {
+        if (head.upgrade() != null && !connects) {
             headers.set(HttpHeaderNames.CONNECTION, "Upgrade");
             headers.set(HttpHeaderNames.UPGRADE, head.upgrade());
             if (head.multiplexed()) {
@@ -127,7 +150,8 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         if (!requestEnded && !headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
             headers.set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
         }
-        channel.write(head(HttpMethod.valueOf(method), head.target(), headers), channel.voidPromise());
+        String target = connects ? head.authority() : head.target();
+        channel.write(head(HttpMethod.valueOf(method), target, headers), channel.voidPromise());
     }
 
     /** One without a body is whole, and so one buffer. */
@@ -144,7 +168,11 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     public void data(ByteBuf data, boolean end) {
         if (tunnel) {
             channel.write(data, channel.voidPromise());
-            if (end) {
+            outputOver |= end;
+            if (end && connects && (inputOver || channel.pipeline().get("tls") != null)) {
+                // TLS has no half that goes on, as in a TCPRoute's relay.
+                channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+            } else if (end) {
                 channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> {
                     if (channel instanceof DuplexChannel duplex
                             && channel.pipeline().get("tls") == null) {
@@ -244,15 +272,15 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                 return;
             }
             int status = response.status().code();
-            if (status == 101) {
-                if (!upgrade) {
+            if (status == 101 || (connects && status >= 200 && status < 300)) {
+                if (!upgrade || (connects && status == 101)) {
                     events = null;
                     channel.close();
                     to.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
                     return;
                 }
                 tunnel = true;
-                to.responseHead(new ResponseHead(101, response.headers()), false);
+                to.responseHead(new ResponseHead(status, response.headers()), false);
                 to.responseFlush();
                 ReferenceCountUtil.release(message);
                 ctx.pipeline().remove("codec");
@@ -268,7 +296,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         }
         if (message instanceof HttpContent content) {
             if (tunnel) {
-                // The codec ends the 101 with an empty last content before it goes.
+                // The codec ends the head with an empty last content before it goes.
                 if (content.content().isReadable()) {
                     to.responseData(content.content(), false);
                 } else {
@@ -362,10 +390,15 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
 
     @Override
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-        if (event instanceof ChannelInputShutdownEvent) {
+        boolean closing = connects && event instanceof SslCloseCompletionEvent;
+        if ((event instanceof ChannelInputShutdownEvent || closing) && !inputOver) {
             Events to = events;
             if (tunnel && to != null) {
+                inputOver = connects;
                 to.responseData(Unpooled.EMPTY_BUFFER, true);
+                if (inputOver && outputOver) {
+                    ctx.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+                }
             } else {
                 ctx.close();
             }
@@ -378,7 +411,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         events = null;
         pool.gone(this);
         if (to != null) {
-            if (tunnel) {
+            if (tunnel && !connects) {
                 to.responseData(Unpooled.EMPTY_BUFFER, true);
             } else {
                 to.upstreamClosed(ProxyFailure.UPSTREAM_RESET);

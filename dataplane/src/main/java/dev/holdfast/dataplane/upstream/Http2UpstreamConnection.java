@@ -233,7 +233,7 @@ final class Http2UpstreamConnection {
     }
 
     private void begin(Pools.Waiter waiter) {
-        if (waiter.head().upgrade() != null && !connectProtocol) {
+        if (waiter.head().upgrade() != null && !waiter.head().connects() && !connectProtocol) {
             pools.upgradeByHttp1(pool, address, waiter);
             return;
         }
@@ -383,6 +383,7 @@ final class Http2UpstreamConnection {
 
         private boolean sentEnd;
         private boolean extendedConnect;
+        private boolean connects;
         private String websocketKey = "";
         private int unconsumed;
 
@@ -401,7 +402,7 @@ final class Http2UpstreamConnection {
 
         /** RFC 9110 §6.4.1. */
         boolean hasBody(int code) {
-            return !headOnly && !extendedConnect && code != 204 && code != 304;
+            return !headOnly && !extendedConnect && !(connects && code < 300) && code != 204 && code != 304;
         }
 
         /** Told to the exchange; what it returns is told to the backend. */
@@ -452,7 +453,8 @@ final class Http2UpstreamConnection {
         public void request(RequestHead head, boolean end) {
             HttpHeaders plain = head.headers();
             String key1 = plain.get("sec-websocket-key", "");
-            extendedConnect = head.upgrade() != null;
+            connects = head.connects();
+            extendedConnect = head.upgrade() != null && !connects;
             headOnly = head.method().equals("HEAD");
             if (extendedConnect) {
                 websocketKey = head.multiplexed() ? "" : key1;
@@ -460,14 +462,18 @@ final class Http2UpstreamConnection {
             }
             Http2Headers headers = HeaderForms.toHttp2(plain);
             headers.method(extendedConnect ? "CONNECT" : head.method());
-            String scheme = head.scheme();
-            headers.scheme(scheme != null ? scheme : pool.cluster.config().tls().isPresent() ? "https" : "http");
             headers.authority(head.authority());
-            headers.path(head.target());
+            // RFC 9113 §8.5: a CONNECT has neither.
+            if (!connects) {
+                String scheme = head.scheme();
+                headers.scheme(
+                        scheme != null ? scheme : pool.cluster.config().tls().isPresent() ? "https" : "http");
+                headers.path(head.target());
+            }
             if (extendedConnect) {
                 headers.set(Http2Headers.PseudoHeaderName.PROTOCOL.value(), head.upgrade());
             }
-            boolean last = end && !extendedConnect;
+            boolean last = end && !extendedConnect && !connects;
             sentEnd = last;
             Http2Stream made = begin(headers, last);
             if (made == null) {

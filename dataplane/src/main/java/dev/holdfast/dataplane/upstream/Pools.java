@@ -309,7 +309,7 @@ public final class Pools {
             h2 = head.multiplexed();
         }
         boolean fallback = config.protocol() != Cluster.Protocol.HTTP2;
-        if (head.upgrade() != null && fallback) {
+        if (head.terminated() || (head.upgrade() != null && fallback)) {
             h2 = false;
         }
         if (h2 && !tls && fallback && cluster.http1Only) {
@@ -321,6 +321,7 @@ public final class Pools {
             http1(pool, endpoint, head, fresh, events, selection);
         }
         if (config.traffic().preconnect().isPresent()
+                && !head.terminated()
                 && pool.from == null
                 && (selection == null || selection.only() == null)) {
             boolean http2 = h2;
@@ -335,7 +336,8 @@ public final class Pools {
             return false;
         }
         pool.ahead.opening(endpoint, 1);
-        open(pool, endpoint, http2, failure -> pool.ahead.opening(endpoint, -1), channel -> {
+        Dialer.Offer offer = http2 ? Dialer.Offer.HTTP2 : Dialer.Offer.HTTP1;
+        open(pool, endpoint, offer, failure -> pool.ahead.opening(endpoint, -1), channel -> {
             pool.ahead.opening(endpoint, -1);
             SslHandler tls = channel.pipeline().get(SslHandler.class);
             boolean speaks = http2 && (tls == null || "h2".equals(tls.applicationProtocol()));
@@ -363,7 +365,7 @@ public final class Pools {
             Upstream.Events events,
             @Nullable Selection selection) {
         Deque<Http1Upstream> queue = pool.idle.get(endpoint);
-        if (!fresh && queue != null) {
+        if (!fresh && !head.terminated() && queue != null) {
             for (Http1Upstream kept = queue.poll(); kept != null; kept = queue.poll()) {
                 if (kept.usable()) {
                     kept.take(events);
@@ -378,10 +380,15 @@ public final class Pools {
             return;
         }
         pool.ahead.asked(endpoint, 1);
-        open(pool, endpoint, false, failed(pool, endpoint, events), channel -> {
+        Dialer.Offer offer = head.terminated() ? Dialer.Offer.NOTHING : Dialer.Offer.HTTP1;
+        open(pool, endpoint, offer, failed(pool, endpoint, events), channel -> {
             pool.ahead.asked(endpoint, -1);
             Http1Upstream made = new Http1Upstream(pool, endpoint, channel);
-            made.install();
+            if (head.terminated()) {
+                made.installBare();
+            } else {
+                made.install();
+            }
             made.take(events);
             pool.ahead.busy(made);
             events.upstreamReady(made);
@@ -416,7 +423,7 @@ public final class Pools {
             return;
         }
         pool.ahead.asked(endpoint, 1);
-        open(pool, endpoint, true, failed(pool, endpoint, events), channel -> {
+        open(pool, endpoint, Dialer.Offer.HTTP2, failed(pool, endpoint, events), channel -> {
             pool.ahead.asked(endpoint, -1);
             SslHandler tls = channel.pipeline().get(SslHandler.class);
             if (tls != null && !"h2".equals(tls.applicationProtocol())) {
@@ -486,43 +493,38 @@ public final class Pools {
     }
 
     /** Opens a connection in a slot that has been taken; the slot is given back when it ends or does not come about. */
-    private void open(Pool pool, Cluster.Endpoint endpoint, boolean offerHttp2, Failed refused, Opened opened) {
+    private void open(Pool pool, Cluster.Endpoint endpoint, Dialer.Offer offer, Failed refused, Opened opened) {
         EndpointState counted = pool.cluster.counted(endpoint);
-        dialer.dial(
-                pool.cluster,
-                endpoint,
-                offerHttp2 ? Dialer.Offer.HTTP2 : Dialer.Offer.HTTP1,
-                pool.from,
-                new Dialer.Done() {
-                    @Override
-                    public void connected(Channel channel) {
-                        channel.closeFuture().addListener(f -> {
-                            if (channel.attr(Http1Upstream.LEFT_POOL).get() == null) {
-                                giveBack();
-                            }
-                        });
-                    }
-
-                    @Override
-                    public void ready(Channel channel) {
-                        opened.accept(channel);
-                    }
-
-                    @Override
-                    public void failed(ProxyFailure failure, boolean connected) {
-                        if (!connected) {
-                            giveBack();
-                        }
-                        refused.accept(failure);
-                    }
-
-                    private void giveBack() {
-                        if (counted != null) {
-                            counted.connections.decrementAndGet();
-                        }
-                        pool.cluster.releaseConnection();
-                        pool.next();
+        dialer.dial(pool.cluster, endpoint, offer, pool.from, new Dialer.Done() {
+            @Override
+            public void connected(Channel channel) {
+                channel.closeFuture().addListener(f -> {
+                    if (channel.attr(Http1Upstream.LEFT_POOL).get() == null) {
+                        giveBack();
                     }
                 });
+            }
+
+            @Override
+            public void ready(Channel channel) {
+                opened.accept(channel);
+            }
+
+            @Override
+            public void failed(ProxyFailure failure, boolean connected) {
+                if (!connected) {
+                    giveBack();
+                }
+                refused.accept(failure);
+            }
+
+            private void giveBack() {
+                if (counted != null) {
+                    counted.connections.decrementAndGet();
+                }
+                pool.cluster.releaseConnection();
+                pool.next();
+            }
+        });
     }
 }

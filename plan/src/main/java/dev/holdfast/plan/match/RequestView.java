@@ -17,6 +17,11 @@ public interface RequestView {
     @Nullable
     String header(String name);
 
+    /** Whether it is a CONNECT, which has neither path nor query: only routes that open tunnels are asked, by the rest. */
+    default boolean connects() {
+        return false;
+    }
+
     /** A request from fixed values, for explanations and tests. */
     static RequestView of(String method, String path, String query, List<java.util.Map.Entry<String, String>> headers) {
         return new RequestView() {

@@ -56,21 +56,24 @@ public final class RouteTable {
     private record Compiled(Route route, Predicate<RequestView> test) {
         static Compiled of(Route route) {
             List<Predicate<RequestView>> tests = new ArrayList<>();
+            boolean tunnels = route.tunnels();
+            tests.add(r -> tunnels || !r.connects());
             Route.Match match = route.match();
             switch (match.path()) {
                 case Route.PathMatch.Exact(String path) ->
-                    tests.add(r -> r.path().equals(path));
+                    tests.add(r -> r.connects() || r.path().equals(path));
                 case Route.PathMatch.Prefix(String path) -> {
                     String prefix = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
                     if (!prefix.isEmpty()) {
-                        tests.add(r -> r.path().startsWith(prefix)
-                                && (r.path().length() == prefix.length()
-                                        || r.path().charAt(prefix.length()) == '/'));
+                        tests.add(r -> r.connects()
+                                || (r.path().startsWith(prefix)
+                                        && (r.path().length() == prefix.length()
+                                                || r.path().charAt(prefix.length()) == '/')));
                     }
                 }
                 case Route.PathMatch.Regex(String expression) -> {
                     Pattern pattern = Pattern.compile(expression);
-                    tests.add(r -> BoundedText.matches(pattern, r.path()));
+                    tests.add(r -> r.connects() || BoundedText.matches(pattern, r.path()));
                 }
             }
             if (!match.method().isEmpty()) {

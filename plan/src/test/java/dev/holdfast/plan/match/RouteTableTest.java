@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -35,12 +36,72 @@ class RouteTableTest {
                 ORIGIN);
     }
 
+    private static Route tunnel(String id, Route.Action action, List<Route.ValueMatch> headers) {
+        return new Route(
+                id,
+                "d/r",
+                new Route.Match(new Route.PathMatch.Exact("/pages"), "", headers, List.of()),
+                action,
+                List.of(),
+                Duration.ZERO,
+                Duration.ZERO,
+                Duration.ZERO,
+                Duration.ZERO,
+                Set.of(),
+                Optional.of(new Route.Connect(true)),
+                dev.holdfast.plan.StreamRules.DEFAULT,
+                List.of(),
+                dev.holdfast.plan.RouteTraffic.NONE,
+                Optional.empty(),
+                dev.holdfast.plan.Telemetry.Statistics.NONE,
+                ORIGIN);
+    }
+
     private static RouteTable table(String host, Route... routes) {
         return new RouteTable(List.of(new VirtualHost(host, List.of(routes))));
     }
 
     private static RequestView get(String path) {
         return RequestView.of("GET", path, "", List.of());
+    }
+
+    @Test
+    void aConnectIsOfTheFirstRouteThatOpensTunnelsWhateverItsPath() {
+        Route.Action forward = new Route.Action.Forward(List.of(new Route.Destination("c", 1, 0, List.of())));
+        RouteTable table = table(
+                "*",
+                route("any", new Route.PathMatch.Prefix("/")),
+                tunnel("answers", new Route.Action.Respond(200, "", ""), List.of()),
+                tunnel("asks", forward, List.of(new Route.ValueMatch("x-who", "me", false))),
+                tunnel("opens", forward, List.of()));
+        RequestView connect = new RequestView() {
+            @Override
+            public String method() {
+                return "CONNECT";
+            }
+
+            @Override
+            public boolean connects() {
+                return true;
+            }
+
+            @Override
+            public String path() {
+                return "";
+            }
+
+            @Override
+            public String query() {
+                return "";
+            }
+
+            @Override
+            public @Nullable String header(String name) {
+                return null;
+            }
+        };
+        assertThat(table.match("h", connect)).extracting(Route::id).isEqualTo("opens");
+        assertThat(table.match("h", get("/pages"))).extracting(Route::id).isEqualTo("any");
     }
 
     @ParameterizedTest

@@ -26,6 +26,12 @@ final class Matches {
                 .build();
     }
 
+    /** A CONNECT has no path, so that the rest decides. */
+    static RouteMatch.Builder ofConnect(Route.Match match) {
+        return conditions(
+                RouteMatch.newBuilder().setConnectMatcher(RouteMatch.ConnectMatcher.getDefaultInstance()), match);
+    }
+
     static RouteMatch.Builder of(Route.Match match) {
         RouteMatch.Builder out = RouteMatch.newBuilder();
         switch (match.path()) {
@@ -40,6 +46,10 @@ final class Matches {
                 }
             }
         }
+        return conditions(out, match);
+    }
+
+    private static RouteMatch.Builder conditions(RouteMatch.Builder out, Route.Match match) {
         Stream<HeaderMatcher> method = match.method().isEmpty()
                 ? Stream.empty()
                 : Stream.of(HeaderMatcher.newBuilder()

@@ -25,8 +25,8 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * A route of the plan as routes of Envoy. One that forwards becomes three or four, tried in this order: upgrades, server-sent
- * events, gRPC (where the backend is HTTP/2) and pages. The first three go to the streams' cluster, which has a budget and a
+ * A route of the plan as routes of Envoy. One that forwards becomes three to five, tried in this order: CONNECT, upgrades,
+ * server-sent events, gRPC (where the backend is HTTP/2) and pages. All but the last go to the streams' cluster, which has a budget and a
  * protocol of its own; Envoy decides both by cluster, and chooses the cluster by route.
  *
  * @param seen the port by which clients come to the listener, 0 where that is not known
@@ -41,6 +41,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
     private static final int MILLION = 1_000_000;
 
     private enum Kind {
+        CONNECT("/connect"),
         UPGRADE("/upgrade"),
         EVENTS("/events"),
         GRPC("/grpc"),
@@ -51,6 +52,11 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
 
         Kind(String suffix) {
             this.suffix = suffix;
+        }
+
+        /** Whether it is for streams of which Envoy's filters see no body. */
+        boolean tunnels() {
+            return this == CONNECT || this == UPGRADE;
         }
     }
 
@@ -66,15 +72,21 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
                     filters.refuses() ? "not_carried_out\n" : "login_unavailable\n"));
         }
         List<io.envoyproxy.envoy.config.route.v3.Route> out = new ArrayList<>();
-        filters.refusals().forEach(r -> out.add(refusal(route, r)));
+        for (RouteFilters.Refusal refusal : filters.refusals()) {
+            if (route.tunnels()) {
+                out.add(refusal(route, refusal, Kind.CONNECT));
+            }
+            out.add(refusal(route, refusal, Kind.PAGE));
+        }
         out.addAll(of(route, filters));
         return out;
     }
 
-    private static io.envoyproxy.envoy.config.route.v3.Route refusal(Route route, RouteFilters.Refusal refusal) {
+    private static io.envoyproxy.envoy.config.route.v3.Route refusal(
+            Route route, RouteFilters.Refusal refusal, Kind kind) {
         io.envoyproxy.envoy.config.route.v3.Route.Builder out = io.envoyproxy.envoy.config.route.v3.Route.newBuilder()
-                .setName(route.id() + refusal.name())
-                .setMatch(Matches.of(route.match()).addAllHeaders(refusal.headers()))
+                .setName(route.id() + kind.suffix + refusal.name())
+                .setMatch(match(route, kind).addAllHeaders(refusal.headers()))
                 .putAllTypedPerFilterConfig(refusal.configs());
         if (refusal.vary()) {
             out.addResponseHeadersToAdd(Headers.added("vary", "origin"));
@@ -116,13 +128,18 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
         return route.setDirectResponse(answer).build();
     }
 
+    private static RouteMatch.Builder match(Route route, Kind kind) {
+        return kind == Kind.CONNECT ? Matches.ofConnect(route.match()) : Matches.of(route.match());
+    }
+
     private static io.envoyproxy.envoy.config.route.v3.Route.Builder named(
             Route route, RouteFilters filters, String suffix) {
         io.envoyproxy.envoy.config.route.v3.Route.Builder out = io.envoyproxy.envoy.config.route.v3.Route.newBuilder();
         Telemetries.tracing(route).ifPresent(out::setTracing);
         return out.setName(route.id() + suffix)
                 .addAllResponseHeadersToAdd(filters.responseHeaders())
-                .putAllTypedPerFilterConfig(filters.configs(suffix.equals(Kind.UPGRADE.suffix)));
+                .putAllTypedPerFilterConfig(filters.configs(
+                        suffix.startsWith(Kind.UPGRADE.suffix) || suffix.startsWith(Kind.CONNECT.suffix)));
     }
 
     private RedirectAction redirect(Route.Action.Redirect redirect) {
@@ -178,27 +195,33 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
             }
         }
         List<io.envoyproxy.envoy.config.route.v3.Route> out = new ArrayList<>();
+        for (Kind kind : route.tunnels() ? List.of(Kind.CONNECT, Kind.PAGE) : List.of(Kind.PAGE)) {
+            if (good.isEmpty()) {
+                boolean unavailable = empty > 0 && invalid == 0;
+                out.add(respond(
+                        named(route, filters, kind.suffix).setMatch(match(route, kind)),
+                        unavailable ? 503 : 500,
+                        unavailable ? "no_endpoints" : "invalid_backend",
+                        unavailable ? "no_endpoints\n" : "invalid_backend\n"));
+                continue;
+            }
+            // One random number decides all the fractions of a request, so the second counts from zero too.
+            share(route, filters, kind, invalid, total, 500, "invalid_backend").ifPresent(out::add);
+            if (empty > 0) {
+                share(route, filters, kind, invalid + empty, total, 503, "no_endpoints")
+                        .ifPresent(out::add);
+            }
+        }
         if (good.isEmpty()) {
-            boolean unavailable = empty > 0 && invalid == 0;
-            out.add(respond(
-                    named(route, filters, "").setMatch(Matches.of(route.match())),
-                    unavailable ? 503 : 500,
-                    unavailable ? "no_endpoints" : "invalid_backend",
-                    unavailable ? "no_endpoints\n" : "invalid_backend\n"));
             return out;
         }
-        // One random number decides all the fractions of a request, so the second counts from zero too.
-        share(route, filters, invalid, total, 500, "invalid_backend").ifPresent(out::add);
-        if (empty > 0) {
-            share(route, filters, invalid + empty, total, 503, "no_endpoints").ifPresent(out::add);
-        }
-        List<String> upgrades = route.upgrades().stream()
-                .filter(u -> !u.equals("connect"))
-                .sorted()
-                .toList();
+        List<String> upgrades = route.upgrades().stream().sorted().toList();
         boolean http2 = good.stream()
                 .map(d -> plan.clusters().get(d.cluster()))
                 .anyMatch(c -> c != null && c.protocol() == Cluster.Protocol.HTTP2);
+        if (route.tunnels()) {
+            out.add(one(route, filters, good, Kind.CONNECT, upgrades));
+        }
         if (!upgrades.isEmpty()) {
             out.add(one(route, filters, good, Kind.UPGRADE, upgrades));
         }
@@ -215,16 +238,17 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
 
     /** The part of the requests whose backendRef is of no use. */
     private static Optional<io.envoyproxy.envoy.config.route.v3.Route> share(
-            Route route, RouteFilters filters, long weight, long total, int status, String reason) {
+            Route route, RouteFilters filters, Kind kind, long weight, long total, int status, String reason) {
         if (weight == 0) {
             return Optional.empty();
         }
-        RouteMatch.Builder match = Matches.of(route.match());
+        RouteMatch.Builder match = match(route, kind);
         match.setRuntimeFraction(RuntimeFractionalPercent.newBuilder()
                 .setDefaultValue(FractionalPercent.newBuilder()
                         .setNumerator((int) Math.round((double) weight * MILLION / total))
                         .setDenominator(FractionalPercent.DenominatorType.MILLION)));
-        return Optional.of(respond(named(route, filters, "/" + reason).setMatch(match), status, reason, reason + "\n"));
+        return Optional.of(respond(
+                named(route, filters, kind.suffix + "/" + reason).setMatch(match), status, reason, reason + "\n"));
     }
 
     private io.envoyproxy.envoy.config.route.v3.Route one(
@@ -234,11 +258,20 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
             Kind kind,
             List<String> upgrades) {
         io.envoyproxy.envoy.config.route.v3.Route.Builder out = named(route, httpFilters, kind.suffix);
-        RouteMatch.Builder match = Matches.of(route.match());
+        RouteMatch.Builder match = match(route, kind);
         RouteAction.Builder action = RouteAction.newBuilder();
         Duration idle = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
         action.setIdleTimeout(Proto.duration(idle));
         switch (kind) {
+            case CONNECT -> {
+                action.setTimeout(Proto.duration(Duration.ZERO));
+                RouteAction.UpgradeConfig.Builder tunnel =
+                        RouteAction.UpgradeConfig.newBuilder().setUpgradeType("CONNECT");
+                if (route.connect().orElseThrow().terminated()) {
+                    tunnel.setConnectConfig(RouteAction.UpgradeConfig.ConnectConfig.getDefaultInstance());
+                }
+                action.addUpgradeConfigs(tunnel);
+            }
             case UPGRADE -> {
                 if (route.streams().origins().checked()) {
                     out.putTypedPerFilterConfig(
@@ -281,12 +314,12 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
                 oneTry(route.backendRequestTimeout(), action);
             }
         }
-        if (kind != Kind.UPGRADE) {
+        if (!kind.tunnels()) {
             action.addUpgradeConfigs(RouteAction.UpgradeConfig.newBuilder()
                     .setUpgradeType("websocket")
                     .setEnabled(com.google.protobuf.BoolValue.of(false)));
         }
-        if (kind != Kind.UPGRADE) {
+        if (!kind.tunnels()) {
             route.traffic().retry().ifPresent(retry -> {
                 Duration time = Duration.ofSeconds(
                         action.getRetryPolicy().getPerTryTimeout().getSeconds(),
@@ -314,7 +347,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
         } else {
             action.setWeightedClusters(weighted(shared, levels, kind));
         }
-        rewrite(filters, action);
+        rewrite(kind == Kind.CONNECT ? unrewritten(filters) : filters, action);
         List<ClusterTraffic> traffic = destinations.stream()
                 .map(d -> plan.clusters().get(d.cluster()))
                 .filter(Objects::nonNull)
@@ -375,7 +408,8 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
                     .addAllResponseHeadersToAdd(response.add())
                     .addAllResponseHeadersToRemove(response.remove());
             for (Route.Filter filter : destination.filters()) {
-                if (filter instanceof Route.Filter.UrlRewrite(String hostname, Route.PathRewrite ignored)
+                if (kind != Kind.CONNECT
+                        && filter instanceof Route.Filter.UrlRewrite(String hostname, Route.PathRewrite ignored)
                         && !hostname.isEmpty()) {
                     weight.setHostRewriteLiteral(hostname);
                 }
@@ -383,6 +417,13 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
             out.addClusters(weight);
         }
         return out.build();
+    }
+
+    /** A tunnel's end is what the client asks for, with its port, which no rewrite has. */
+    private static List<Route.Filter> unrewritten(List<Route.Filter> filters) {
+        return filters.stream()
+                .filter(f -> !(f instanceof Route.Filter.UrlRewrite || f instanceof Route.Filter.HostRewrite))
+                .toList();
     }
 
     private static void rewrite(List<Route.Filter> filters, RouteAction.Builder action) {

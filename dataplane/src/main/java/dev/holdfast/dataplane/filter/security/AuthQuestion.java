@@ -43,8 +43,7 @@ interface AuthQuestion {
     /** Changes the request where the server says so. */
     Verdict verdict(FilterRequest request, Calls.Answer answer);
 
-    /** A WebSocket by extended CONNECT is the GET that it stands for (RFC 8441 §5). */
     static String method(FilterRequest request) {
-        return request.head().upgrade() != null ? "GET" : request.head().method();
+        return request.head().meant();
     }
 }

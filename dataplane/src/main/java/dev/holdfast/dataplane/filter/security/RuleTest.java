@@ -69,9 +69,8 @@ final class RuleTest {
                     : attributes.stream().anyMatch(a -> condition.holds(a, true));
         }
 
-        /** A WebSocket by extended CONNECT is the GET that it stands for (RFC 8441 §5). */
         String method() {
-            return request.head().upgrade() != null ? "GET" : request.head().method();
+            return request.head().meant();
         }
     }
 

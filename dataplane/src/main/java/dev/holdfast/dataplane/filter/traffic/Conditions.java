@@ -27,8 +27,7 @@ final class Conditions {
             }
             case TrafficFilter.Condition.Methods(var methods, var others) ->
                 r -> {
-                    String method =
-                            r.head().upgrade() != null ? "GET" : r.head().method();
+                    String method = r.head().meant();
                     boolean met = methods.isEmpty() || methods.contains(method);
                     return met && !others.contains(method) ? "" : null;
                 };
