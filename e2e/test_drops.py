@@ -8,6 +8,7 @@ import pytest
 from lib import manifests
 from lib.backend import Backend
 from lib.clients import Http2, WebSocket
+from lib.gateway import free_port
 from lib.openid import SECRET, Provider
 
 pytestmark = pytest.mark.parametrize("plane", ["envoy"], indirect=True)
@@ -47,7 +48,7 @@ def kinds(seed, provider, scratch, spare):
             "StreamPolicy", "allowedOrigins: ['https://a.test']\n  maxLifetime: 12h", "holdfast.dev")),
         "a certificate": write("secret.yaml", manifests.secret("home-assistant-tls", [seed.host], scratch)),
         "a listener on a port of its own": replaced(
-            gateway, "    - name: http\n", f"    - name: more\n      protocol: HTTP\n      port: {spare.port + 1}\n    - name: http\n"),
+            gateway, "    - name: http\n", f"    - name: more\n      protocol: HTTP\n      port: {free_port()}\n    - name: http\n"),
         "a listener on the same port": replaced(
             gateway, "    - name: http\n",
             "    - name: also\n      protocol: HTTPS\n      port: 443\n      hostname: also.example.test\n      tls: {certificateRefs: [{name: home-assistant-tls}]}\n    - name: http\n"),
