@@ -11,16 +11,19 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 final class NotOnEnvoyTest {
+    private static final String GATEWAY = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: edge}
+            spec:
+              gatewayClassName: holdfast
+              listeners: [{name: http, port: 80, protocol: HTTP}]
+            ---
+            """;
+
     @Test
     void ofARouteAllThatEnvoyCannotDoIsToldAndOnce() {
         assertThat(told("""
-                apiVersion: gateway.networking.k8s.io/v1
-                kind: Gateway
-                metadata: {name: edge}
-                spec:
-                  gatewayClassName: holdfast
-                  listeners: [{name: http, port: 80, protocol: HTTP}]
-                ---
                 apiVersion: gateway.networking.k8s.io/v1
                 kind: HTTPRoute
                 metadata: {name: app}
@@ -60,9 +63,50 @@ final class NotOnEnvoyTest {
                         p -> assertThat(p).contains("header filter change Host"));
     }
 
+    @Test
+    void settingsOfSocketsAndHeadersThatEnvoyHasNotAreNamed() {
+        assertThat(told("""
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: HTTPRoute
+                metadata: {name: app}
+                spec:
+                  parentRefs: [{name: edge}]
+                  rules: [{backendRefs: [{group: gateway.envoyproxy.io, kind: Backend, name: app}]}]
+                ---
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: Backend
+                metadata: {name: app}
+                spec:
+                  appProtocols: [gateway.envoyproxy.io/h2c]
+                  endpoints: [{ip: {address: 192.0.2.1, port: 80}}]
+                ---
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: BackendTrafficPolicy
+                metadata: {name: wire}
+                spec:
+                  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: app}]
+                  proxyProtocol: {version: V2}
+                  connection: {socketBufferLimit: 64Ki}
+                  loadBalancer: {type: BackendUtilization, backendUtilization: {outOfBand: {port: 9}}}
+                ---
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: ClientTrafficPolicy
+                metadata: {name: clients}
+                spec:
+                  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}]
+                  connection: {socketBufferLimit: 64Ki}
+                  headers: {enableEnvoyHeaders: true, disableRateLimitHeaders: true}
+                """))
+                .satisfiesExactlyInAnyOrder(
+                        p -> assertThat(p).contains("outOfBand's port"),
+                        p -> assertThat(p).contains("proxyProtocol towards these endpoints"),
+                        p -> assertThat(p).contains("socketBufferLimit of connections to these endpoints"),
+                        p -> assertThat(p).contains("disableRateLimitHeaders, enableEnvoyHeaders, socketBufferLimit"));
+    }
+
     private static List<String> told(String manifests) {
         return XdsResources.of(Translator.translate(
-                        ManifestReader.readText("m.yaml", manifests).resources(),
+                        ManifestReader.readText("m.yaml", GATEWAY + manifests).resources(),
                         new TranslateOptions(0, Map.of()).onEnvoy(true)))
                 .problems()
                 .stream()
