@@ -67,7 +67,7 @@ public final class Cluster implements AutoCloseable {
     private Cluster(KubernetesClient client, ClusterOptions options, Consumer<ReadResult> sink) {
         this.client = client;
         this.namespace = Connection.namespace(client);
-        this.source = new KubernetesSource(client, options.controllers(), sink);
+        this.source = new KubernetesSource(client, options.controllers(), Optional.of(namespace), sink);
         this.exposer = options.expose().isEmpty()
                 ? Optional.empty()
                 : Optional.of(

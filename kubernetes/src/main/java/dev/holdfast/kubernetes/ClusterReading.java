@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -42,7 +43,8 @@ public record ClusterReading(ReadResult read, Map<ResourceRef, List<String>> add
                         "the API server at " + client.getMasterUrl() + " does not answer: " + Reason.of(unreachable));
             }
             CompletableFuture<ReadResult> first = new CompletableFuture<>();
-            try (KubernetesSource source = new KubernetesSource(client, CONTROLLERS, first::complete)) {
+            try (KubernetesSource source =
+                    new KubernetesSource(client, CONTROLLERS, Optional.empty(), first::complete)) {
                 source.start();
                 return of(source, first, atMost);
             }

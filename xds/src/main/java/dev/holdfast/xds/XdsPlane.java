@@ -100,9 +100,11 @@ public final class XdsPlane implements PlanSink {
         behindServices = services;
         XdsResources made = made(plan);
         if (made.problems().stream().anyMatch(Problem::isError)) {
+            discovery.keepTo(source.plan());
             metrics.counter("holdfast.reloads", "result", "refused").increment();
             return new Applied(false, Map.of(), 0, made.problems());
         }
+        discovery.keepTo(plan);
         shares = split;
         offer(made);
         metrics.counter("holdfast.reloads", "result", "applied").increment();
@@ -127,7 +129,8 @@ public final class XdsPlane implements PlanSink {
     /** A provider has said something else of itself. */
     private synchronized void again() {
         XdsResources made = made(source.plan());
-        if (!snapshots.isEmpty() && made != source) {
+        boolean good = made.problems().stream().noneMatch(Problem::isError);
+        if (!snapshots.isEmpty() && made != source && good) {
             offer(made);
         }
     }

@@ -63,6 +63,11 @@ class FleetsTest {
 
     /** A listener of TLS at one port and one without at another, each with a cluster of its own. */
     private static Plan two() {
+        return two("");
+    }
+
+    /** @param said a body that both answer with at a path */
+    private static Plan two(String said) {
         Plans plans = new Plans();
         plans.https = BLUE;
         plans.http = GREEN;
@@ -76,6 +81,10 @@ class FleetsTest {
                     name,
                     new Route.PathMatch.Prefix("/"),
                     new Route.Action.Forward(List.of(new Route.Destination(name, 1, 0, List.of()))));
+            Route answer = plans.route(
+                    name + "/said",
+                    new Route.PathMatch.Exact("/said"),
+                    new Route.Action.Respond(200, "", said, List.of()));
             listeners.add(new Listener(
                     listener.name(),
                     listener.port(),
@@ -83,7 +92,7 @@ class FleetsTest {
                     listener.hostname(),
                     listener.tls(),
                     listener.http(),
-                    List.of(new VirtualHost("*", List.of(route))),
+                    List.of(new VirtualHost("*", List.of(answer, route))),
                     listener.origin()));
         }
         return new Plan(listeners, clusters, List.of());
@@ -141,5 +150,19 @@ class FleetsTest {
         assertThat(all.share(port -> port == GREEN).of(ResourceType.VIRTUAL_HOST))
                 .isNotEmpty()
                 .hasSizeLessThan(all.of(ResourceType.VIRTUAL_HOST).size());
+    }
+
+    @Test
+    void whoWritesTheNameOfAKeySomewhereDoesNotGetIt() {
+        Plan plan = two();
+        String key = plan.listeners().stream()
+                .flatMap(l -> l.tls().stream())
+                .flatMap(tls -> tls.certificates().stream())
+                .map(c -> c.name())
+                .findFirst()
+                .orElseThrow();
+        XdsResources all = XdsResources.of(two(key));
+        assertThat(all.share(port -> port == BLUE).of(ResourceType.SECRET)).containsKey(key);
+        assertThat(all.share(port -> port == GREEN).of(ResourceType.SECRET)).isEmpty();
     }
 }

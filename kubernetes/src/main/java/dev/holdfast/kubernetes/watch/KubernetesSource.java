@@ -41,6 +41,7 @@ public final class KubernetesSource implements AutoCloseable {
 
     private final KubernetesClient client;
     private final Set<String> controllers;
+    private final Claims claims;
     private final Consumer<ReadResult> sink;
     private final Map<String, KindWatch> watches = new HashMap<>();
     private final NamedWatches named;
@@ -51,10 +52,17 @@ public final class KubernetesSource implements AutoCloseable {
     private volatile boolean looked;
     private volatile boolean closed;
 
-    /** {@code controllers}: the controller names whose GatewayClasses are ours. {@link #start} begins. */
-    public KubernetesSource(KubernetesClient client, Set<String> controllers, Consumer<ReadResult> sink) {
+    /**
+     * {@link #start} begins.
+     *
+     * @param controllers the controller names whose GatewayClasses are ours
+     * @param namespace where alone a Service may say which Gateway it is for; empty for any
+     */
+    public KubernetesSource(
+            KubernetesClient client, Set<String> controllers, Optional<String> namespace, Consumer<ReadResult> sink) {
         this.client = client;
         this.controllers = Set.copyOf(controllers);
+        this.claims = new Claims(namespace);
         this.sink = sink;
         for (Kind kind : Kind.WATCHED) {
             watches.put(kind.name(), new KindWatch(client, kind, this::changed));
@@ -188,9 +196,10 @@ public final class KubernetesSource implements AutoCloseable {
                         "Grant get, list and watch for secrets and configmaps, as the role in deploy/ does.")));
         List<Node.Mapping> all = new ArrayList<>(own);
         named.trees().forEach(all::add);
-        for (Node.Mapping tree : watch("Service").trees()) {
+        for (Node.Mapping service : watch("Service").trees()) {
+            Node.Mapping tree = claims.checked(service);
             if (services.contains(new References.Named("Service", meta(tree, "namespace"), meta(tree, "name")))
-                    || annotated(tree)) {
+                    || Claims.any(tree)) {
                 all.add(tree);
             }
         }
@@ -282,12 +291,6 @@ public final class KubernetesSource implements AutoCloseable {
 
     private static Problem problem(String message, String fix) {
         return Problem.of(ProblemCode.UNREADABLE, Severity.WARNING, Optional.empty(), message, fix);
-    }
-
-    private static boolean annotated(Node.Mapping tree) {
-        return tree.entries().get("metadata") instanceof Node.Mapping meta
-                && meta.entries().get("annotations") instanceof Node.Mapping annotations
-                && annotations.entries().containsKey("holdfast.dev/gateway");
     }
 
     private static References.Named service(Node.Mapping slice) {

@@ -55,7 +55,7 @@ public final class OidcDiscovery implements AutoCloseable {
     }
 
     /**
-     * From now on the providers of {@code plan} are asked, and no others. Returns once each that is new has been asked once, at
+     * From now on the providers of {@code plan} are asked too. Returns once each that is new has been asked once, at
      * most after {@code patience}: who restarts has the documents before he tells Envoys anything.
      */
     public void follow(Plan plan, Duration patience) {
@@ -72,9 +72,21 @@ public final class OidcDiscovery implements AutoCloseable {
         }
     }
 
+    /** From now on the providers of {@code plan}, which is in force, are asked and no others. */
+    public synchronized void keepTo(Plan plan) {
+        begin(plan);
+        Set<String> wanted = OidcDocuments.wanted(plan).keySet();
+        asking.forEach((issuer, before) -> {
+            if (!wanted.contains(issuer)) {
+                before.thread.interrupt();
+            }
+        });
+        asking.keySet().retainAll(wanted);
+        known.keySet().retainAll(wanted);
+    }
+
     private synchronized Set<CountDownLatch> begin(Plan plan) {
         Map<String, OidcProvider> wanted = OidcDocuments.wanted(plan);
-        Map<String, Asking> next = new HashMap<>();
         Set<CountDownLatch> fresh = new java.util.LinkedHashSet<>();
         wanted.forEach((issuer, provider) -> {
             Optional<HttpUri> uri = document(issuer);
@@ -85,21 +97,15 @@ public final class OidcDiscovery implements AutoCloseable {
             }
             Asking before = asking.get(issuer);
             if (before != null && before.isFor(provider, cluster.get())) {
-                next.put(issuer, before);
                 return;
+            }
+            if (before != null) {
+                before.thread.interrupt();
             }
             Asking begun = start(provider, uri.get(), cluster.get());
             fresh.add(begun.tried);
-            next.put(issuer, begun);
+            asking.put(issuer, begun);
         });
-        asking.forEach((issuer, before) -> {
-            if (next.get(issuer) != before) {
-                before.thread.interrupt();
-            }
-        });
-        asking.clear();
-        asking.putAll(next);
-        known.keySet().retainAll(wanted.keySet());
         return fresh;
     }
 

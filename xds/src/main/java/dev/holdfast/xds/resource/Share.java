@@ -2,6 +2,7 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
 import java.util.ArrayDeque;
 import java.util.Collections;
 import java.util.Deque;
@@ -16,11 +17,14 @@ import java.util.function.IntPredicate;
 
 /**
  * One fleet's share of all resources: its listeners, and what is named from them on. So an Envoy that faces the world never holds the
- * key of a Gateway that it does not serve. A resource is named where a text of another is its name: rather one too many than one too few.
+ * key of a Gateway that it does not serve. A secret is named where it is asked for; what else there is where a text of another is its name: rather
+ * one too many than one too few.
  */
 final class Share {
     private static final List<ResourceType> NAMED =
-            List.of(ResourceType.ROUTE, ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.SECRET);
+            List.of(ResourceType.ROUTE, ResourceType.CLUSTER, ResourceType.ENDPOINT);
+
+    private static final String SECRET = SdsSecretConfig.getDescriptor().getFullName();
 
     private final Map<ResourceType, Map<String, Message>> all;
     private final Map<ResourceType, Set<String>> found = new EnumMap<>(ResourceType.class);
@@ -71,7 +75,15 @@ final class Share {
             walk(Kinds.unpacked(Kinds.any(message)));
             return;
         }
-        message.getAllFields().values().forEach(this::value);
+        message.getAllFields().forEach((field, value) -> {
+            boolean secret = field.getContainingType().getFullName().equals(SECRET)
+                    && field.getNumber() == SdsSecretConfig.NAME_FIELD_NUMBER;
+            if (secret) {
+                take(ResourceType.SECRET, (String) value);
+            } else {
+                value(value);
+            }
+        });
     }
 
     private void value(Object value) {

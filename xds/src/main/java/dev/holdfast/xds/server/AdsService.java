@@ -206,10 +206,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     type, request.getResponseNonce(), error(request.hasErrorDetail(), request.getErrorDetail()));
         }
         // They come with a kind's first request; later they could fill our memory.
-        if (request.getInitialResourceVersionsCount() > 0 && !subscription.answered) {
+        if (request.getInitialResourceVersionsCount() > 0 && !subscription.begun) {
             subscription.known.putAll(request.getInitialResourceVersionsMap());
             subscription.asksAnew();
         }
+        subscription.begun = true;
         if (first && type.isWildcard() && request.getResourceNamesSubscribeCount() == 0) {
             subscription.wildcard = true;
             subscription.asksAnew();

@@ -32,6 +32,9 @@ final class Subscription {
     /** What it throws away when it takes in a change of something else, and does not ask for again. */
     private final Set<String> forgotten = new LinkedHashSet<>();
 
+    /** Whether it has asked for anything yet. */
+    boolean begun;
+
     /** False until its first response has gone out, which must come even where it is empty. */
     boolean answered;
 
