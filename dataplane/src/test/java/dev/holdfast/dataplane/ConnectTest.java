@@ -294,7 +294,36 @@ class ConnectTest {
             int stream = client.begin(false, connect("far.test:22"));
             assertThat(client.next(Http2Client.HEADERS, stream).status()).isEqualTo("407");
             assertThat(client.data(stream, 4)).asString().isEqualTo("who?");
+            // Nobody is to end a half of a tunnel that is not there.
+            client.next(Http2Client.RST_STREAM, stream);
         }
+    }
+
+    @Test
+    void aRefusedTunnelLeavesNoStreamOpenAtABackendByHttp2() throws Exception {
+        TestGateway behind = gateway(TestGateway.says("HTTP/1.1 407 Who?\r\nContent-Length: 0\r\n\r\n"), PASSED_ON)
+                .start();
+        TestGateway gateway = gateway(TestGateway.says(""), PASSED_ON);
+        gateway.protocol = Cluster.Protocol.HTTP2;
+        gateway.endpoint = Optional.of(new Cluster.Endpoint("127.0.0.1", behind.port()));
+        gateway.start();
+        // More than may be open at once.
+        for (int i = 0; i < 150; i++) {
+            assertThat(gateway.all(CONNECT)).startsWith("HTTP/1.1 407 ");
+        }
+    }
+
+    @Test
+    void aLengthThatIsTheTunnelsIsNotToldToABackendByHttp1() throws Exception {
+        TestGateway gateway = gateway(TestGateway.says("HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"), PASSED_ON)
+                .start();
+        try (Http2Client client = new Http2Client(gateway.port())) {
+            int stream = client.begin(
+                    false,
+                    Http2Client.block(":method", "CONNECT", ":authority", "far.test:22", "content-length", "40"));
+            assertThat(client.next(Http2Client.HEADERS, stream).status()).isEqualTo("405");
+        }
+        assertThat(gateway.heads).singleElement().asString().doesNotContainIgnoringCase("content-length");
     }
 
     /** Which takes no CONNECT with a path, a scheme or a protocol for one. */
@@ -361,21 +390,25 @@ class ConnectTest {
                 gateway.client("GET /page HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: connect\r\n\r\n")) {
             assertThat(TestGateway.until(client, "/page")).startsWith("HTTP/1.1 200 ");
         }
-        try (Http2Client client = new Http2Client(gateway.port())) {
-            int stream = client.begin(
-                    false,
-                    Http2Client.block(
-                            ":method",
-                            "CONNECT",
-                            ":protocol",
-                            "connect",
-                            ":scheme",
-                            "http",
-                            ":authority",
-                            "a:1",
-                            ":path",
-                            "/"));
-            assertThat(client.next(Http2Client.RST_STREAM, stream).number(0)).isEqualTo(1);
+        for (String protocol : List.of("connect", "Connect")) {
+            try (Http2Client client = new Http2Client(gateway.port())) {
+                int stream = client.begin(
+                        false,
+                        Http2Client.block(
+                                ":method",
+                                "CONNECT",
+                                ":protocol",
+                                protocol,
+                                ":scheme",
+                                "http",
+                                ":authority",
+                                "a:1",
+                                ":path",
+                                "/"));
+                assertThat(client.next(Http2Client.RST_STREAM, stream).number(0))
+                        .as(protocol)
+                        .isEqualTo(1);
+            }
         }
     }
 

@@ -3,6 +3,7 @@ package dev.holdfast.dataplane;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.testkit.leak.LeakGuard;
@@ -12,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -34,6 +36,12 @@ final class ExtAuthTest {
 
     /** Requests below /auth get {@code verdict}, all others their path. */
     private static TestGateway with(SecurityFilter.ExtAuth auth, AtomicReference<String> verdict) throws IOException {
+        return with(auth, verdict, Optional.empty());
+    }
+
+    private static TestGateway with(
+            SecurityFilter.ExtAuth auth, AtomicReference<String> verdict, Optional<Route.Connect> connect)
+            throws IOException {
         TestGateway gateway = new TestGateway((head, in, out) -> {
             if (!head.split(" ")[1].startsWith("/auth")) {
                 TestGateway.tells().serve(head, in, out);
@@ -50,6 +58,7 @@ final class ExtAuthTest {
             TestGateway.write(out, verdict.get());
         });
         gateway.httpFilters = List.of(auth);
+        gateway.connect = connect;
         return gateway.start();
     }
 
@@ -95,6 +104,31 @@ final class ExtAuthTest {
             ask(gateway, "GET /p", "X-User: root");
             assertThat(gateway.heads.getFirst()).startsWith("GET /auth HTTP/1.1");
             assertThat(gateway.heads.getLast()).startsWith("GET /p ").doesNotContain("root");
+        }
+    }
+
+    /** By CONNECT the connection to the server would be a tunnel, and no good for the next question. */
+    @Test
+    void aboutATunnelTheServerIsAskedByGet() throws IOException {
+        Optional<Route.Connect> connect = Optional.of(new Route.Connect(false));
+        try (TestGateway gateway = with(auth(false, 0, false), new AtomicReference<>(OK), connect)) {
+            try (Socket client = gateway.client("CONNECT far.test:22 HTTP/1.1\r\nHost: far.test:22\r\n\r\n")) {
+                assertThat(TestGateway.until(client, "\r\n\r\n")).startsWith("HTTP/1.1 200 ");
+            }
+            assertThat(gateway.heads.getFirst()).startsWith("GET /auth HTTP/1.1\r\n");
+            assertThat(ask(gateway, "GET /p")).startsWith("HTTP/1.1 200 ").endsWith("/p");
+        }
+    }
+
+    @Test
+    void aDenialGrantsNoTunnelWhateverItsStatus() throws IOException {
+        Optional<Route.Connect> connect = Optional.of(new Route.Connect(false));
+        for (String no : List.of("HTTP/1.1 204 Fine\r\n\r\n", "HTTP/1.1 201 Made\r\nContent-Length: 4\r\n\r\nmade")) {
+            try (TestGateway gateway = with(auth(false, 0, false), new AtomicReference<>(no), connect)) {
+                assertThat(gateway.all("CONNECT far.test:22 HTTP/1.1\r\nHost: far.test:22\r\n\r\n"))
+                        .startsWith("HTTP/1.1 403 ");
+                assertThat(gateway.heads).hasSize(1);
+            }
         }
     }
 

@@ -124,7 +124,7 @@ public final class HeaderForms {
         if (connect) {
             path = "";
             upgrade = RequestHead.CONNECT;
-        } else if (upgrade != null && RequestHead.CONNECT.contentEquals(upgrade)) {
+        } else if (upgrade != null && RequestHead.CONNECT.equalsIgnoreCase(upgrade.toString())) {
             return null;
         }
         if (method == null

@@ -1182,7 +1182,8 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private void send(LocalReply reply) {
         responseStarted = true;
         responseEnded = true;
-        status = reply.status();
+        // An answer of ours that grants a CONNECT would open a tunnel that leads nowhere.
+        status = original.connects() && reply.status() / 100 == 2 ? 403 : reply.status();
         byte[] bytes = reply.body();
         HttpHeaders headers = reply.headers();
         answeredBy(headers);

@@ -73,6 +73,7 @@ final class CheckLog implements AutoCloseable {
     @Override
     public void close() {
         queue.close();
-        file.close();
+        // A pipe that nobody reads holds its writer for ever, and must not hold the next plan too.
+        Thread.ofVirtual().name("check log").start(file::close);
     }
 }

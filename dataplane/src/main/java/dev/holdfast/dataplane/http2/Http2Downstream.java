@@ -239,6 +239,7 @@ public final class Http2Downstream {
         private final Http2Stream stream;
         private final Exchange exchange;
         private final boolean extendedConnect;
+        private boolean granted;
         private boolean reading = true;
         private boolean ended;
         private int unconsumed;
@@ -285,6 +286,7 @@ public final class Http2Downstream {
             }
             Http2Headers headers = HeaderForms.answer(head, new DefaultHttp2Headers(false));
             ended = end;
+            granted = head.status() == 101 || (head.status() >= 200 && head.status() < 300);
             handler.writeHeaders(ctx(), stream, headers, end);
             if (head.status() < 200) {
                 handler.flush(ctx());
@@ -314,7 +316,8 @@ public final class Http2Downstream {
 
         /** After a whole response the rest of the request is not wanted (RFC 9113 §8.1). */
         private void endRequest() {
-            if (ended && !extendedConnect && requestOpen()) {
+            boolean tunnel = extendedConnect && granted;
+            if (ended && !tunnel && requestOpen()) {
                 loop().schedule(
                                 () -> {
                                     if (stream.state() != Http2Stream.State.CLOSED) {

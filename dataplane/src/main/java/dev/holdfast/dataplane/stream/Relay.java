@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.stream;
 
+import dev.holdfast.dataplane.message.ByteEnd;
 import io.netty.buffer.ByteBuf;
 
 /**
@@ -17,6 +18,10 @@ public final class Relay extends LongStream {
     void relayToBackend(ByteBuf data, boolean end) {
         toBackend(data, end);
         if (end) {
+            ByteEnd to = owner.upstream();
+            if (to != null) {
+                to.flush();
+            }
             endIfBoth();
         }
     }

@@ -146,6 +146,11 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         }
         headers.set(HttpHeaderNames.HOST, head.authority());
         upgrade = head.upgrade() != null;
+        if (upgrade) {
+            // By HTTP/2 a client may say so of what the tunnel carries; here none comes, and the backend would wait for
+            // it.
+            headers.remove(HttpHeaderNames.CONTENT_LENGTH);
+        }
         requestEnded = end || upgrade;
         if (!requestEnded && !headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
             headers.set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");

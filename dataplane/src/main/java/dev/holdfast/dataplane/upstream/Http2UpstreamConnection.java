@@ -299,7 +299,8 @@ final class Http2UpstreamConnection {
             if (code == NO_STATUS) {
                 known.events.responseTrailers(plain);
             } else {
-                if (known.extendedConnect && code >= 200 && code < 300) {
+                known.granted = code >= 200 && code < 300;
+                if (known.extendedConnect && known.granted) {
                     code = 101;
                     known.accept(plain);
                 }
@@ -307,6 +308,7 @@ final class Http2UpstreamConnection {
                 known.events.responseHead(new ResponseHead(code, plain), end);
             }
             known.events.responseFlush();
+            known.refused();
         }
 
         @Override
@@ -325,6 +327,7 @@ final class Http2UpstreamConnection {
             known.unconsumed += bytes;
             known.events.responseData(data.retain(), end);
             known.events.responseFlush();
+            known.refused();
             return known.takeConsumed();
         }
 
@@ -384,6 +387,7 @@ final class Http2UpstreamConnection {
         private boolean sentEnd;
         private boolean extendedConnect;
         private boolean connects;
+        private boolean granted;
         private String websocketKey = "";
         private int unconsumed;
 
@@ -456,6 +460,9 @@ final class Http2UpstreamConnection {
             connects = head.connects();
             extendedConnect = head.upgrade() != null && !connects;
             headOnly = head.method().equals("HEAD");
+            if (head.upgrade() != null) {
+                plain.remove(HttpHeaderNames.CONTENT_LENGTH);
+            }
             if (extendedConnect) {
                 websocketKey = head.multiplexed() ? "" : key1;
                 plain.remove("sec-websocket-key");
@@ -545,6 +552,16 @@ final class Http2UpstreamConnection {
                 } catch (Http2Exception e) {
                     abort();
                 }
+            }
+        }
+
+        /** A tunnel that was refused: nobody would ever end our half of the stream. */
+        private void refused() {
+            Http2Stream to = stream;
+            if (ended && !granted && !sentEnd && (connects || extendedConnect) && open() && to != null) {
+                sentEnd = true;
+                handler.encoder().writeRstStream(ctx(), to.id(), Http2Error.CANCEL.code(), ctx().newPromise());
+                handler.flush(ctx());
             }
         }
 

@@ -41,8 +41,15 @@ final class HttpQuestion implements AuthQuestion {
         }
         headers.set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());
         String target = server.override() ? server.path() : join(server.path(), request.target());
+        // A CONNECT would be a tunnel to the server, and without a path.
+        boolean connects = request.head().connects();
         RequestHead head = new RequestHead(
-                AuthQuestion.method(request), request.head().authority(), target, null, HttpProtocol.HTTP_1_1, headers);
+                connects ? "GET" : AuthQuestion.method(request),
+                request.head().authority(),
+                target.isEmpty() ? "/" : target,
+                null,
+                HttpProtocol.HTTP_1_1,
+                headers);
         return new Asked(head, body.isReadable() ? Unpooled.copiedBuffer(body) : Unpooled.EMPTY_BUFFER);
     }
 

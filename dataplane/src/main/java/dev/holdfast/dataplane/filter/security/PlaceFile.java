@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.filter.security;
 import com.maxmind.db.CHMCache;
 import com.maxmind.db.Reader;
 import java.io.IOException;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,6 +59,10 @@ final class PlaceFile {
         Held from = held;
         if (from == null) {
             throw new IOException(path + " could not be read");
+        }
+        if (address instanceof Inet6Address && from.reader.getMetadata().ipVersion() == 4) {
+            // The reader would take its first four octets for an address.
+            return Map.of();
         }
         try {
             Map<?, ?> found = from.reader.get(address, Map.class);
