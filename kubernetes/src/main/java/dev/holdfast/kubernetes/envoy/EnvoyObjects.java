@@ -91,7 +91,33 @@ final class EnvoyObjects {
         spec.put("template", template(says, selector));
         Map<String, Object> out = object(type, name(says));
         out.put("spec", spec);
-        return Overlay.patched(out, says.get("patch"));
+        Map<String, Object> patched = patched(out, says, List.of("selector"));
+        patched.put("spec", ofOurs(Json.map(patched.get("spec")), Json.map(spec.get("template"))));
+        return patched;
+    }
+
+    private Map<String, Object> patched(Map<String, Object> made, Map<String, Object> says, List<String> spec) {
+        return Overlay.ofObject(made, says.get("patch"), Names.labels(group).keySet(), spec);
+    }
+
+    /** A workload's spec after a patch: its Pods stay this group's, have no other name's rights, and are no endpoints of another Service. */
+    private Map<String, Object> ofOurs(Map<String, Object> spec, Map<String, Object> made) {
+        Map<String, Object> template = new LinkedHashMap<>(Json.map(spec.get("template")));
+        Map<String, Object> metadata = new LinkedHashMap<>(Json.map(template.get("metadata")));
+        Map<String, Object> labels = new TreeMap<>(Json.map(metadata.get("labels")));
+        labels.put("app.kubernetes.io/name", "envoy");
+        labels.putAll(Names.labels(group));
+        metadata.put("labels", labels);
+        template.put("metadata", metadata);
+        template.put(
+                "spec",
+                Overlay.kept(
+                        Json.map(template.get("spec")),
+                        Json.map(made.get("spec")),
+                        List.of("serviceAccountName", "serviceAccount")));
+        Map<String, Object> out = new LinkedHashMap<>(spec);
+        out.put("template", template);
+        return out;
     }
 
     private Map<String, Object> template(Map<String, Object> says, Map<String, Object> selector) {
@@ -284,7 +310,7 @@ final class EnvoyObjects {
         spec.put("selector", Map.of("matchLabels", Map.of(Names.FLEET, Names.label(group.name()))));
         Map<String, Object> out = object(Type.BUDGET, name(says));
         out.put("spec", spec);
-        return Overlay.patched(out, says.get("patch"));
+        return patched(out, says, List.of("selector"));
     }
 
     private Map<String, Object> scaler(Map<String, Object> says, String workload) {
@@ -297,7 +323,7 @@ final class EnvoyObjects {
         }
         Map<String, Object> out = object(Type.SCALER, name(says));
         out.put("spec", spec);
-        return Overlay.patched(out, says.get("patch"));
+        return patched(out, says, List.of("scaleTargetRef"));
     }
 
     private Map<String, Object> object(Type type, String name) {

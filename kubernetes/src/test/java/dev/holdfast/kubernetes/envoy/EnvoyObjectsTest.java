@@ -6,6 +6,7 @@ import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.kubernetes.envoy.Ours.Type;
 import dev.holdfast.kubernetes.gateway.Group;
 import dev.holdfast.resource.read.ManifestReader;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -115,5 +116,64 @@ class EnvoyObjectsTest {
                 .toList();
         assertThat(args).containsSubsequence("--log-level", "info", "--component-log-level", "upstream:warning");
         assertThat(args.getLast()).isEqualTo("--cpuset-threads");
+    }
+
+    /** All of them lie in our namespace, beside our own objects. */
+    @Test
+    void aPatchChangesNeitherWhatAnObjectIsCalledNorWhoseItIsNorWhomItsPodsServe() {
+        Map<Type, Map<String, Object>> made = of("""
+                spec:
+                  provider:
+                    type: Kubernetes
+                    kubernetes:
+                      envoyDeployment:
+                        patch:
+                          value:
+                            kind: DaemonSet
+                            metadata:
+                              name: holdfast
+                              namespace: other
+                              ownerReferences: []
+                              finalizers: [example.com/stay]
+                              labels: {app.kubernetes.io/managed-by: me, holdfast.dev/fleet: other, team: red}
+                            spec:
+                              selector: {matchLabels: {app.kubernetes.io/name: holdfast}}
+                              template:
+                                metadata: {labels: {app.kubernetes.io/name: holdfast, holdfast.dev/fleet: other, team: red}}
+                                spec: {serviceAccountName: holdfast, serviceAccount: holdfast, nodeName: one}
+                      envoyPDB: {patch: {value: {spec: {selector: {matchLabels: {app.kubernetes.io/name: holdfast}}}}}}
+                      envoyHpa: {patch: {value: {spec: {scaleTargetRef: {name: holdfast}}}}}
+                """);
+        Map<Type, Map<String, Object>> plain = of("""
+                spec: {provider: {type: Kubernetes, kubernetes: {envoyPDB: {}, envoyHpa: {}}}}
+                """);
+        for (String same : List.of("name", "namespace", "ownerReferences", "finalizers")) {
+            assertThat(at(made, Type.DEPLOYMENT, "metadata", same))
+                    .isEqualTo(at(plain, Type.DEPLOYMENT, "metadata", same));
+        }
+        assertThat(at(made, Type.DEPLOYMENT, "kind")).isEqualTo("Deployment");
+        assertThat(Json.map(at(made, Type.DEPLOYMENT, "metadata", "labels")))
+                .containsEntry("team", "red")
+                .containsAllEntriesOf(without(Json.map(at(plain, Type.DEPLOYMENT, "metadata", "labels")), "team"));
+        assertThat(at(made, Type.DEPLOYMENT, "spec", "selector"))
+                .isEqualTo(at(plain, Type.DEPLOYMENT, "spec", "selector"));
+        assertThat(Json.map(at(made, Type.DEPLOYMENT, "spec", "template", "metadata", "labels")))
+                .containsEntry("app.kubernetes.io/name", "envoy")
+                .containsEntry("team", "red")
+                .containsAllEntriesOf(without(
+                        Json.map(at(plain, Type.DEPLOYMENT, "spec", "template", "metadata", "labels")), "team"));
+        assertThat(Json.map(at(made, Type.DEPLOYMENT, "spec", "template", "spec")))
+                .doesNotContainKey("serviceAccount")
+                .containsEntry("nodeName", "one")
+                .containsEntry("serviceAccountName", at(plain, Type.ACCOUNT, "metadata", "name"));
+        assertThat(at(made, Type.BUDGET, "spec", "selector")).isEqualTo(at(plain, Type.BUDGET, "spec", "selector"));
+        assertThat(at(made, Type.SCALER, "spec", "scaleTargetRef"))
+                .isEqualTo(at(plain, Type.SCALER, "spec", "scaleTargetRef"));
+    }
+
+    private static Map<String, Object> without(Map<String, Object> map, String key) {
+        Map<String, Object> out = new HashMap<>(map);
+        out.remove(key);
+        return out;
     }
 }
