@@ -74,8 +74,14 @@ public final class Fleets implements AutoCloseable {
             }
             Map<String, Object> owner = owner(service);
             all &= secrets.fleet(group.name(), authorities.get(), Names.labels(group), owner);
-            for (Map.Entry<Type, Map<String, Object>> one :
-                    new EnvoyObjects(group, pods, namespace, owner).all().entrySet()) {
+            EnvoyObjects objects = new EnvoyObjects(group, pods, namespace, owner);
+            Optional<Problem> beyond = objects.refused();
+            if (beyond.isPresent()) {
+                refused.accept(beyond.get());
+                ofGroup(group.name()).forEach(wanted::add);
+                continue;
+            }
+            for (Map.Entry<Type, Map<String, Object>> one : objects.all().entrySet()) {
                 String name = String.valueOf(Json.at(one.getValue(), "metadata", "name"));
                 wanted.add(one.getKey() + "/" + name);
                 Written.Outcome outcome = written.claim(

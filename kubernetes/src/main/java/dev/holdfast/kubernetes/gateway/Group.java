@@ -73,6 +73,11 @@ public record Group(String name, List<Resource> gateways, Map<String, Object> pr
                 : Optional.empty();
     }
 
+    /** Whether all that has a say lies in {@code namespace}, so that whoever wrote it has rights there. */
+    public boolean isSaidIn(String namespace) {
+        return proxies.stream().allMatch(p -> p.ref().namespace().equals(namespace));
+    }
+
     /** What is wrong with a field below {@code provider.kubernetes}, told of the EnvoyProxy that has it, or of the Gateway without one. */
     public Problem refused(String field, ProblemCode code, String message, String fix) {
         String path = "provider.kubernetes." + field;
