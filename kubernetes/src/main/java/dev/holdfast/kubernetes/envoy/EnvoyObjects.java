@@ -220,7 +220,9 @@ final class EnvoyObjects {
         out.put("readinessProbe", probe("/ready", EnvoyPods.READY_PORT, 5, 1));
         out.put(
                 "lifecycle",
-                Map.of("preStop", Map.of("httpGet", Map.of("path", "/drain", "port", EnvoyPods.DRAIN_PORT))));
+                Map.of(
+                        "preStop",
+                        Map.of("httpGet", Map.of("path", "/drain/" + drainToken(), "port", EnvoyPods.DRAIN_PORT))));
         out.put(
                 "resources",
                 says.getOrDefault("resources", Map.of("requests", Map.of("cpu", "100m", "memory", "256Mi"))));
@@ -286,7 +288,8 @@ final class EnvoyObjects {
                         "envoy-drain",
                         "--listen=0.0.0.0:" + EnvoyPods.DRAIN_PORT,
                         "--at-least=" + seconds("minDrainDuration", LEAST_DRAIN_SECONDS) + "s",
-                        "--drain-timeout=" + drain() + "s"));
+                        "--drain-timeout=" + drain() + "s",
+                        "--token=" + drainToken()));
         out.put("env", List.of(Map.of("name", "JDK_JAVA_OPTIONS", "value", "-Xmx24m -XX:TieredStopAtLevel=1")));
         out.put("readinessProbe", probe("/healthz", EnvoyPods.DRAIN_PORT, 10, 3));
         out.put(
@@ -294,6 +297,11 @@ final class EnvoyObjects {
                 Map.of("requests", Map.of("cpu", "10m", "memory", "64Mi"), "limits", Map.of("memory", "128Mi")));
         out.put("securityContext", locked());
         return out;
+    }
+
+    /** Known to whoever may read our namespace, stays for as long as the Service, and cannot be guessed: its uid is a random one (RFC 9562, version 4). */
+    private String drainToken() {
+        return String.valueOf(owner.get("uid"));
     }
 
     private static Map<String, Object> probe(String path, int port, int period, int failures) {

@@ -53,7 +53,7 @@ class EnvoyObjectsTest {
                 "uri:",
                 "name",
                 shown -> {});
-        return new EnvoyObjects(group, pods, namespace, Map.of("kind", "Service"));
+        return new EnvoyObjects(group, pods, namespace, Map.of("kind", "Service", "uid", "6f0c"));
     }
 
     private static Object at(Map<Type, Map<String, Object>> objects, Type type, String... path) {
@@ -98,6 +98,17 @@ class EnvoyObjectsTest {
         assertThat(Json.map(at(made, Type.DEPLOYMENT, "spec"))).doesNotContainKey("replicas");
         assertThat(at(made, Type.SCALER, "spec", "maxReplicas")).isEqualTo(3L);
         assertThat(at(made, Type.BUDGET, "spec", "maxUnavailable")).isEqualTo(1L);
+    }
+
+    @Test
+    void onlyThePreStopKnowsHowToAskForADrain() {
+        Map<Type, Map<String, Object>> made = of("spec: {}");
+        assertThat(Json.at(container(made), "lifecycle", "preStop", "httpGet", "path"))
+                .isEqualTo("/drain/6f0c");
+        Object drainer = Json.list(at(made, Type.DEPLOYMENT, "spec", "template", "spec", "containers"))
+                .getLast();
+        assertThat(Json.list(Json.at(drainer, "args")).stream().map(Object::toString))
+                .contains("--token=6f0c");
     }
 
     @Test
