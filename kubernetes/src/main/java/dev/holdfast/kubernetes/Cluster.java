@@ -20,9 +20,12 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -52,6 +55,9 @@ public final class Cluster implements AutoCloseable {
     private final Semaphore poked = new Semaphore(0);
     private final String namespace;
     private final Thread writer;
+    /** What was not made when last looked, so that it is told once; of the writer alone. */
+    private Set<Problem> refused = Set.of();
+
     private @Nullable Leadership leadership;
     private volatile boolean closed;
 
@@ -136,9 +142,10 @@ public final class Cluster implements AutoCloseable {
                 }
                 boolean all;
                 try {
-                    all = reconcile(report, own);
+                    List<Problem> problems = new ArrayList<>(report.problems());
+                    all = reconcile(report, own, problems);
                     all &= status.write(report.set, report.plan.outcomes(), report.applied);
-                    all &= events.write(report.problems());
+                    all &= events.write(problems);
                 } catch (RuntimeException defect) {
                     LOG.atError().setCause(defect).log("status could not be written; it is tried again");
                     all = false;
@@ -153,13 +160,24 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
-    private boolean reconcile(Report report, @Nullable Fleets own) {
+    private boolean reconcile(Report report, @Nullable Fleets own, List<Problem> problems) {
         if (exposer.isEmpty()) {
             return true;
         }
         Map<String, Group> groups = Group.of(report.set);
-        boolean all = exposer.get().reconcile(report.set, groups, report.plan);
-        return own == null ? all : all & own.reconcile(groups, exposer.get().services());
+        Set<Problem> now = new HashSet<>();
+        boolean all = exposer.get().reconcile(report.set, groups, report.plan, now::add);
+        if (own != null) {
+            all &= own.reconcile(groups, exposer.get().services(), now::add);
+        }
+        now.stream()
+                .filter(p -> !refused.contains(p))
+                .forEach(p -> LOG.atError()
+                        .addKeyValue("problem", p.render())
+                        .log("what an EnvoyProxy asks for is not made"));
+        refused = now;
+        problems.addAll(now);
+        return all;
     }
 
     /** Whether something carries the traffic of a Gateway; where Envoys do, one of its own is to be ready. */

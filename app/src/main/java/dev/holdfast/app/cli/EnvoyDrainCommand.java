@@ -7,6 +7,7 @@ import dev.holdfast.xds.PodBootstrap;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -17,11 +18,13 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code holdfast envoy-drain}: stands beside an Envoy in its Pod. {@code GET /drain}, which the Pod's preStop asks, answers when the Envoy is
- * idle or its time is over; a SIGTERM drains as well and ends only then, for it comes at the same time as that question.
+ * {@code holdfast envoy-drain}: stands beside an Envoy in its Pod. {@code GET /drain/TOKEN}, which the Pod's preStop asks, answers when the Envoy
+ * is idle or its time is over; a SIGTERM drains as well and ends only then, for it comes at the same time as that question. The kubelet asks
+ * from the node, so that whoever reaches the Pod could: an Envoy that is drained takes nothing up again.
  */
 @Command(
         name = "envoy-drain",
@@ -45,30 +48,45 @@ final class EnvoyDrainCommand implements Callable<Integer> {
     @Option(names = "--drain-timeout", paramLabel = "DURATION", defaultValue = "60s")
     private String most = "60s";
 
+    @Option(names = "--token", paramLabel = "TOKEN", required = true)
+    private String token = "";
+
     private final AtomicReference<@Nullable Thread> draining = new AtomicReference<>();
     private final CountDownLatch drained = new CountDownLatch(1);
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        InetSocketAddress address = EnvoyOptions.XdsAddress.parse(spec, "--listen", listen);
+        if (token.isBlank()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--token is empty; name what only the Pod's preStop asks with");
+        }
         Duration atLeast = RunCommand.duration(spec, "--at-least", least);
         Duration atMost = RunCommand.duration(spec, "--drain-timeout", most);
-        HttpServer server = HttpServer.create(address, 16);
-        server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
-        server.createContext("/", exchange -> {
-            switch (exchange.getRequestURI().getPath()) {
-                case "/healthz" -> answer(exchange, 200);
-                case "/drain" -> {
-                    drain(atLeast, atMost);
-                    answer(exchange, 200);
-                }
-                default -> answer(exchange, 404);
-            }
-        });
-        server.start();
+        serve(atLeast, atMost);
         Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> drain(atLeast, atMost)));
         Thread.currentThread().join();
         return 0;
+    }
+
+    /** From now on it answers. */
+    HttpServer serve(Duration atLeast, Duration atMost) throws IOException {
+        InetSocketAddress address = EnvoyOptions.XdsAddress.parse(spec, "--listen", listen);
+        byte[] asked = ("/drain/" + token).getBytes(StandardCharsets.UTF_8);
+        HttpServer server = HttpServer.create(address, 16);
+        server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+        server.createContext("/", exchange -> {
+            String path = exchange.getRequestURI().getPath();
+            if (path.equals("/healthz")) {
+                answer(exchange, 200);
+            } else if (MessageDigest.isEqual(path.getBytes(StandardCharsets.UTF_8), asked)) {
+                drain(atLeast, atMost);
+                answer(exchange, 200);
+            } else {
+                answer(exchange, 404);
+            }
+        });
+        server.start();
+        return server;
     }
 
     /** Once, whoever asks; returns when it is done. */

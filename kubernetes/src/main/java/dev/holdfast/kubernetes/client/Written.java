@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -21,16 +22,66 @@ public final class Written {
     private static final Logger LOG = LoggerFactory.getLogger(Written.class);
     private static final String WANTED = "holdfast.dev/wanted";
 
+    /** RFC 1123, as Kubernetes has it. */
+    private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?");
+
     private final KubernetesClient client;
     private final String namespace;
     private final String manager;
     /** By kind and name: the checksum that was applied, and the version that it gave. */
     private final Map<String, String> applied = new ConcurrentHashMap<>();
 
+    /** What became of an object. */
+    public enum Outcome {
+        DONE,
+        AGAIN,
+        /** Its name is none, or an object has it that is another's. */
+        NOT_FREE
+    }
+
     public Written(KubernetesClient client, String namespace, String manager) {
         this.client = client;
         this.namespace = namespace;
         this.manager = manager;
+    }
+
+    /**
+     * Makes or mends an object under a name that somebody else has chosen: never over what is another's.
+     *
+     * @param there as far as we watch; what we do not see there is asked for
+     * @param marks the labels of what is ours
+     */
+    public Outcome claim(
+            ResourceDefinitionContext kind,
+            Map<String, Object> object,
+            @Nullable GenericKubernetesResource there,
+            Map<String, String> marks) {
+        String name = String.valueOf(Json.at(object, "metadata", "name"));
+        if (!NAME.matcher(name).matches()) {
+            return Outcome.NOT_FREE;
+        }
+        GenericKubernetesResource now = there;
+        if (now == null || !now.getMetadata().getName().equals(name)) {
+            try {
+                now = client.genericKubernetesResources(kind)
+                        .inNamespace(namespace)
+                        .withName(name)
+                        .get();
+            } catch (KubernetesClientException refused) {
+                LOG.atWarn()
+                        .addKeyValue("object", kind.getKind() + "/" + name)
+                        .addKeyValue("reason", Reason.of(refused))
+                        .log("whether an object is there could not be asked; it is tried again");
+                return Outcome.AGAIN;
+            }
+        }
+        if (now != null) {
+            Map<String, String> labels = now.getMetadata().getLabels();
+            if (labels == null || !labels.entrySet().containsAll(marks.entrySet())) {
+                return Outcome.NOT_FREE;
+            }
+        }
+        return apply(kind, object, now) ? Outcome.DONE : Outcome.AGAIN;
     }
 
     /** Makes or mends an object; false where it is to be tried again. */

@@ -5,11 +5,14 @@ import dev.holdfast.kubernetes.envoy.Ours.Type;
 import dev.holdfast.kubernetes.gateway.Group;
 import dev.holdfast.kubernetes.gateway.Names;
 import dev.holdfast.kubernetes.gateway.Overlay;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -46,20 +49,47 @@ final class EnvoyObjects {
     /** The objects by their type, but for the Secret. */
     Map<Type, Map<String, Object>> all() {
         Map<Type, Map<String, Object>> out = new EnumMap<>(Type.class);
-        boolean everywhere = has("envoyDaemonSet");
-        String part = everywhere ? "envoyDaemonSet" : "envoyDeployment";
-        Type type = everywhere ? Type.DAEMON_SET : Type.DEPLOYMENT;
-        Map<String, Object> says = group.kubernetes(part);
+        Type type = workload();
+        Map<String, Object> says = group.kubernetes(type.part());
         out.put(Type.ACCOUNT, account());
-        out.put(type, workload(type, says));
+        out.put(type, ofOurs(workload(type, says), says));
         String name = String.valueOf(Json.at(out.get(type), "metadata", "name"));
         if (has("envoyPDB")) {
             out.put(Type.BUDGET, budget(group.kubernetes("envoyPDB")));
         }
-        if (has("envoyHpa") && !everywhere) {
+        if (has("envoyHpa") && type == Type.DEPLOYMENT) {
             out.put(Type.SCALER, scaler(group.kubernetes("envoyHpa"), name));
         }
         return out;
+    }
+
+    /** What the Pods would reach that is not for whoever wrote the EnvoyProxy: then nothing of it is to be made. */
+    Optional<Problem> refused() {
+        if (group.isSaidIn(namespace)) {
+            return Optional.empty();
+        }
+        Type type = workload();
+        Map<String, Object> says = group.kubernetes(type.part());
+        Map<String, Object> plain = workload(type, says);
+        Map<String, Object> patched = Overlay.patched(plain, says.get("patch"));
+        Reach reach = new Reach(certificate(), name(group.kubernetes("envoyServiceAccount")));
+        return reach.beyond(Json.map(Json.at(plain, "spec", "template", "spec")))
+                .or(() -> reach.beyond(Json.map(Json.at(patched, "spec", "template", "spec")))
+                        .map(r -> new Reach.Refusal("patch", r.what())))
+                .map(r -> group.refused(
+                        type.part() + "." + r.field(),
+                        ProblemCode.REF_NOT_PERMITTED,
+                        r.what() + " is only for an EnvoyProxy in the namespace " + namespace
+                                + ", where the Envoys run; they are not made, or stay as they are",
+                        "Remove it, or move the EnvoyProxy there."));
+    }
+
+    private Type workload() {
+        return has("envoyDaemonSet") ? Type.DAEMON_SET : Type.DEPLOYMENT;
+    }
+
+    private Map<String, Object> certificate() {
+        return Map.of("name", "xds", "secret", Map.of("secretName", Names.object(group.name())));
     }
 
     private boolean has(String part) {
@@ -91,7 +121,33 @@ final class EnvoyObjects {
         spec.put("template", template(says, selector));
         Map<String, Object> out = object(type, name(says));
         out.put("spec", spec);
-        return Overlay.patched(out, says.get("patch"));
+        return out;
+    }
+
+    private Map<String, Object> patched(Map<String, Object> made, Map<String, Object> says, List<String> spec) {
+        return Overlay.ofObject(made, says.get("patch"), Names.labels(group).keySet(), spec);
+    }
+
+    /** A workload after its patch: its Pods stay this group's, have no other name's rights, and are no endpoints of another Service. */
+    private Map<String, Object> ofOurs(Map<String, Object> made, Map<String, Object> says) {
+        Map<String, Object> out = patched(made, says, List.of("selector"));
+        Map<String, Object> spec = new LinkedHashMap<>(Json.map(out.get("spec")));
+        Map<String, Object> template = new LinkedHashMap<>(Json.map(spec.get("template")));
+        Map<String, Object> metadata = new LinkedHashMap<>(Json.map(template.get("metadata")));
+        Map<String, Object> labels = new TreeMap<>(Json.map(metadata.get("labels")));
+        labels.put("app.kubernetes.io/name", "envoy");
+        labels.putAll(Names.labels(group));
+        metadata.put("labels", labels);
+        template.put("metadata", metadata);
+        template.put(
+                "spec",
+                Overlay.kept(
+                        Json.map(template.get("spec")),
+                        Json.map(Json.at(made, "spec", "template", "spec")),
+                        List.of("serviceAccountName", "serviceAccount")));
+        spec.put("template", template);
+        out.put("spec", spec);
+        return out;
     }
 
     private Map<String, Object> template(Map<String, Object> says, Map<String, Object> selector) {
@@ -139,7 +195,7 @@ final class EnvoyObjects {
         }
         spec.put("containers", List.of(envoy(Json.map(says.get("container"))), drainer()));
         List<Object> volumes = new ArrayList<>();
-        volumes.add(Map.of("name", "xds", "secret", Map.of("secretName", Names.object(group.name()))));
+        volumes.add(certificate());
         volumes.addAll(Json.list(pod.get("volumes")));
         spec.put("volumes", volumes);
         Map<String, Object> metadata = new LinkedHashMap<>();
@@ -164,7 +220,9 @@ final class EnvoyObjects {
         out.put("readinessProbe", probe("/ready", EnvoyPods.READY_PORT, 5, 1));
         out.put(
                 "lifecycle",
-                Map.of("preStop", Map.of("httpGet", Map.of("path", "/drain", "port", EnvoyPods.DRAIN_PORT))));
+                Map.of(
+                        "preStop",
+                        Map.of("httpGet", Map.of("path", "/drain/" + drainToken(), "port", EnvoyPods.DRAIN_PORT))));
         out.put(
                 "resources",
                 says.getOrDefault("resources", Map.of("requests", Map.of("cpu", "100m", "memory", "256Mi"))));
@@ -230,7 +288,8 @@ final class EnvoyObjects {
                         "envoy-drain",
                         "--listen=0.0.0.0:" + EnvoyPods.DRAIN_PORT,
                         "--at-least=" + seconds("minDrainDuration", LEAST_DRAIN_SECONDS) + "s",
-                        "--drain-timeout=" + drain() + "s"));
+                        "--drain-timeout=" + drain() + "s",
+                        "--token=" + drainToken()));
         out.put("env", List.of(Map.of("name", "JDK_JAVA_OPTIONS", "value", "-Xmx24m -XX:TieredStopAtLevel=1")));
         out.put("readinessProbe", probe("/healthz", EnvoyPods.DRAIN_PORT, 10, 3));
         out.put(
@@ -238,6 +297,11 @@ final class EnvoyObjects {
                 Map.of("requests", Map.of("cpu", "10m", "memory", "64Mi"), "limits", Map.of("memory", "128Mi")));
         out.put("securityContext", locked());
         return out;
+    }
+
+    /** Known to whoever may read our namespace, stays for as long as the Service, and cannot be guessed: its uid is a random one (RFC 9562, version 4). */
+    private String drainToken() {
+        return String.valueOf(owner.get("uid"));
     }
 
     private static Map<String, Object> probe(String path, int port, int period, int failures) {
@@ -284,7 +348,7 @@ final class EnvoyObjects {
         spec.put("selector", Map.of("matchLabels", Map.of(Names.FLEET, Names.label(group.name()))));
         Map<String, Object> out = object(Type.BUDGET, name(says));
         out.put("spec", spec);
-        return Overlay.patched(out, says.get("patch"));
+        return patched(out, says, List.of("selector"));
     }
 
     private Map<String, Object> scaler(Map<String, Object> says, String workload) {
@@ -297,7 +361,7 @@ final class EnvoyObjects {
         }
         Map<String, Object> out = object(Type.SCALER, name(says));
         out.put("spec", spec);
-        return Overlay.patched(out, says.get("patch"));
+        return patched(out, says, List.of("scaleTargetRef"));
     }
 
     private Map<String, Object> object(Type type, String name) {

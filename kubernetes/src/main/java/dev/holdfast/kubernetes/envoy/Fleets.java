@@ -3,8 +3,10 @@ package dev.holdfast.kubernetes.envoy;
 import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.kubernetes.client.Written;
 import dev.holdfast.kubernetes.envoy.Ours.Type;
+import dev.holdfast.kubernetes.gateway.Exposer;
 import dev.holdfast.kubernetes.gateway.Group;
 import dev.holdfast.kubernetes.gateway.Names;
+import dev.holdfast.problem.Problem;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.time.InstantSource;
@@ -13,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
@@ -46,8 +49,10 @@ public final class Fleets implements AutoCloseable {
      * Of the leader: makes, mends and removes; false where something has to be tried again.
      *
      * @param services of the groups, as far as they are there yet
+     * @param refused is told of what is not made
      */
-    public boolean reconcile(Map<String, Group> groups, Map<String, GenericKubernetesResource> services) {
+    public boolean reconcile(
+            Map<String, Group> groups, Map<String, GenericKubernetesResource> services, Consumer<Problem> refused) {
         if (!ours.known()) {
             return false;
         }
@@ -69,14 +74,29 @@ public final class Fleets implements AutoCloseable {
             }
             Map<String, Object> owner = owner(service);
             all &= secrets.fleet(group.name(), authorities.get(), Names.labels(group), owner);
-            for (Map.Entry<Type, Map<String, Object>> one :
-                    new EnvoyObjects(group, pods, namespace, owner).all().entrySet()) {
+            EnvoyObjects objects = new EnvoyObjects(group, pods, namespace, owner);
+            Optional<Problem> beyond = objects.refused();
+            if (beyond.isPresent()) {
+                refused.accept(beyond.get());
+                ofGroup(group.name()).forEach(wanted::add);
+                continue;
+            }
+            for (Map.Entry<Type, Map<String, Object>> one : objects.all().entrySet()) {
                 String name = String.valueOf(Json.at(one.getValue(), "metadata", "name"));
                 wanted.add(one.getKey() + "/" + name);
-                all &= written.apply(
+                Written.Outcome outcome = written.claim(
                         one.getKey().context(),
                         one.getValue(),
-                        ours.find(one.getKey(), name).orElse(null));
+                        ours.find(one.getKey(), name).orElse(null),
+                        Names.marks(group));
+                all &= outcome != Written.Outcome.AGAIN;
+                if (outcome == Written.Outcome.NOT_FREE) {
+                    refused.accept(Exposer.notFree(
+                            group, one.getKey().part(), one.getKey().kind(), name));
+                    // No Pods with an account that is another's; what is there of the group stays as it is.
+                    ofGroup(group.name()).forEach(wanted::add);
+                    break;
+                }
             }
         }
         return all & remove(wanted);

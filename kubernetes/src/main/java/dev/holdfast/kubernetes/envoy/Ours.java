@@ -27,6 +27,18 @@ final class Ours implements AutoCloseable {
         private final String kind;
         private final String plural;
 
+        /** The part of an EnvoyProxy that says what it is to be. */
+        String part() {
+            return switch (this) {
+                case ACCOUNT -> "envoyServiceAccount";
+                case SECRET -> "";
+                case DEPLOYMENT -> "envoyDeployment";
+                case DAEMON_SET -> "envoyDaemonSet";
+                case BUDGET -> "envoyPDB";
+                case SCALER -> "envoyHpa";
+            };
+        }
+
         Type(String group, String version, String kind, String plural) {
             this.group = group;
             this.version = version;

@@ -5,6 +5,8 @@ import dev.holdfast.kubernetes.client.Kind;
 import dev.holdfast.kubernetes.client.Written;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
@@ -21,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 
 /**
  * Keeps one Service for each Gateway, or for several that are merged, in our own namespace, where the Pods are. All Gateways may have port
@@ -51,8 +54,9 @@ public final class Exposer {
      * Makes, mends and removes Services; false where something has to be tried again.
      *
      * @param plan the one in force, which says where clients may come by QUIC; Envoys are not told of that yet
+     * @param refused is told of Services that are not written, for their name is not free
      */
-    public boolean reconcile(ResourceSet set, Map<String, Group> groups, Plan plan) {
+    public boolean reconcile(ResourceSet set, Map<String, Group> groups, Plan plan, Consumer<Problem> refused) {
         Map<String, GenericKubernetesResource> there = services();
         Map<String, Map<Integer, Port>> ports =
                 allocate(set, groups, there, exposure.pods().isEmpty() ? Set.of() : quic(plan));
@@ -63,8 +67,11 @@ public final class Exposer {
             if (!own.isEmpty()) {
                 Map<String, Object> wanted = service(group, own);
                 String name = String.valueOf(Json.at(wanted, "metadata", "name"));
-                all &= written.apply(SERVICE, wanted, service);
-                if (service != null && !service.getMetadata().getName().equals(name)) {
+                Written.Outcome outcome = written.claim(SERVICE, wanted, service, Names.marks(group));
+                all &= outcome != Written.Outcome.AGAIN;
+                if (outcome == Written.Outcome.NOT_FREE) {
+                    refused.accept(notFree(group, "envoyService", "Service", name));
+                } else if (service != null && !service.getMetadata().getName().equals(name)) {
                     all &= written.delete(SERVICE, service.getMetadata().getName());
                 }
             }
@@ -75,6 +82,16 @@ public final class Exposer {
             }
         }
         return all;
+    }
+
+    /** A name that an EnvoyProxy gives and that cannot be had. */
+    public static Problem notFree(Group group, String part, String kind, String name) {
+        return group.refused(
+                part + ".name",
+                ProblemCode.CONFLICTED,
+                "the " + kind + " " + name
+                        + " is not written: that is no name, or an object has it that is not this Gateway's",
+                "Choose another name, or none.");
     }
 
     /** The addresses of a Gateway: its Service's. */
@@ -198,7 +215,7 @@ public final class Exposer {
         annotations.putAll(Json.map(says.get("annotations")));
         annotations.put(GATEWAY, group.name());
         Map<String, Object> metadata = new LinkedHashMap<>();
-        metadata.put("name", says.getOrDefault("name", Names.object(group.name())));
+        metadata.put("name", String.valueOf(says.getOrDefault("name", Names.object(group.name()))));
         metadata.put("namespace", exposure.namespace());
         metadata.put("labels", labels);
         metadata.put("annotations", annotations);
@@ -233,7 +250,9 @@ public final class Exposer {
         out.put("kind", "Service");
         out.put("metadata", metadata);
         out.put("spec", spec);
-        return Overlay.patched(out, says.get("patch"));
+        Set<String> marks = new TreeSet<>(Names.labels(group).keySet());
+        marks.add(GATEWAY);
+        return Overlay.ofObject(out, says.get("patch"), marks, List.of("selector"));
     }
 
     private static Map<String, Object> port(String name, int port, int target, String protocol) {

@@ -1,6 +1,9 @@
 package dev.holdfast.kubernetes.gateway;
 
 import dev.holdfast.kubernetes.client.Json;
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
@@ -9,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Gateways that share one Service: each by itself, or all of a GatewayClass whose EnvoyProxy says {@code mergeGateways}.
@@ -16,46 +20,73 @@ import java.util.Optional;
  * @param name {@code namespace/gateway}, or that of the GatewayClass
  * @param gateways in the order of the set
  * @param proxy the spec of the EnvoyProxy that holds for them, empty where none does
+ * @param proxies who has a say in that, a Gateway's own before that of its class
  */
-public record Group(String name, List<Resource> gateways, Map<String, Object> proxy) {
+public record Group(String name, List<Resource> gateways, Map<String, Object> proxy, List<Resource> proxies) {
     public Group {
         gateways = List.copyOf(gateways);
+        proxies = List.copyOf(proxies);
     }
 
     /** All groups by name. */
     public static Map<String, Group> of(ResourceSet set) {
         Map<String, List<Resource>> members = new LinkedHashMap<>();
-        Map<String, Map<String, Object>> proxies = new LinkedHashMap<>();
+        Map<String, List<Resource>> proxies = new LinkedHashMap<>();
         for (Resource gateway : set.kind("Gateway")) {
             String className = gateway.spec().get("gatewayClassName").text("");
-            Map<String, Object> ofClass = set.find("GatewayClass", "", className)
+            Optional<Resource> ofClass = set.find("GatewayClass", "", className)
                     .map(c -> c.spec().get("parametersRef"))
-                    .map(ref -> proxy(set, ref, ref.get("namespace").text("")))
-                    .orElse(Map.of());
-            boolean merged = Boolean.TRUE.equals(ofClass.get("mergeGateways"));
+                    .flatMap(ref -> proxy(set, ref, ref.get("namespace").text("")));
+            boolean merged = ofClass.filter(p -> p.spec().get("mergeGateways").flag(false))
+                    .isPresent();
             String name = merged
                     ? className
                     : gateway.ref().namespace() + "/" + gateway.ref().name();
-            Map<String, Object> own = merged
-                    ? Map.of()
+            Optional<Resource> own = merged
+                    ? Optional.empty()
                     : proxy(
                             set,
                             gateway.spec().at("infrastructure.parametersRef"),
                             gateway.ref().namespace());
             members.computeIfAbsent(name, n -> new ArrayList<>()).add(gateway);
-            proxies.putIfAbsent(name, own.isEmpty() ? ofClass : Overlay.ofProxies(ofClass, own));
+            proxies.putIfAbsent(
+                    name,
+                    own.isPresent() && !Overlay.isMerged(Json.of(own.get().spec()))
+                            ? List.of(own.get())
+                            : Stream.of(own, ofClass).flatMap(Optional::stream).toList());
         }
         Map<String, Group> out = new LinkedHashMap<>();
-        members.forEach((name, of) -> out.put(name, new Group(name, of, proxies.getOrDefault(name, Map.of()))));
+        members.forEach((name, of) -> {
+            List<Resource> say = proxies.getOrDefault(name, List.of());
+            Map<String, Object> proxy = say.reversed().stream()
+                    .map(p -> Json.of(p.spec()))
+                    .reduce(Map.of(), (wide, narrow) -> wide.isEmpty() ? narrow : Overlay.ofProxies(wide, narrow));
+            out.put(name, new Group(name, of, proxy, say));
+        });
         return out;
     }
 
-    private static Map<String, Object> proxy(ResourceSet set, Field ref, String namespace) {
+    private static Optional<Resource> proxy(ResourceSet set, Field ref, String namespace) {
         return ref.get("kind").text("").equals("EnvoyProxy")
                 ? set.find("EnvoyProxy", namespace, ref.get("name").text(""))
-                        .map(p -> Json.of(p.spec()))
-                        .orElse(Map.of())
-                : Map.of();
+                        .filter(p -> !Json.of(p.spec()).isEmpty())
+                : Optional.empty();
+    }
+
+    /** Whether all that has a say lies in {@code namespace}, so that whoever wrote it has rights there. */
+    public boolean isSaidIn(String namespace) {
+        return proxies.stream().allMatch(p -> p.ref().namespace().equals(namespace));
+    }
+
+    /** What is wrong with a field below {@code provider.kubernetes}, told of the EnvoyProxy that has it, or of the Gateway without one. */
+    public Problem refused(String field, ProblemCode code, String message, String fix) {
+        String path = "provider.kubernetes." + field;
+        return proxies.stream()
+                .filter(p -> p.spec().at(path).present())
+                .findFirst()
+                .or(() -> proxies.stream().findFirst())
+                .map(p -> Problem.at(p.spec().at(path).origin(), code, Severity.ERROR, message, fix))
+                .orElseGet(() -> Problem.at(gateways.getFirst().origin(), code, Severity.ERROR, message, fix));
     }
 
     /** What the EnvoyProxy says below {@code provider.kubernetes}. */

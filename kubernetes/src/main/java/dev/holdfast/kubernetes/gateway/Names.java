@@ -51,6 +51,11 @@ public final class Names {
         return out;
     }
 
+    /** What an object has to say of itself for us to write over it. */
+    public static Map<String, String> marks(Group group) {
+        return Map.of(MANAGED_BY, "holdfast", FLEET, label(group.name()));
+    }
+
     /** The labels of a group's own Envoys. */
     static Map<String, String> fleet(Group group) {
         return Map.of(FLEET, label(group.name()));

@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,12 +41,61 @@ public final class Overlay {
         return value.isEmpty() ? tree : new Overlay(!"JSONMerge".equals(Json.at(patch, "type"))).merged(tree, value);
     }
 
+    /**
+     * An object as an EnvoyProxy's {@code patch} would have it, but for what it is called and whose it is: objects of everybody's Gateways
+     * lie in our namespace, beside what is ours.
+     *
+     * @param marks the labels and annotations that stay
+     * @param spec the fields of its spec that stay
+     */
+    public static Map<String, Object> ofObject(
+            Map<String, Object> made, @Nullable Object patch, Set<String> marks, List<String> spec) {
+        Map<String, Object> out = new LinkedHashMap<>(patched(made, patch));
+        Map<String, Object> metadata = new LinkedHashMap<>(Json.map(made.get("metadata")));
+        for (String of : List.of("labels", "annotations")) {
+            Map<String, Object> all = new TreeMap<>(Json.map(Json.at(out, "metadata", of)));
+            Json.map(metadata.remove(of)).forEach((name, value) -> {
+                if (marks.contains(name)) {
+                    all.put(name, value);
+                }
+            });
+            if (!all.isEmpty()) {
+                metadata.put(of, all);
+            }
+        }
+        out.put("metadata", metadata);
+        for (String name : List.of("apiVersion", "kind")) {
+            out.put(name, String.valueOf(made.get(name)));
+        }
+        out.put("spec", kept(Json.map(out.get("spec")), Json.map(made.get("spec")), spec));
+        return out;
+    }
+
+    /** A tree with those fields as they are in {@code made}. */
+    public static Map<String, Object> kept(Map<String, Object> tree, Map<String, Object> made, List<String> fields) {
+        Map<String, Object> out = new LinkedHashMap<>(tree);
+        for (String field : fields) {
+            Object value = made.get(field);
+            if (value == null) {
+                out.remove(field);
+            } else {
+                out.put(field, value);
+            }
+        }
+        return out;
+    }
+
+    /** Whether a Gateway's EnvoyProxy is laid over that of its class, and does not stand for it. */
+    static boolean isMerged(Map<String, Object> narrow) {
+        Object type = narrow.get("mergeType");
+        return type != null && !type.equals("Replace");
+    }
+
     /** A Gateway's EnvoyProxy over that of its class, where its {@code mergeType} asks for it; else it alone. */
     static Map<String, Object> ofProxies(Map<String, Object> wide, Map<String, Object> narrow) {
-        Object type = narrow.get("mergeType");
-        return wide.isEmpty() || type == null || type.equals("Replace")
+        return wide.isEmpty() || !isMerged(narrow)
                 ? narrow
-                : new Overlay(type.equals("StrategicMerge")).merged(wide, narrow);
+                : new Overlay("StrategicMerge".equals(narrow.get("mergeType"))).merged(wide, narrow);
     }
 
     private Map<String, Object> merged(Map<String, Object> tree, Map<String, Object> patch) {

@@ -1,14 +1,20 @@
 package dev.holdfast.kubernetes.envoy;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.kubernetes.envoy.Ours.Type;
 import dev.holdfast.kubernetes.gateway.Group;
+import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.read.ManifestReader;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class EnvoyObjectsTest {
     private static final String GATEWAY = """
@@ -24,6 +30,11 @@ class EnvoyObjectsTest {
             """;
 
     private static Map<Type, Map<String, Object>> of(String proxy) {
+        return objects(proxy, "system").all();
+    }
+
+    /** @param namespace ours; the EnvoyProxy lies in {@code shop} */
+    private static EnvoyObjects objects(String proxy, String namespace) {
         Group group = Group.of(ManifestReader.readText("test.yaml", GATEWAY + "---\n" + """
                         apiVersion: gateway.envoyproxy.io/v1alpha1
                         kind: EnvoyProxy
@@ -42,7 +53,7 @@ class EnvoyObjectsTest {
                 "uri:",
                 "name",
                 shown -> {});
-        return new EnvoyObjects(group, pods, "system", Map.of("kind", "Service")).all();
+        return new EnvoyObjects(group, pods, namespace, Map.of("kind", "Service", "uid", "6f0c"));
     }
 
     private static Object at(Map<Type, Map<String, Object>> objects, Type type, String... path) {
@@ -90,6 +101,17 @@ class EnvoyObjectsTest {
     }
 
     @Test
+    void onlyThePreStopKnowsHowToAskForADrain() {
+        Map<Type, Map<String, Object>> made = of("spec: {}");
+        assertThat(Json.at(container(made), "lifecycle", "preStop", "httpGet", "path"))
+                .isEqualTo("/drain/6f0c");
+        Object drainer = Json.list(at(made, Type.DEPLOYMENT, "spec", "template", "spec", "containers"))
+                .getLast();
+        assertThat(Json.list(Json.at(drainer, "args")).stream().map(Object::toString))
+                .contains("--token=6f0c");
+    }
+
+    @Test
     void aRepositoryOfOnesOwnHasTheSameVersion() {
         assertThat(container(of("""
                 spec:
@@ -115,5 +137,124 @@ class EnvoyObjectsTest {
                 .toList();
         assertThat(args).containsSubsequence("--log-level", "info", "--component-log-level", "upstream:warning");
         assertThat(args.getLast()).isEqualTo("--cpuset-threads");
+    }
+
+    /** All of them lie in our namespace, beside our own objects. */
+    @Test
+    void aPatchChangesNeitherWhatAnObjectIsCalledNorWhoseItIsNorWhomItsPodsServe() {
+        Map<Type, Map<String, Object>> made = of("""
+                spec:
+                  provider:
+                    type: Kubernetes
+                    kubernetes:
+                      envoyDeployment:
+                        patch:
+                          value:
+                            kind: DaemonSet
+                            metadata:
+                              name: holdfast
+                              namespace: other
+                              ownerReferences: []
+                              finalizers: [example.com/stay]
+                              labels: {app.kubernetes.io/managed-by: me, holdfast.dev/fleet: other, team: red}
+                            spec:
+                              selector: {matchLabels: {app.kubernetes.io/name: holdfast}}
+                              template:
+                                metadata: {labels: {app.kubernetes.io/name: holdfast, holdfast.dev/fleet: other, team: red}}
+                                spec: {serviceAccountName: holdfast, serviceAccount: holdfast, nodeName: one}
+                      envoyPDB: {patch: {value: {spec: {selector: {matchLabels: {app.kubernetes.io/name: holdfast}}}}}}
+                      envoyHpa: {patch: {value: {spec: {scaleTargetRef: {name: holdfast}}}}}
+                """);
+        Map<Type, Map<String, Object>> plain = of("""
+                spec: {provider: {type: Kubernetes, kubernetes: {envoyPDB: {}, envoyHpa: {}}}}
+                """);
+        for (String same : List.of("name", "namespace", "ownerReferences", "finalizers")) {
+            assertThat(at(made, Type.DEPLOYMENT, "metadata", same))
+                    .isEqualTo(at(plain, Type.DEPLOYMENT, "metadata", same));
+        }
+        assertThat(at(made, Type.DEPLOYMENT, "kind")).isEqualTo("Deployment");
+        assertThat(Json.map(at(made, Type.DEPLOYMENT, "metadata", "labels")))
+                .containsEntry("team", "red")
+                .containsAllEntriesOf(without(Json.map(at(plain, Type.DEPLOYMENT, "metadata", "labels")), "team"));
+        assertThat(at(made, Type.DEPLOYMENT, "spec", "selector"))
+                .isEqualTo(at(plain, Type.DEPLOYMENT, "spec", "selector"));
+        assertThat(Json.map(at(made, Type.DEPLOYMENT, "spec", "template", "metadata", "labels")))
+                .containsEntry("app.kubernetes.io/name", "envoy")
+                .containsEntry("team", "red")
+                .containsAllEntriesOf(without(
+                        Json.map(at(plain, Type.DEPLOYMENT, "spec", "template", "metadata", "labels")), "team"));
+        assertThat(Json.map(at(made, Type.DEPLOYMENT, "spec", "template", "spec")))
+                .doesNotContainKey("serviceAccount")
+                .containsEntry("nodeName", "one")
+                .containsEntry("serviceAccountName", at(plain, Type.ACCOUNT, "metadata", "name"));
+        assertThat(at(made, Type.BUDGET, "spec", "selector")).isEqualTo(at(plain, Type.BUDGET, "spec", "selector"));
+        assertThat(at(made, Type.SCALER, "spec", "scaleTargetRef"))
+                .isEqualTo(at(plain, Type.SCALER, "spec", "scaleTargetRef"));
+    }
+
+    private static String deployment(String says) {
+        return "spec: {provider: {type: Kubernetes, kubernetes: {envoyDeployment: {%s}}}}".formatted(says);
+    }
+
+    private static String pod(String spec) {
+        return "patch: {value: {spec: {template: {spec: {%s}}}}}".formatted(spec);
+    }
+
+    static List<Arguments> tooFar() {
+        return List.of(
+                arguments("pod.volumes", "pod: {volumes: [{name: a, secret: {secretName: holdfast-xds-authority}}]}"),
+                arguments(
+                        "pod.volumes",
+                        "pod: {volumes: [{name: a, projected: {sources: [{secret: {name: holdfast-xds-authority}}]}}]}"),
+                arguments("pod.volumes", "pod: {volumes: [{name: a, csi: {driver: secrets.example}}]}"),
+                arguments("pod.volumes", "pod: {volumes: [{name: a, hostPath: {path: /}}]}"),
+                arguments("pod.volumes", "pod: {volumes: [{name: a, persistentVolumeClaim: {claimName: others}}]}"),
+                arguments("patch", pod("volumes: [{name: a, secret: {secretName: holdfast-xds-authority}}]")),
+                arguments("patch", pod("volumes: [{name: xds, secret: {secretName: holdfast-xds-authority}}]")),
+                arguments(
+                        "patch",
+                        "patch: {type: JSONMerge, value: {spec: {template: {spec: {volumes: [{name: xds, "
+                                + "secret: {secretName: other}}]}}}}}"),
+                arguments("patch", pod("serviceAccountName: holdfast")),
+                arguments("patch", pod("serviceAccount: holdfast")),
+                arguments("patch", pod("hostNetwork: true")),
+                arguments("patch", pod("hostPID: true")),
+                arguments("patch", pod("containers: [{name: more, ports: [{containerPort: 80, hostPort: 80}]}]")),
+                arguments("patch", pod("containers: [{name: drain, securityContext: {privileged: true}}]")),
+                arguments("patch", pod("initContainers: [{name: a, envFrom: [{secretRef: {name: holdfast-xds}}]}]")),
+                arguments(
+                        "container",
+                        "container: {env: [{name: A, valueFrom: {secretKeyRef: {name: holdfast-xds, key: tls.key}}}]}"),
+                arguments("container", "container: {securityContext: {privileged: true}}"),
+                arguments("container", "container: {securityContext: {capabilities: {add: [SYS_ADMIN]}}}"),
+                arguments("initContainers", "initContainers: [{name: a, securityContext: {privileged: true}}]"));
+    }
+
+    /** Its author may have no rights in ours, where the authority of xDS lies. */
+    @ParameterizedTest
+    @MethodSource("tooFar")
+    void anEnvoyProxyOfAnotherNamespaceReachesNoSecretOfOursAndNothingOfTheNode(String field, String says) {
+        Problem problem = objects(deployment(says), "system").refused().orElseThrow();
+        assertThat(problem.fieldPath()).isEqualTo("spec.provider.kubernetes.envoyDeployment." + field);
+        assertThat(problem.resource().orElseThrow().name()).isEqualTo("own");
+        assertThat(objects(deployment(says), "shop").refused()).isEmpty();
+    }
+
+    @Test
+    void whatIsThePodsOwnIsForEverybody() {
+        assertThat(objects(deployment("""
+                                        pod: {volumes: [{name: a, emptyDir: {}}, {name: b, configMap: {name: c}}]},
+                                        container: {volumeMounts: [{name: a, mountPath: /a}], env: [{name: A, value: b}],
+                                          securityContext: {privileged: false, capabilities: {add: [NET_BIND_SERVICE]}}},
+                                        initContainers: [{name: i, image: i, volumeMounts: [{name: a, mountPath: /a}]}],
+                                        patch: {value: {spec: {template: {spec: {hostNetwork: false, dnsPolicy: Default}}}}}
+                                        """), "system").refused()).isEmpty();
+        assertThat(objects("spec: {}", "system").refused()).isEmpty();
+    }
+
+    private static Map<String, Object> without(Map<String, Object> map, String key) {
+        Map<String, Object> out = new HashMap<>(map);
+        out.remove(key);
+        return out;
     }
 }

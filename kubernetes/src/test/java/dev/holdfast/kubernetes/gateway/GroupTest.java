@@ -2,6 +2,8 @@ package dev.holdfast.kubernetes.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holdfast.problem.Problem;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.read.ManifestReader;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -71,5 +73,16 @@ class GroupTest {
         assertThat(Names.object(longest)).hasSizeLessThanOrEqualTo(63).matches("[a-z0-9-]+");
         assertThat(Names.label(longest)).hasSizeLessThanOrEqualTo(63).matches("[a-z0-9.-]+");
         assertThat(Names.object("shop/web")).isNotEqualTo(Names.object("shop.web/web"));
+    }
+
+    @Test
+    void aNameThatIsNotFreeIsToldAtTheFieldOfTheEnvoyProxyThatHasIt() {
+        Group group = of("provider: {type: Kubernetes, kubernetes: {envoyService: {name: holdfast-xds}}}", "")
+                .get("shop/left");
+        Problem problem = Exposer.notFree(group, "envoyService", "Service", "holdfast-xds");
+        assertThat(problem.resource())
+                .contains(new ResourceRef("gateway.envoyproxy.io", "EnvoyProxy", "system", "all"));
+        assertThat(problem.fieldPath()).isEqualTo("spec.provider.kubernetes.envoyService.name");
+        assertThat(problem.position()).isPresent();
     }
 }

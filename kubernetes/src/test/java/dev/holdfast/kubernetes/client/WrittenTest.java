@@ -1,0 +1,115 @@
+package dev.holdfast.kubernetes.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.net.httpserver.HttpServer;
+import dev.holdfast.kubernetes.client.Written.Outcome;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class WrittenTest {
+    private static final Map<String, String> MARKS = Map.of("managed-by", "us", "fleet", "web");
+
+    /** By path, what an API server has. */
+    private final Map<String, String> there = new ConcurrentHashMap<>();
+
+    private final List<String> patched = new CopyOnWriteArrayList<>();
+    private HttpServer server;
+    private KubernetesClient client;
+
+    @BeforeEach
+    void start() throws IOException {
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/", exchange -> {
+            String path = exchange.getRequestURI().getPath();
+            byte[] body = exchange.getRequestBody().readAllBytes();
+            String answer = there.get(path);
+            if (exchange.getRequestMethod().equals("PATCH")) {
+                patched.add(path);
+                answer = new String(body, StandardCharsets.UTF_8);
+            }
+            byte[] out =
+                    (answer == null ? "{\"kind\":\"Status\",\"code\":404}" : answer).getBytes(StandardCharsets.UTF_8);
+            exchange.getResponseHeaders().set("Content-Type", "application/json");
+            exchange.sendResponseHeaders(answer == null ? 404 : 200, out.length);
+            exchange.getResponseBody().write(out);
+            exchange.close();
+        });
+        server.start();
+        client = new KubernetesClientBuilder()
+                .withConfig(new ConfigBuilder()
+                        .withAutoConfigure(false)
+                        .withMasterUrl("http://127.0.0.1:" + server.getAddress().getPort())
+                        .withRequestRetryBackoffLimit(0)
+                        .build())
+                .build();
+    }
+
+    @AfterEach
+    void stop() {
+        client.close();
+        server.stop(0);
+    }
+
+    private Outcome claim(String name) {
+        return new Written(client, "system", "test")
+                .claim(
+                        Kind.SERVICE.context("v1"),
+                        Map.of(
+                                "apiVersion",
+                                "v1",
+                                "kind",
+                                "Service",
+                                "metadata",
+                                Map.of("name", name, "namespace", "system", "labels", MARKS)),
+                        null,
+                        MARKS);
+    }
+
+    private void has(String name, String labels) {
+        there.put("/api/v1/namespaces/system/services/" + name, """
+                {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "%s", "namespace": "system"%s}}
+                """.formatted(name, labels));
+    }
+
+    @Test
+    void anObjectOfNobodyOfAnotherFleetOrOfSomebodyElseIsNotWrittenOver() {
+        has("bare", "");
+        has("other", ", \"labels\": {\"managed-by\": \"us\", \"fleet\": \"other\"}");
+        has("ours", ", \"labels\": {\"managed-by\": \"us\"}");
+        assertThat(List.of(claim("bare"), claim("other"), claim("ours"))).containsOnly(Outcome.NOT_FREE);
+        assertThat(patched).isEmpty();
+    }
+
+    @Test
+    void whatIsNotThereIsMadeAndWhatIsOursIsMended() {
+        has("known", ", \"labels\": {\"managed-by\": \"us\", \"fleet\": \"web\", \"more\": \"1\"}");
+        assertThat(List.of(claim("new"), claim("known"))).containsOnly(Outcome.DONE);
+        assertThat(patched)
+                .containsExactly("/api/v1/namespaces/system/services/new", "/api/v1/namespaces/system/services/known");
+    }
+
+    @Test
+    void whatIsNoNameIsNotEvenAskedFor() {
+        assertThat(List.of(claim(""), claim("a/../b"), claim("Web"))).containsOnly(Outcome.NOT_FREE);
+        assertThat(patched).isEmpty();
+    }
+
+    @Test
+    void whereItCannotBeAskedItIsTriedAgain() {
+        server.stop(0);
+        assertThat(claim("web")).isEqualTo(Outcome.AGAIN);
+    }
+}
