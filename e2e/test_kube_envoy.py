@@ -214,6 +214,36 @@ spec: {provider: {type: Kubernetes, kubernetes: {envoyDaemonSet: {name: on-each-
     shop.delete(API, "Gateway", "shop", "many")
 
 
+@pytest.mark.parametrize("field, says", [
+    ("envoyService.name", "envoyService: {name: holdfast-xds}"),
+    ("envoyServiceAccount.name", "envoyServiceAccount: {name: holdfast}"),
+    ("envoyDeployment.name", "envoyDeployment: {name: holdfast}"),
+    ("envoyDeployment.pod.volumes", "envoyDeployment: {pod: {volumes: [{name: a, secret: {secretName: holdfast-xds-authority}}]}}"),
+])
+def test_an_envoyproxy_takes_over_nothing_of_ours(shop, field, says):
+    def own():
+        objects = [shop.get(api, kind, SYSTEM, name) for api, kind, name in (
+            ("v1", "Service", "holdfast-xds"), ("v1", "ServiceAccount", "holdfast"), ("apps/v1", "Deployment", "holdfast"))]
+        return [(o["metadata"]["uid"], o["metadata"].get("ownerReferences"), o["metadata"].get("labels"), o.get("spec"), o.get("automountServiceAccountToken"))
+                for o in objects]
+    before = own()
+    name = "greedy-" + field.split(".")[0].lower() + "-" + field.split(".")[-1]
+    shop.apply(f"""
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {{name: {name}, namespace: shop}}
+spec: {{provider: {{type: Kubernetes, kubernetes: {{{says}}}}}}}
+""", SHOP.split("---")[1].replace("name: web", f"name: {name}").replace(
+        "gatewayClassName: holdfast",
+        f"gatewayClassName: holdfast\n  infrastructure: {{parametersRef: {{group: gateway.envoyproxy.io, kind: EnvoyProxy, name: {name}}}}}"))
+    told = wait(lambda: [e for e in shop.get("events.k8s.io/v1", "Event", "shop")["items"]
+                         if (e["regarding"]["kind"], e["regarding"]["name"]) == ("EnvoyProxy", name)], 60, "an Event")
+    assert told[0]["note"].startswith(f"spec.provider.kubernetes.{field}: ")
+    assert own() == before
+    assert not made(shop, "apps/v1", "Deployment", name)
+    shop.delete(API, "Gateway", "shop", name)
+
+
 def test_gateways_that_are_merged_share_envoys_and_an_address(shop):
     shop.apply("""
 apiVersion: gateway.envoyproxy.io/v1alpha1
