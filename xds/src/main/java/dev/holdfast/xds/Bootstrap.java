@@ -33,7 +33,7 @@ public final class Bootstrap {
                         socket_address: {address: 127.0.0.1, port_value: %d}
                     """.formatted(adminPort));
         }
-        out.append(asks(xdsHost, xdsPort));
+        out.append(asks("")).append("  clusters:\n").append(server(xdsHost, xdsPort));
         // Closing delimiters further left keep the indentation that the lines need within the cluster.
         tls.ifPresent(t -> out.append("""
                       transport_socket:
@@ -56,8 +56,12 @@ public final class Bootstrap {
         return out.toString();
     }
 
-    /** What is asked and where; the cluster's TLS may follow. */
-    static String asks(String xdsHost, int xdsPort) {
+    /**
+     * What is asked; what is static besides may follow.
+     *
+     * @param more of each source, after a comma
+     */
+    static String asks(String more) {
         return """
                 dynamic_resources:
                   ads_config:
@@ -66,8 +70,8 @@ public final class Bootstrap {
                     set_node_on_first_message_only: true
                     grpc_services:
                       - envoy_grpc: {cluster_name: holdfast_xds}
-                  cds_config: {ads: {}, resource_api_version: V3}
-                  lds_config: {ads: {}, resource_api_version: V3}
+                  cds_config: {ads: {}, resource_api_version: V3%1$s}
+                  lds_config: {ads: {}, resource_api_version: V3%1$s}
                 cluster_manager:
                   # How many streams are open, so that a change that would cut them can say how many.
                   load_stats_config:
@@ -76,7 +80,12 @@ public final class Bootstrap {
                     grpc_services:
                       - envoy_grpc: {cluster_name: holdfast_xds}
                 static_resources:
-                  clusters:
+                """.formatted(more);
+    }
+
+    /** Where it is asked: the last of the clusters, whose TLS may follow. */
+    static String server(String xdsHost, int xdsPort) {
+        return """
                     - name: holdfast_xds
                       type: LOGICAL_DNS
                       dns_lookup_family: ALL

@@ -27,7 +27,7 @@ public final class PodBootstrap {
               listeners:
                 - name: ready
                   address:
-                    socket_address: {address: 0.0.0.0, port_value: %2$d}
+                    socket_address: {address: 0.0.0.0, port_value: %1$d}
                   filter_chains:
                     - filters:
                         - name: envoy.filters.network.http_connection_manager
@@ -87,16 +87,13 @@ public final class PodBootstrap {
 
     /** @param readyPort at which anyone may ask whether it is ready, and for its statistics */
     public static String yaml(String xdsHost, int xdsPort, int readyPort) {
-        // Without an end to the first wait: an Envoy that has heard nothing yet is not ready.
-        String asks = Bootstrap.asks(xdsHost, xdsPort)
-                .replace("resource_api_version: V3}\n", "resource_api_version: V3, initial_fetch_timeout: 0s}\n");
-        int clusters = asks.indexOf("  clusters:");
         return READY.formatted(ADMIN_PORT)
-                + asks.substring(0, clusters)
-                + LISTENER.formatted(ADMIN_PORT, readyPort)
+                // Without an end to the first wait: an Envoy that has heard nothing yet is not ready.
+                + Bootstrap.asks(", initial_fetch_timeout: 0s")
+                + LISTENER.formatted(readyPort)
                 + "  clusters:\n"
                 + ADMIN_CLUSTER.formatted(ADMIN_PORT)
-                + asks.substring(clusters + "  clusters:\n".length())
+                + Bootstrap.server(xdsHost, xdsPort)
                 + TLS.formatted(SERVER_NAME, FOLDER);
     }
 

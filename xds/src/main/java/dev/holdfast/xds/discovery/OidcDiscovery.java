@@ -13,10 +13,11 @@ import dev.holdfast.xds.resource.OidcDocuments;
 import dev.holdfast.xds.resource.OidcDocuments.Document;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -60,7 +61,7 @@ public final class OidcDiscovery implements AutoCloseable {
      */
     public void follow(Plan plan, Duration patience) {
         long deadline = System.nanoTime() + patience.toNanos();
-        for (CountDownLatch tried : begin(plan)) {
+        for (CountDownLatch tried : begin(plan, OidcDocuments.wanted(plan))) {
             try {
                 if (!tried.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                     return;
@@ -74,20 +75,19 @@ public final class OidcDiscovery implements AutoCloseable {
 
     /** From now on the providers of {@code plan}, which is in force, are asked and no others. */
     public synchronized void keepTo(Plan plan) {
-        begin(plan);
-        Set<String> wanted = OidcDocuments.wanted(plan).keySet();
+        Map<String, OidcProvider> wanted = OidcDocuments.wanted(plan);
+        begin(plan, wanted);
         asking.forEach((issuer, before) -> {
-            if (!wanted.contains(issuer)) {
+            if (!wanted.containsKey(issuer)) {
                 before.thread.interrupt();
             }
         });
-        asking.keySet().retainAll(wanted);
-        known.keySet().retainAll(wanted);
+        asking.keySet().retainAll(wanted.keySet());
+        known.keySet().retainAll(wanted.keySet());
     }
 
-    private synchronized Set<CountDownLatch> begin(Plan plan) {
-        Map<String, OidcProvider> wanted = OidcDocuments.wanted(plan);
-        Set<CountDownLatch> fresh = new java.util.LinkedHashSet<>();
+    private synchronized List<CountDownLatch> begin(Plan plan, Map<String, OidcProvider> wanted) {
+        List<CountDownLatch> fresh = new ArrayList<>();
         wanted.forEach((issuer, provider) -> {
             Optional<HttpUri> uri = document(issuer);
             Optional<Cluster> cluster = uri.flatMap(u -> OidcDocuments.cluster(provider, u))

@@ -42,10 +42,16 @@ import java.util.Optional;
 /** What Envoy 1.40's definitions have and those of our jar (of Envoy 1.34) have not yet: a few fields and a message. */
 final class Additions {
     private static final Descriptor API_KEYS = apiKeys();
-    private static final Descriptor RATE_LIMIT = rateLimit();
+    private static final Descriptor RATE_LIMIT = grown(
+            LocalRateLimit.getDescriptor(),
+            LocalRateLimit.getDescriptor(),
+            field("enable_retry_after_header", 19, Type.TYPE_BOOL));
     private static final Descriptor EXT_AUTH = extAuth();
     private static final Descriptor LOCAL_REPLY = localReply();
-    private static final Descriptor TLS_INSPECTOR = tlsInspector();
+    private static final Descriptor TLS_INSPECTOR = grown(
+            TlsInspector.getDescriptor(),
+            BoolValue.getDescriptor(),
+            field("enable_ja4_fingerprinting", 3, Type.TYPE_MESSAGE).setTypeName(".google.protobuf.BoolValue"));
     private static final Map<String, FileDescriptor> MUTATION_RULES = mutationRules();
     private static final Descriptor EARLY = above(
             io.envoyproxy.envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation.getDescriptor(),
@@ -53,7 +59,13 @@ final class Additions {
     private static final Descriptor LATE = above(HeaderMutationPerRoute.getDescriptor(), MUTATION_RULES);
     private static final Descriptor OVERRIDE_HOST = overrideHost();
     private static final Descriptor FILTER_ACTION = filterAction();
-    private static final Descriptor COUNTED = counted();
+    private static final Descriptor COUNTED = grown(
+            io.envoyproxy.envoy.extensions.filters.http.ratelimit.v3.RateLimit.getDescriptor(),
+            RateLimit.getDescriptor(),
+            field("rate_limits", 17, Type.TYPE_MESSAGE)
+                    .setTypeName("." + RateLimit.getDescriptor().getFullName())
+                    .setLabel(FieldDescriptorProto.Label.LABEL_REPEATED),
+            field("enable_retry_after_header", 19, Type.TYPE_BOOL));
     private static final Descriptor LUA = grown(
             LuaPerRoute.getDescriptor(),
             Struct.getDescriptor(),
@@ -96,29 +108,13 @@ final class Additions {
 
     /** A path in place of the request's own for a server that is asked over HTTP. */
     static Message pathOverride(ExtAuthz auth, String path) {
-        DynamicMessage.Builder out = read(EXT_AUTH, auth.toByteString());
-        FieldDescriptor at = EXT_AUTH.findFieldByName("http_service");
-        DynamicMessage service = (DynamicMessage) out.getField(at);
-        return out.setField(
-                        at,
-                        service.toBuilder()
-                                .setField(at.getMessageType().findFieldByName("path_override"), path)
-                                .build())
-                .build();
+        return within(EXT_AUTH, auth, "http_service", "path_override", path);
     }
 
     /** Settings of a route with a server of its own. */
     static Message asking(ExtAuthzPerRoute route, GrpcService server) {
         Descriptor of = EXT_AUTH.getFile().findMessageTypeByName("ExtAuthzPerRoute");
-        DynamicMessage.Builder out = read(of, route.toByteString());
-        FieldDescriptor at = of.findFieldByName("check_settings");
-        DynamicMessage settings = (DynamicMessage) out.getField(at);
-        return out.setField(
-                        at,
-                        settings.toBuilder()
-                                .setField(at.getMessageType().findFieldByName("grpc_service"), server)
-                                .build())
-                .build();
+        return within(of, route, "check_settings", "grpc_service", server);
     }
 
     /** The input of a matcher that is {@code true} for Envoy's own answers. */
@@ -249,6 +245,15 @@ final class Additions {
         };
     }
 
+    /** With a field more in what its field {@code at} holds. */
+    private static Message within(Descriptor of, Message message, String at, String name, Object value) {
+        DynamicMessage.Builder out = read(of, message.toByteString());
+        FieldDescriptor field = of.findFieldByName(at);
+        Message.Builder inner = ((Message) out.getField(field)).toBuilder();
+        inner.setField(field.getMessageType().findFieldByName(name), value);
+        return out.setField(field, inner.build()).build();
+    }
+
     private static DynamicMessage.Builder read(Descriptor as, ByteString bytes) {
         try {
             return DynamicMessage.newBuilder(as).mergeFrom(bytes);
@@ -267,13 +272,6 @@ final class Additions {
         file.getMessageTypeBuilder(known.getIndex())
                 .addField(field("forwarding", 3, Type.TYPE_MESSAGE)
                         .setTypeName("." + known.getFile().getPackage() + ".Forwarding"));
-        return built(file, known);
-    }
-
-    private static Descriptor rateLimit() {
-        Descriptor known = LocalRateLimit.getDescriptor();
-        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
-        file.getMessageTypeBuilder(known.getIndex()).addField(field("enable_retry_after_header", 19, Type.TYPE_BOOL));
         return built(file, known);
     }
 
@@ -320,15 +318,6 @@ final class Additions {
                 new FileDescriptor[0]);
     }
 
-    private static Descriptor tlsInspector() {
-        Descriptor known = TlsInspector.getDescriptor();
-        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
-        file.getMessageTypeBuilder(known.getIndex())
-                .addField(field("enable_ja4_fingerprinting", 3, Type.TYPE_MESSAGE)
-                        .setTypeName(".google.protobuf.BoolValue"));
-        return built(file, known);
-    }
-
     private static Map<String, FileDescriptor> mutationRules() {
         Descriptor known = HeaderMutation.getDescriptor();
         FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
@@ -360,23 +349,6 @@ final class Additions {
                         .toArray(FileDescriptor[]::new));
     }
 
-    private static Descriptor counted() {
-        Descriptor known = io.envoyproxy.envoy.extensions.filters.http.ratelimit.v3.RateLimit.getDescriptor();
-        FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
-        FileDescriptor routes = RateLimit.getDescriptor().getFile();
-        file.getMessageTypeBuilder(known.getIndex())
-                .addField(field("rate_limits", 17, Type.TYPE_MESSAGE)
-                        .setTypeName("." + RateLimit.getDescriptor().getFullName())
-                        .setLabel(FieldDescriptorProto.Label.LABEL_REPEATED))
-                .addField(field("enable_retry_after_header", 19, Type.TYPE_BOOL));
-        List<FileDescriptor> dependencies = new ArrayList<>(known.getFile().getDependencies());
-        if (!dependencies.contains(routes)) {
-            file.addDependency(routes.getName());
-            dependencies.add(routes);
-        }
-        return built(file, known.getName(), dependencies.toArray(new FileDescriptor[0]));
-    }
-
     private static Descriptor filterAction() {
         Descriptor known = ExecuteFilterAction.getDescriptor();
         FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
@@ -391,10 +363,12 @@ final class Additions {
         return built(file, known);
     }
 
-    /** A message with one field more, of another's type. */
-    private static Descriptor grown(Descriptor known, Descriptor of, FieldDescriptorProto.Builder field) {
+    /** A message with fields more, of which some may be of another's type. */
+    private static Descriptor grown(Descriptor known, Descriptor of, FieldDescriptorProto.Builder... fields) {
         FileDescriptorProto.Builder file = known.getFile().toProto().toBuilder();
-        file.getMessageTypeBuilder(known.getIndex()).addField(field);
+        for (FieldDescriptorProto.Builder field : fields) {
+            file.getMessageTypeBuilder(known.getIndex()).addField(field);
+        }
         List<FileDescriptor> dependencies = new ArrayList<>(known.getFile().getDependencies());
         if (!of.getFile().equals(known.getFile()) && !dependencies.contains(of.getFile())) {
             file.addDependency(of.getFile().getName());

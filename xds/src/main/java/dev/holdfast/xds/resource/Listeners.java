@@ -66,14 +66,22 @@ final class Listeners {
         return "port-" + bindPort;
     }
 
+    /** A port of all interfaces. */
+    static Address address(SocketAddress.Protocol protocol, int bindPort) {
+        return Address.newBuilder()
+                .setSocketAddress(SocketAddress.newBuilder()
+                        .setProtocol(protocol)
+                        .setAddress("0.0.0.0")
+                        .setPortValue(bindPort))
+                .build();
+    }
+
     /** Of what is HTTP and what is relayed at a TCP port; one of the two may be empty. */
     static Listener of(int bindPort, List<dev.holdfast.plan.Listener> http, List<L4Listener> relayed, Plan plan) {
         ConnectionSettings connection = connection(http, relayed);
         Listener.Builder out = Listener.newBuilder()
                 .setName(name(bindPort))
-                .setAddress(Address.newBuilder()
-                        .setSocketAddress(
-                                SocketAddress.newBuilder().setAddress("0.0.0.0").setPortValue(bindPort)))
+                .setAddress(address(SocketAddress.Protocol.TCP, bindPort))
                 .setPerConnectionBufferLimitBytes(UInt32Value.of(
                         connection.bufferBytes() == ConnectionSettings.DEFAULT.bufferBytes()
                                 ? BUFFER

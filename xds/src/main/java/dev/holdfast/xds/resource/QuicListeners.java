@@ -4,7 +4,6 @@ import com.google.protobuf.Any;
 import com.google.protobuf.BoolValue;
 import com.google.protobuf.UInt32Value;
 import dev.holdfast.plan.Tls;
-import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.HeaderValue;
 import io.envoyproxy.envoy.config.core.v3.HeaderValueOption;
 import io.envoyproxy.envoy.config.core.v3.Http3ProtocolOptions;
@@ -66,11 +65,7 @@ final class QuicListeners {
     static Optional<Listener> of(int bindPort, List<dev.holdfast.plan.Listener> http) {
         Listener.Builder out = Listener.newBuilder()
                 .setName(name(bindPort))
-                .setAddress(Address.newBuilder()
-                        .setSocketAddress(SocketAddress.newBuilder()
-                                .setProtocol(SocketAddress.Protocol.UDP)
-                                .setAddress("0.0.0.0")
-                                .setPortValue(bindPort)))
+                .setAddress(Listeners.address(SocketAddress.Protocol.UDP, bindPort))
                 .setUdpListenerConfig(UdpListenerConfig.newBuilder()
                         .setDownstreamSocketConfig(UdpSocketConfig.newBuilder().setPreferGro(BoolValue.of(true)))
                         .setQuicOptions(io.envoyproxy.envoy.config.listener.v3.QuicProtocolOptions.newBuilder()

@@ -4,7 +4,6 @@ import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Plan;
-import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.envoyproxy.envoy.config.listener.v3.Filter;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
@@ -144,11 +143,7 @@ record Relays(Plan plan) {
         return cluster.filter(c -> !c.equals(NOWHERE))
                 .map(to -> Listener.newBuilder()
                         .setName(udpName(listener.bindPort()))
-                        .setAddress(Address.newBuilder()
-                                .setSocketAddress(SocketAddress.newBuilder()
-                                        .setProtocol(SocketAddress.Protocol.UDP)
-                                        .setAddress("0.0.0.0")
-                                        .setPortValue(listener.bindPort())))
+                        .setAddress(Listeners.address(SocketAddress.Protocol.UDP, listener.bindPort()))
                         .setUdpListenerConfig(UdpListenerConfig.getDefaultInstance())
                         .addListenerFilters(ListenerFilter.newBuilder()
                                 .setName("envoy.filters.udp_listener.udp_proxy")

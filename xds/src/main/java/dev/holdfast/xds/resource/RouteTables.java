@@ -136,7 +136,6 @@ final class RouteTables {
                         .setName(reason)
                         .setMatch(RouteMatch.newBuilder().setPrefix("/")),
                 status,
-                reason,
-                reason + "\n");
+                reason);
     }
 }

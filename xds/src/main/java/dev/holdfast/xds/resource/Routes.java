@@ -68,8 +68,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
                             .setName(route.id())
                             .setMatch(Matches.of(route.match())),
                     filters.refuses() ? 500 : 503,
-                    filters.refuses() ? "not_carried_out" : "login_unavailable",
-                    filters.refuses() ? "not_carried_out\n" : "login_unavailable\n"));
+                    filters.refuses() ? "not_carried_out" : "login_unavailable"));
         }
         List<io.envoyproxy.envoy.config.route.v3.Route> out = new ArrayList<>();
         for (RouteFilters.Refusal refusal : filters.refusals()) {
@@ -91,7 +90,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
         if (refusal.vary()) {
             out.addResponseHeadersToAdd(Headers.added("vary", "origin"));
         }
-        return respond(out, refusal.status(), refusal.reason(), refusal.reason() + "\n");
+        return respond(out, refusal.status(), refusal.reason());
     }
 
     private List<io.envoyproxy.envoy.config.route.v3.Route> of(Route route, RouteFilters filters) {
@@ -109,6 +108,12 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
             }
             case Route.Action.Forward(List<Route.Destination> destinations) -> forward(route, filters, destinations);
         };
+    }
+
+    /** An answer of Envoy's own that says why, to programs and to people. */
+    static io.envoyproxy.envoy.config.route.v3.Route respond(
+            io.envoyproxy.envoy.config.route.v3.Route.Builder route, int status, String reason) {
+        return respond(route, status, reason, reason + "\n");
     }
 
     /** An answer of Envoy's own, with the reason that programs read. */
@@ -201,8 +206,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
                 out.add(respond(
                         named(route, filters, kind.suffix).setMatch(match(route, kind)),
                         unavailable ? 503 : 500,
-                        unavailable ? "no_endpoints" : "invalid_backend",
-                        unavailable ? "no_endpoints\n" : "invalid_backend\n"));
+                        unavailable ? "no_endpoints" : "invalid_backend"));
                 continue;
             }
             // One random number decides all the fractions of a request, so the second counts from zero too.
@@ -247,8 +251,8 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
                 .setDefaultValue(FractionalPercent.newBuilder()
                         .setNumerator((int) Math.round((double) weight * MILLION / total))
                         .setDenominator(FractionalPercent.DenominatorType.MILLION)));
-        return Optional.of(respond(
-                named(route, filters, kind.suffix + "/" + reason).setMatch(match), status, reason, reason + "\n"));
+        return Optional.of(
+                respond(named(route, filters, kind.suffix + "/" + reason).setMatch(match), status, reason));
     }
 
     private io.envoyproxy.envoy.config.route.v3.Route one(
@@ -318,8 +322,6 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
             action.addUpgradeConfigs(RouteAction.UpgradeConfig.newBuilder()
                     .setUpgradeType("websocket")
                     .setEnabled(com.google.protobuf.BoolValue.of(false)));
-        }
-        if (!kind.tunnels()) {
             route.traffic().retry().ifPresent(retry -> {
                 Duration time = Duration.ofSeconds(
                         action.getRetryPolicy().getPerTryTimeout().getSeconds(),

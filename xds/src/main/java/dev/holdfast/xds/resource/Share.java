@@ -1,5 +1,6 @@
 package dev.holdfast.xds.resource;
 
+import com.google.protobuf.Any;
 import com.google.protobuf.Message;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
@@ -8,6 +9,7 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,12 +31,11 @@ final class Share {
     private final Map<ResourceType, Map<String, Message>> all;
     private final Map<ResourceType, Set<String>> found = new EnumMap<>(ResourceType.class);
     private final Deque<Message> open = new ArrayDeque<>();
+    /** Routes of a policy have the same configurations packed in them, and to unpack these is most of the work. */
+    private final Set<Any> walked = new HashSet<>();
 
     private Share(Map<ResourceType, Map<String, Message>> all) {
         this.all = all;
-        for (ResourceType type : ResourceType.values()) {
-            found.put(type, new TreeSet<>());
-        }
     }
 
     /** @param ports those that the fleet's listeners are bound to */
@@ -72,7 +73,10 @@ final class Share {
 
     private void walk(Message message) {
         if (Kinds.isAny(message)) {
-            walk(Kinds.unpacked(Kinds.any(message)));
+            Any packed = Kinds.any(message);
+            if (walked.add(packed)) {
+                walk(Kinds.unpacked(packed));
+            }
             return;
         }
         message.getAllFields().forEach((field, value) -> {
