@@ -58,9 +58,8 @@ public record Group(String name, List<Resource> gateways, Map<String, Object> pr
         Map<String, Group> out = new LinkedHashMap<>();
         members.forEach((name, of) -> {
             List<Resource> say = proxies.getOrDefault(name, List.of());
-            Map<String, Object> proxy = say.reversed().stream()
-                    .map(p -> Json.of(p.spec()))
-                    .reduce(Map.of(), (wide, narrow) -> wide.isEmpty() ? narrow : Overlay.ofProxies(wide, narrow));
+            Map<String, Object> proxy =
+                    say.reversed().stream().map(p -> Json.of(p.spec())).reduce(Map.of(), Overlay::ofProxies);
             out.put(name, new Group(name, of, proxy, say));
         });
         return out;
@@ -69,7 +68,7 @@ public record Group(String name, List<Resource> gateways, Map<String, Object> pr
     private static Optional<Resource> proxy(ResourceSet set, Field ref, String namespace) {
         return ref.get("kind").text("").equals("EnvoyProxy")
                 ? set.find("EnvoyProxy", namespace, ref.get("name").text(""))
-                        .filter(p -> !Json.of(p.spec()).isEmpty())
+                        .filter(p -> !p.spec().names().isEmpty())
                 : Optional.empty();
     }
 
