@@ -113,12 +113,11 @@ final class EnvoyObjects {
         if (type == Type.DEPLOYMENT && !has("envoyHpa")) {
             spec.put("replicas", replicas);
         }
-        Map<String, Object> selector = new TreeMap<>(Map.of(Names.FLEET, Names.label(group.name())));
-        spec.put("selector", Map.of("matchLabels", selector));
+        spec.put("selector", Map.of("matchLabels", Names.fleet(group)));
         if (says.get("strategy") instanceof Map<?, ?> strategy) {
             spec.put(type == Type.DEPLOYMENT ? "strategy" : "updateStrategy", strategy);
         }
-        spec.put("template", template(says, selector));
+        spec.put("template", template(says));
         Map<String, Object> out = object(type, name(says));
         out.put("spec", spec);
         return out;
@@ -150,13 +149,12 @@ final class EnvoyObjects {
         return out;
     }
 
-    private Map<String, Object> template(Map<String, Object> says, Map<String, Object> selector) {
+    private Map<String, Object> template(Map<String, Object> says) {
         Map<String, Object> pod = Json.map(says.get("pod"));
         Map<String, Object> labels = new TreeMap<>(group.infrastructure("labels"));
         labels.putAll(Json.map(pod.get("labels")));
         labels.put("app.kubernetes.io/name", "envoy");
         labels.putAll(Names.labels(group));
-        labels.putAll(selector);
         Map<String, Object> annotations = new TreeMap<>(group.infrastructure("annotations"));
         annotations.putAll(Json.map(pod.get("annotations")));
         annotations.putIfAbsent("prometheus.io/scrape", "true");
@@ -345,7 +343,7 @@ final class EnvoyObjects {
                 spec.put(field, says.get(field));
             }
         }
-        spec.put("selector", Map.of("matchLabels", Map.of(Names.FLEET, Names.label(group.name()))));
+        spec.put("selector", Map.of("matchLabels", Names.fleet(group)));
         Map<String, Object> out = object(Type.BUDGET, name(says));
         out.put("spec", spec);
         return patched(out, says, List.of("selector"));
