@@ -3,6 +3,7 @@ package dev.holdfast.kubernetes.gateway;
 import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.kubernetes.client.Kind;
 import dev.holdfast.kubernetes.client.Written;
+import dev.holdfast.kubernetes.watch.Claims;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
@@ -30,9 +31,6 @@ import java.util.function.Consumer;
  * 80: what its Service leads to is a port of its own, {@code targetPort}, chosen once and kept for as long as the Service is there.
  */
 public final class Exposer {
-    /** Names the group of Gateways on its Service: {@code namespace/name}, or the name of a GatewayClass. */
-    public static final String GATEWAY = "holdfast.dev/gateway";
-
     private static final int FIRST_PORT = 20_000;
     private static final int LAST_PORT = 29_999;
     private static final ResourceDefinitionContext SERVICE = Kind.SERVICE.context("v1");
@@ -116,9 +114,9 @@ public final class Exposer {
         for (GenericKubernetesResource service : source.objects("Service")) {
             Map<String, String> annotations = service.getMetadata().getAnnotations();
             if (annotations != null
-                    && annotations.containsKey(GATEWAY)
+                    && annotations.containsKey(Claims.GATEWAY)
                     && exposure.namespace().equals(service.getMetadata().getNamespace())) {
-                out.put(annotations.get(GATEWAY), service);
+                out.put(annotations.get(Claims.GATEWAY), service);
             }
         }
         return out;
@@ -128,7 +126,7 @@ public final class Exposer {
     public static Map<Integer, String> groups(ResourceSet set) {
         Map<Integer, String> out = new HashMap<>();
         for (Resource service : set.kind("Service")) {
-            String group = service.fields().at("metadata.annotations").texts().getOrDefault(GATEWAY, "");
+            String group = service.fields().at("metadata.annotations").texts().getOrDefault(Claims.GATEWAY, "");
             if (!group.isEmpty()) {
                 service.spec()
                         .get("ports")
@@ -213,7 +211,7 @@ public final class Exposer {
         labels.putAll(Names.labels(group));
         Map<String, Object> annotations = new TreeMap<>(group.infrastructure("annotations"));
         annotations.putAll(Json.map(says.get("annotations")));
-        annotations.put(GATEWAY, group.name());
+        annotations.put(Claims.GATEWAY, group.name());
         Map<String, Object> metadata = new LinkedHashMap<>();
         metadata.put("name", String.valueOf(says.getOrDefault("name", Names.object(group.name()))));
         metadata.put("namespace", exposure.namespace());
@@ -251,7 +249,7 @@ public final class Exposer {
         out.put("metadata", metadata);
         out.put("spec", spec);
         Set<String> marks = new TreeSet<>(Names.labels(group).keySet());
-        marks.add(GATEWAY);
+        marks.add(Claims.GATEWAY);
         return Overlay.ofObject(out, says.get("patch"), marks, List.of("selector"));
     }
 
