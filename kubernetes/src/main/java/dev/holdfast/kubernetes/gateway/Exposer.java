@@ -20,7 +20,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -94,18 +93,13 @@ public final class Exposer {
 
     /** The addresses of a Gateway: its Service's. */
     public List<String> addresses(ResourceRef gateway) {
-        return service(gateway).map(Addresses::of).orElse(List.of());
-    }
-
-    /** The Service of a Gateway, or that of its class where its class merges Gateways. */
-    private Optional<GenericKubernetesResource> service(ResourceRef gateway) {
         Map<String, GenericKubernetesResource> there = services();
-        GenericKubernetesResource own = there.get(gateway.namespace() + "/" + gateway.name());
-        return own != null
-                ? Optional.of(own)
-                : source.current(gateway)
-                        .map(g -> String.valueOf((Object) g.get("spec", "gatewayClassName")))
-                        .map(there::get);
+        return Group.names(gateway, source)
+                .filter(there::containsKey)
+                .findFirst()
+                .map(there::get)
+                .map(Addresses::of)
+                .orElse(List.of());
     }
 
     /** By group. */
