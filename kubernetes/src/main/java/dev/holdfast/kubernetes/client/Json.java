@@ -41,6 +41,16 @@ public final class Json {
                 .findFirst();
     }
 
+    /** Those of the fields that {@code from} has, put into {@code to}. */
+    public static void copy(Map<String, Object> from, Map<String, Object> to, String... fields) {
+        for (String field : fields) {
+            Object value = from.get(field);
+            if (value != null) {
+                to.put(field, value);
+            }
+        }
+    }
+
     /** Equal as JSON: numbers by value, whatever their width, and the order of keys does not matter. */
     public static boolean same(@Nullable Object a, @Nullable Object b) {
         if (a instanceof Number x && b instanceof Number y) {

@@ -177,20 +177,16 @@ final class EnvoyObjects {
                                 65_532,
                                 "seccompProfile",
                                 Map.of("type", "RuntimeDefault"))));
-        for (String field : List.of(
+        Json.copy(
+                pod,
+                spec,
                 "affinity",
                 "tolerations",
                 "imagePullSecrets",
                 "nodeSelector",
                 "topologySpreadConstraints",
-                "priorityClassName")) {
-            if (pod.get(field) != null) {
-                spec.put(field, pod.get(field));
-            }
-        }
-        if (says.get("initContainers") != null) {
-            spec.put("initContainers", says.get("initContainers"));
-        }
+                "priorityClassName");
+        Json.copy(says, spec, "initContainers");
         spec.put("containers", List.of(envoy(Json.map(says.get("container"))), drainer()));
         List<Object> volumes = new ArrayList<>();
         volumes.add(certificate());
@@ -338,11 +334,7 @@ final class EnvoyObjects {
 
     private Map<String, Object> budget(Map<String, Object> says) {
         Map<String, Object> spec = new LinkedHashMap<>();
-        for (String field : List.of("minAvailable", "maxUnavailable")) {
-            if (says.get(field) != null) {
-                spec.put(field, says.get(field));
-            }
-        }
+        Json.copy(says, spec, "minAvailable", "maxUnavailable");
         spec.put("selector", Map.of("matchLabels", Names.fleet(group)));
         Map<String, Object> out = object(Type.BUDGET, name(says));
         out.put("spec", spec);
@@ -352,11 +344,7 @@ final class EnvoyObjects {
     private Map<String, Object> scaler(Map<String, Object> says, String workload) {
         Map<String, Object> spec = new LinkedHashMap<>();
         spec.put("scaleTargetRef", Map.of("apiVersion", "apps/v1", "kind", "Deployment", "name", workload));
-        for (String field : List.of("minReplicas", "maxReplicas", "metrics", "behavior")) {
-            if (says.get(field) != null) {
-                spec.put(field, says.get(field));
-            }
-        }
+        Json.copy(says, spec, "minReplicas", "maxReplicas", "metrics", "behavior");
         Map<String, Object> out = object(Type.SCALER, name(says));
         out.put("spec", spec);
         return patched(out, says, List.of("scaleTargetRef"));

@@ -224,17 +224,16 @@ public final class Exposer {
         spec.put("type", says.getOrDefault("type", exposure.type()));
         spec.put("selector", exposure.selector(group));
         spec.put("ports", entries);
-        boolean outside = !spec.get("type").equals("ClusterIP");
-        for (String field : List.of(
-                "loadBalancerClass",
-                "allocateLoadBalancerNodePorts",
-                "loadBalancerSourceRanges",
-                "loadBalancerIP",
-                "externalTrafficPolicy")) {
-            // The CRD gives a ClusterIP Service a policy for traffic from outside as well, which the API refuses there.
-            if (says.get(field) != null && outside) {
-                spec.put(field, says.get(field));
-            }
+        // The CRD gives a ClusterIP Service a policy for traffic from outside as well, which the API refuses there.
+        if (!spec.get("type").equals("ClusterIP")) {
+            Json.copy(
+                    says,
+                    spec,
+                    "loadBalancerClass",
+                    "allocateLoadBalancerNodePorts",
+                    "loadBalancerSourceRanges",
+                    "loadBalancerIP",
+                    "externalTrafficPolicy");
         }
         group.asked().ifPresent(ip -> spec.put("loadBalancerIP", ip));
         Map<String, Object> out = new LinkedHashMap<>();
