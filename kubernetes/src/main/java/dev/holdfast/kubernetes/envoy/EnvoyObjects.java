@@ -7,6 +7,7 @@ import dev.holdfast.kubernetes.gateway.Names;
 import dev.holdfast.kubernetes.gateway.Overlay;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.resource.Durations;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -14,8 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,8 +29,6 @@ final class EnvoyObjects {
 
     /** Streams of a listener that changes end within this time. */
     private static final int CHANGE_DRAIN_SECONDS = 600;
-
-    private static final Pattern DURATION = Pattern.compile("(\\d+)(h|ms|m|s)");
 
     private final Group group;
     private final EnvoyPods pods;
@@ -318,18 +315,7 @@ final class EnvoyObjects {
         if (!(Json.at(group.proxy(), "shutdown", field) instanceof String text)) {
             return otherwise;
         }
-        long millis = 0;
-        Matcher parts = DURATION.matcher(text);
-        while (parts.find()) {
-            long n = Long.parseLong(parts.group(1));
-            millis += switch (parts.group(2)) {
-                case "h" -> n * 3_600_000;
-                case "m" -> n * 60_000;
-                case "s" -> n * 1000;
-                default -> n;
-            };
-        }
-        return (millis + 999) / 1000;
+        return Durations.parse(text).plusMillis(999).toSeconds();
     }
 
     private Map<String, Object> budget(Map<String, Object> says) {
