@@ -183,11 +183,7 @@ public final class Cluster implements AutoCloseable {
     /** Whether something carries the traffic of a Gateway; where Envoys do, one of its own is to be ready. */
     private boolean serves(ResourceRef gateway) {
         Fleets own = fleets;
-        return own == null
-                || own.available(gateway.namespace() + "/" + gateway.name())
-                || source.current(gateway)
-                        .map(g -> own.available(String.valueOf((Object) g.get("spec", "gatewayClassName"))))
-                        .orElse(false);
+        return own == null || Group.names(gateway, source).anyMatch(own::available);
     }
 
     @Override

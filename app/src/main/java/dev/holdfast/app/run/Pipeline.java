@@ -151,7 +151,6 @@ public final class Pipeline implements AutoCloseable {
                 of.image(),
                 of.drainImage(),
                 of.service(),
-                port,
                 host -> PodBootstrap.yaml(host, port, EnvoyPods.READY_PORT),
                 PodBootstrap.files(),
                 PodBootstrap.FOLDER,

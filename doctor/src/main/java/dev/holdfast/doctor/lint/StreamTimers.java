@@ -3,16 +3,14 @@ package dev.holdfast.doctor.lint;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.Durations;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import java.time.Duration;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** Timers that end streams, and when. */
 final class StreamTimers implements Lint {
-    private static final Pattern PART = Pattern.compile("(\\d{1,5})(h|ms|m|s)");
     /** A stream that lives this long is seldom noticed to end. */
     private static final Duration LONG = Duration.ofHours(12);
 
@@ -65,25 +63,9 @@ final class StreamTimers implements Lint {
     }
 
     private static void tell(Field field, String message, String fix, Severity severity, Consumer<Problem> found) {
-        Duration time = duration(field.text(""));
+        Duration time = Durations.parse(field.text(""));
         if (field.present() && !time.isZero() && time.compareTo(LONG) < 0) {
             found.accept(Problem.at(field.origin(), ProblemCode.STREAM_TIMERS, severity, message, fix));
         }
-    }
-
-    private static Duration duration(String text) {
-        Matcher part = PART.matcher(text);
-        Duration sum = Duration.ZERO;
-        while (part.find()) {
-            long n = Long.parseLong(part.group(1));
-            sum = sum.plus(
-                    switch (part.group(2)) {
-                        case "h" -> Duration.ofHours(n);
-                        case "m" -> Duration.ofMinutes(n);
-                        case "s" -> Duration.ofSeconds(n);
-                        default -> Duration.ofMillis(n);
-                    });
-        }
-        return sum;
     }
 }

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Looking into trees of maps and lists that came as JSON; what is not there is absent, never a failure. */
@@ -40,6 +41,16 @@ public final class Json {
                 .findFirst();
     }
 
+    /** Those of the fields that {@code from} has, put into {@code to}. */
+    public static void copy(Map<String, Object> from, Map<String, Object> to, String... fields) {
+        for (String field : fields) {
+            Object value = from.get(field);
+            if (value != null) {
+                to.put(field, value);
+            }
+        }
+    }
+
     /** Equal as JSON: numbers by value, whatever their width, and the order of keys does not matter. */
     public static boolean same(@Nullable Object a, @Nullable Object b) {
         if (a instanceof Number x && b instanceof Number y) {
@@ -62,6 +73,19 @@ public final class Json {
             return true;
         }
         return java.util.Objects.equals(a, b);
+    }
+
+    /** The same tree with its keys in order: that of {@link Map#of} is another in each process. */
+    static @Nullable Object sorted(@Nullable Object tree) {
+        return switch (tree) {
+            case Map<?, ?> map -> {
+                Map<String, Object> out = new TreeMap<>();
+                map.forEach((name, below) -> out.put(name.toString(), sorted(below)));
+                yield out;
+            }
+            case List<?> list -> list.stream().map(Json::sorted).toList();
+            case null, default -> tree;
+        };
     }
 
     /** A place of a manifest as such a tree; an empty map where there is nothing. */

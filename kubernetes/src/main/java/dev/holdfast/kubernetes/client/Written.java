@@ -138,7 +138,7 @@ public final class Written {
 
     private static Map<String, Object> marked(Map<String, Object> object) {
         CRC32C sum = new CRC32C();
-        sum.update(object.toString().getBytes(StandardCharsets.UTF_8));
+        sum.update(String.valueOf(Json.sorted(object)).getBytes(StandardCharsets.UTF_8));
         Map<String, Object> metadata = new LinkedHashMap<>(Json.map(object.get("metadata")));
         Map<String, Object> annotations = new LinkedHashMap<>(Json.map(metadata.get("annotations")));
         annotations.put(WANTED, Long.toHexString(sum.getValue()));

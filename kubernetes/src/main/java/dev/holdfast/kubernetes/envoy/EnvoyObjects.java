@@ -7,6 +7,7 @@ import dev.holdfast.kubernetes.gateway.Names;
 import dev.holdfast.kubernetes.gateway.Overlay;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.resource.Durations;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -14,8 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,8 +29,6 @@ final class EnvoyObjects {
 
     /** Streams of a listener that changes end within this time. */
     private static final int CHANGE_DRAIN_SECONDS = 600;
-
-    private static final Pattern DURATION = Pattern.compile("(\\d+)(h|ms|m|s)");
 
     private final Group group;
     private final EnvoyPods pods;
@@ -113,12 +110,11 @@ final class EnvoyObjects {
         if (type == Type.DEPLOYMENT && !has("envoyHpa")) {
             spec.put("replicas", replicas);
         }
-        Map<String, Object> selector = new TreeMap<>(Map.of(Names.FLEET, Names.label(group.name())));
-        spec.put("selector", Map.of("matchLabels", selector));
+        spec.put("selector", Map.of("matchLabels", Names.fleet(group)));
         if (says.get("strategy") instanceof Map<?, ?> strategy) {
             spec.put(type == Type.DEPLOYMENT ? "strategy" : "updateStrategy", strategy);
         }
-        spec.put("template", template(says, selector));
+        spec.put("template", template(says));
         Map<String, Object> out = object(type, name(says));
         out.put("spec", spec);
         return out;
@@ -150,13 +146,12 @@ final class EnvoyObjects {
         return out;
     }
 
-    private Map<String, Object> template(Map<String, Object> says, Map<String, Object> selector) {
+    private Map<String, Object> template(Map<String, Object> says) {
         Map<String, Object> pod = Json.map(says.get("pod"));
         Map<String, Object> labels = new TreeMap<>(group.infrastructure("labels"));
         labels.putAll(Json.map(pod.get("labels")));
         labels.put("app.kubernetes.io/name", "envoy");
         labels.putAll(Names.labels(group));
-        labels.putAll(selector);
         Map<String, Object> annotations = new TreeMap<>(group.infrastructure("annotations"));
         annotations.putAll(Json.map(pod.get("annotations")));
         annotations.putIfAbsent("prometheus.io/scrape", "true");
@@ -179,20 +174,16 @@ final class EnvoyObjects {
                                 65_532,
                                 "seccompProfile",
                                 Map.of("type", "RuntimeDefault"))));
-        for (String field : List.of(
+        Json.copy(
+                pod,
+                spec,
                 "affinity",
                 "tolerations",
                 "imagePullSecrets",
                 "nodeSelector",
                 "topologySpreadConstraints",
-                "priorityClassName")) {
-            if (pod.get(field) != null) {
-                spec.put(field, pod.get(field));
-            }
-        }
-        if (says.get("initContainers") != null) {
-            spec.put("initContainers", says.get("initContainers"));
-        }
+                "priorityClassName");
+        Json.copy(says, spec, "initContainers");
         spec.put("containers", List.of(envoy(Json.map(says.get("container"))), drainer()));
         List<Object> volumes = new ArrayList<>();
         volumes.add(certificate());
@@ -324,28 +315,13 @@ final class EnvoyObjects {
         if (!(Json.at(group.proxy(), "shutdown", field) instanceof String text)) {
             return otherwise;
         }
-        long millis = 0;
-        Matcher parts = DURATION.matcher(text);
-        while (parts.find()) {
-            long n = Long.parseLong(parts.group(1));
-            millis += switch (parts.group(2)) {
-                case "h" -> n * 3_600_000;
-                case "m" -> n * 60_000;
-                case "s" -> n * 1000;
-                default -> n;
-            };
-        }
-        return (millis + 999) / 1000;
+        return Durations.parse(text).plusMillis(999).toSeconds();
     }
 
     private Map<String, Object> budget(Map<String, Object> says) {
         Map<String, Object> spec = new LinkedHashMap<>();
-        for (String field : List.of("minAvailable", "maxUnavailable")) {
-            if (says.get(field) != null) {
-                spec.put(field, says.get(field));
-            }
-        }
-        spec.put("selector", Map.of("matchLabels", Map.of(Names.FLEET, Names.label(group.name()))));
+        Json.copy(says, spec, "minAvailable", "maxUnavailable");
+        spec.put("selector", Map.of("matchLabels", Names.fleet(group)));
         Map<String, Object> out = object(Type.BUDGET, name(says));
         out.put("spec", spec);
         return patched(out, says, List.of("selector"));
@@ -354,11 +330,7 @@ final class EnvoyObjects {
     private Map<String, Object> scaler(Map<String, Object> says, String workload) {
         Map<String, Object> spec = new LinkedHashMap<>();
         spec.put("scaleTargetRef", Map.of("apiVersion", "apps/v1", "kind", "Deployment", "name", workload));
-        for (String field : List.of("minReplicas", "maxReplicas", "metrics", "behavior")) {
-            if (says.get(field) != null) {
-                spec.put(field, says.get(field));
-            }
-        }
+        Json.copy(says, spec, "minReplicas", "maxReplicas", "metrics", "behavior");
         Map<String, Object> out = object(Type.SCALER, name(says));
         out.put("spec", spec);
         return patched(out, says, List.of("scaleTargetRef"));

@@ -10,7 +10,6 @@ import java.util.function.Consumer;
  * @param image of Envoy; the command it begins with is Envoy
  * @param drainImage of Holdfast, whose {@code envoy-drain} runs beside each Envoy
  * @param service of the control plane, in our own namespace
- * @param port where it is asked
  * @param bootstrap given the host of the control plane, what an Envoy starts with
  * @param files that lie beside the certificates, by name
  * @param folder where all of these are in the Pod
@@ -22,7 +21,6 @@ public record EnvoyPods(
         String image,
         String drainImage,
         String service,
-        int port,
         java.util.function.Function<String, String> bootstrap,
         Map<String, String> files,
         String folder,

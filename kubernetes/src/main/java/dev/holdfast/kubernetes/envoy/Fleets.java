@@ -104,10 +104,14 @@ public final class Fleets implements AutoCloseable {
 
     private Stream<String> ofGroup(String group) {
         return Stream.of(Type.values())
-                .flatMap(type -> ours.all(type).stream()
-                        .filter(o -> Names.label(group)
-                                .equals(o.getMetadata().getLabels().get(Names.FLEET)))
+                .flatMap(type -> ofGroup(type, group)
                         .map(o -> type + "/" + o.getMetadata().getName()));
+    }
+
+    private Stream<GenericKubernetesResource> ofGroup(Type type, String group) {
+        String label = Names.label(group);
+        return ours.all(type).stream()
+                .filter(o -> label.equals(o.getMetadata().getLabels().get(Names.FLEET)));
     }
 
     private boolean remove(Set<String> wanted) {
@@ -138,9 +142,7 @@ public final class Fleets implements AutoCloseable {
     /** Whether an Envoy of the group can serve. */
     public boolean available(String group) {
         return WORKLOADS.stream()
-                .flatMap(type -> ours.all(type).stream())
-                .filter(o ->
-                        Names.label(group).equals(o.getMetadata().getLabels().get(Names.FLEET)))
+                .flatMap(type -> ofGroup(type, group))
                 .anyMatch(
                         o -> EnvoyObjects.available(o.getAdditionalProperties().get("status")) > 0);
     }

@@ -1,5 +1,6 @@
 package dev.holdfast.kubernetes.envoy;
 
+import dev.holdfast.kubernetes.client.Kind;
 import dev.holdfast.kubernetes.gateway.Names;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -15,53 +16,40 @@ import java.util.Optional;
 final class Ours implements AutoCloseable {
     /** What is made besides Services, in the order in which it is: what Pods need comes first. */
     enum Type {
-        ACCOUNT("", "v1", "ServiceAccount", "serviceaccounts"),
-        SECRET("", "v1", "Secret", "secrets"),
-        DEPLOYMENT("apps", "v1", "Deployment", "deployments"),
-        DAEMON_SET("apps", "v1", "DaemonSet", "daemonsets"),
-        BUDGET("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-        SCALER("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers");
+        ACCOUNT("", "v1", "ServiceAccount", "serviceaccounts", "envoyServiceAccount"),
+        SECRET("", "v1", "Secret", "secrets", ""),
+        DEPLOYMENT("apps", "v1", "Deployment", "deployments", "envoyDeployment"),
+        DAEMON_SET("apps", "v1", "DaemonSet", "daemonsets", "envoyDaemonSet"),
+        BUDGET("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "envoyPDB"),
+        SCALER("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "envoyHpa");
 
-        private final String group;
-        private final String version;
-        private final String kind;
-        private final String plural;
+        private final Kind kind;
+        private final String part;
+
+        Type(String group, String version, String name, String plural, String part) {
+            this.kind = new Kind(group, List.of(version), name, plural, true, true);
+            this.part = part;
+        }
 
         /** The part of an EnvoyProxy that says what it is to be. */
         String part() {
-            return switch (this) {
-                case ACCOUNT -> "envoyServiceAccount";
-                case SECRET -> "";
-                case DEPLOYMENT -> "envoyDeployment";
-                case DAEMON_SET -> "envoyDaemonSet";
-                case BUDGET -> "envoyPDB";
-                case SCALER -> "envoyHpa";
-            };
-        }
-
-        Type(String group, String version, String kind, String plural) {
-            this.group = group;
-            this.version = version;
-            this.kind = kind;
-            this.plural = plural;
+            return part;
         }
 
         String apiVersion() {
-            return group.isEmpty() ? version : group + "/" + version;
+            return kind.apiVersion(version());
         }
 
         String kind() {
-            return kind;
+            return kind.name();
         }
 
         ResourceDefinitionContext context() {
-            return new ResourceDefinitionContext.Builder()
-                    .withGroup(group)
-                    .withVersion(version)
-                    .withKind(kind)
-                    .withPlural(plural)
-                    .withNamespaced(true)
-                    .build();
+            return kind.context(version());
+        }
+
+        private String version() {
+            return kind.versions().getFirst();
         }
     }
 

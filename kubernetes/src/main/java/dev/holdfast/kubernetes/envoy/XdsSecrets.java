@@ -116,7 +116,7 @@ final class XdsSecrets {
         object.put("type", "kubernetes.io/tls");
         object.put("data", encoded);
         GenericKubernetesResource there = ours.find(Ours.Type.SECRET, name).orElse(null);
-        if (there != null && !name.equals(SERVER) && owner.isEmpty()) {
+        if (there != null && name.equals(AUTHORITY)) {
             // Two who think that they lead must not each sign with an authority of their own: who is second looks
             // again.
             Map<String, Object> metadata = new LinkedHashMap<>(Json.map(object.get("metadata")));

@@ -3,6 +3,7 @@ package dev.holdfast.kubernetes.gateway;
 import dev.holdfast.kubernetes.client.Json;
 import dev.holdfast.kubernetes.client.Kind;
 import dev.holdfast.kubernetes.client.Written;
+import dev.holdfast.kubernetes.watch.Claims;
 import dev.holdfast.kubernetes.watch.KubernetesSource;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.problem.Problem;
@@ -19,7 +20,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -30,9 +30,6 @@ import java.util.function.Consumer;
  * 80: what its Service leads to is a port of its own, {@code targetPort}, chosen once and kept for as long as the Service is there.
  */
 public final class Exposer {
-    /** Names the group of Gateways on its Service: {@code namespace/name}, or the name of a GatewayClass. */
-    public static final String GATEWAY = "holdfast.dev/gateway";
-
     private static final int FIRST_PORT = 20_000;
     private static final int LAST_PORT = 29_999;
     private static final ResourceDefinitionContext SERVICE = Kind.SERVICE.context("v1");
@@ -96,18 +93,13 @@ public final class Exposer {
 
     /** The addresses of a Gateway: its Service's. */
     public List<String> addresses(ResourceRef gateway) {
-        return service(gateway).map(Addresses::of).orElse(List.of());
-    }
-
-    /** The Service of a Gateway, or that of its class where its class merges Gateways. */
-    private Optional<GenericKubernetesResource> service(ResourceRef gateway) {
         Map<String, GenericKubernetesResource> there = services();
-        GenericKubernetesResource own = there.get(gateway.namespace() + "/" + gateway.name());
-        return own != null
-                ? Optional.of(own)
-                : source.current(gateway)
-                        .map(g -> String.valueOf((Object) g.get("spec", "gatewayClassName")))
-                        .map(there::get);
+        return Group.names(gateway, source)
+                .filter(there::containsKey)
+                .findFirst()
+                .map(there::get)
+                .map(Addresses::of)
+                .orElse(List.of());
     }
 
     /** By group. */
@@ -116,9 +108,9 @@ public final class Exposer {
         for (GenericKubernetesResource service : source.objects("Service")) {
             Map<String, String> annotations = service.getMetadata().getAnnotations();
             if (annotations != null
-                    && annotations.containsKey(GATEWAY)
+                    && annotations.containsKey(Claims.GATEWAY)
                     && exposure.namespace().equals(service.getMetadata().getNamespace())) {
-                out.put(annotations.get(GATEWAY), service);
+                out.put(annotations.get(Claims.GATEWAY), service);
             }
         }
         return out;
@@ -128,7 +120,7 @@ public final class Exposer {
     public static Map<Integer, String> groups(ResourceSet set) {
         Map<Integer, String> out = new HashMap<>();
         for (Resource service : set.kind("Service")) {
-            String group = service.fields().at("metadata.annotations").texts().getOrDefault(GATEWAY, "");
+            String group = service.fields().at("metadata.annotations").texts().getOrDefault(Claims.GATEWAY, "");
             if (!group.isEmpty()) {
                 service.spec()
                         .get("ports")
@@ -213,7 +205,7 @@ public final class Exposer {
         labels.putAll(Names.labels(group));
         Map<String, Object> annotations = new TreeMap<>(group.infrastructure("annotations"));
         annotations.putAll(Json.map(says.get("annotations")));
-        annotations.put(GATEWAY, group.name());
+        annotations.put(Claims.GATEWAY, group.name());
         Map<String, Object> metadata = new LinkedHashMap<>();
         metadata.put("name", String.valueOf(says.getOrDefault("name", Names.object(group.name()))));
         metadata.put("namespace", exposure.namespace());
@@ -232,17 +224,16 @@ public final class Exposer {
         spec.put("type", says.getOrDefault("type", exposure.type()));
         spec.put("selector", exposure.selector(group));
         spec.put("ports", entries);
-        boolean outside = !spec.get("type").equals("ClusterIP");
-        for (String field : List.of(
-                "loadBalancerClass",
-                "allocateLoadBalancerNodePorts",
-                "loadBalancerSourceRanges",
-                "loadBalancerIP",
-                "externalTrafficPolicy")) {
-            // The CRD gives a ClusterIP Service a policy for traffic from outside as well, which the API refuses there.
-            if (says.get(field) != null && outside) {
-                spec.put(field, says.get(field));
-            }
+        // The CRD gives a ClusterIP Service a policy for traffic from outside as well, which the API refuses there.
+        if (!spec.get("type").equals("ClusterIP")) {
+            Json.copy(
+                    says,
+                    spec,
+                    "loadBalancerClass",
+                    "allocateLoadBalancerNodePorts",
+                    "loadBalancerSourceRanges",
+                    "loadBalancerIP",
+                    "externalTrafficPolicy");
         }
         group.asked().ifPresent(ip -> spec.put("loadBalancerIP", ip));
         Map<String, Object> out = new LinkedHashMap<>();
@@ -251,7 +242,7 @@ public final class Exposer {
         out.put("metadata", metadata);
         out.put("spec", spec);
         Set<String> marks = new TreeSet<>(Names.labels(group).keySet());
-        marks.add(GATEWAY);
+        marks.add(Claims.GATEWAY);
         return Overlay.ofObject(out, says.get("patch"), marks, List.of("selector"));
     }
 

@@ -1,8 +1,10 @@
 package dev.holdfast.kubernetes.gateway;
 
 import dev.holdfast.kubernetes.client.Json;
+import dev.holdfast.kubernetes.watch.KubernetesSource;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.problem.Severity;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
@@ -58,18 +60,24 @@ public record Group(String name, List<Resource> gateways, Map<String, Object> pr
         Map<String, Group> out = new LinkedHashMap<>();
         members.forEach((name, of) -> {
             List<Resource> say = proxies.getOrDefault(name, List.of());
-            Map<String, Object> proxy = say.reversed().stream()
-                    .map(p -> Json.of(p.spec()))
-                    .reduce(Map.of(), (wide, narrow) -> wide.isEmpty() ? narrow : Overlay.ofProxies(wide, narrow));
+            Map<String, Object> proxy =
+                    say.reversed().stream().map(p -> Json.of(p.spec())).reduce(Map.of(), Overlay::ofProxies);
             out.put(name, new Group(name, of, proxy, say));
         });
         return out;
     }
 
+    /** The groups that a Gateway may be of: its own, else that of its class, which may merge Gateways. */
+    public static Stream<String> names(ResourceRef gateway, KubernetesSource source) {
+        return Stream.concat(
+                Stream.of(gateway.namespace() + "/" + gateway.name()),
+                source.current(gateway).map(g -> String.valueOf((Object) g.get("spec", "gatewayClassName"))).stream());
+    }
+
     private static Optional<Resource> proxy(ResourceSet set, Field ref, String namespace) {
         return ref.get("kind").text("").equals("EnvoyProxy")
                 ? set.find("EnvoyProxy", namespace, ref.get("name").text(""))
-                        .filter(p -> !Json.of(p.spec()).isEmpty())
+                        .filter(p -> !p.spec().names().isEmpty())
                 : Optional.empty();
     }
 

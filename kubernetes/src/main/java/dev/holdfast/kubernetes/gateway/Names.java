@@ -36,8 +36,7 @@ public final class Names {
 
     /** Whose an object is; a Service's Pods are found by two of them. */
     public static Map<String, String> labels(Group group) {
-        Map<String, String> out = new TreeMap<>(fleet(group));
-        out.put(MANAGED_BY, "holdfast");
+        Map<String, String> out = marks(group);
         if (group.name().contains("/")) {
             out.put(
                     "gateway.networking.k8s.io/gateway-name",
@@ -53,11 +52,13 @@ public final class Names {
 
     /** What an object has to say of itself for us to write over it. */
     public static Map<String, String> marks(Group group) {
-        return Map.of(MANAGED_BY, "holdfast", FLEET, label(group.name()));
+        Map<String, String> out = new TreeMap<>(fleet(group));
+        out.put(MANAGED_BY, "holdfast");
+        return out;
     }
 
     /** The labels of a group's own Envoys. */
-    static Map<String, String> fleet(Group group) {
+    public static Map<String, String> fleet(Group group) {
         return Map.of(FLEET, label(group.name()));
     }
 

@@ -82,15 +82,14 @@ public final class StatusWriter {
         }
         long generation = read.get().fields().at("metadata.generation").number(0);
         Object before = current.get().getAdditionalProperties().get("status");
+        boolean isGateway = ref.kind().equals("Gateway");
         Map<String, Object> status = wanted.of(
                 outcome,
                 new Conditions(generation, now),
                 before,
-                ref.kind().equals("Gateway")
-                        ? read.get().spec().get("addresses").items()
-                        : List.of(),
-                addresses.apply(ref),
-                !ref.kind().equals("Gateway") || serves.test(ref));
+                isGateway ? read.get().spec().get("addresses").items() : List.of(),
+                isGateway ? addresses.apply(ref) : List.of(),
+                !isGateway || serves.test(ref));
         if (stands(outcome, status, before)) {
             return true;
         }

@@ -11,8 +11,9 @@ import java.util.Optional;
  *
  * @param namespace ours; empty where any will do, for a reading that nothing is made of
  */
-record Claims(Optional<String> namespace) {
-    private static final String GATEWAY = "holdfast.dev/gateway";
+public record Claims(Optional<String> namespace) {
+    /** Names the group of Gateways on its Service: {@code namespace/name}, or the name of a GatewayClass. */
+    public static final String GATEWAY = "holdfast.dev/gateway";
 
     static boolean any(Node.Mapping service) {
         return service.entries().get("metadata") instanceof Node.Mapping meta

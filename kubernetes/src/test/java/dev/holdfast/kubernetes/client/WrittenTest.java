@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -39,6 +40,7 @@ class WrittenTest {
             if (exchange.getRequestMethod().equals("PATCH")) {
                 patched.add(path);
                 answer = new String(body, StandardCharsets.UTF_8);
+                there.put(path, answer);
             }
             byte[] out =
                     (answer == null ? "{\"kind\":\"Status\",\"code\":404}" : answer).getBytes(StandardCharsets.UTF_8);
@@ -64,6 +66,10 @@ class WrittenTest {
     }
 
     private Outcome claim(String name) {
+        return claim(name, Map.of());
+    }
+
+    private Outcome claim(String name, Map<String, Object> spec) {
         return new Written(client, "system", "test")
                 .claim(
                         Kind.SERVICE.context("v1"),
@@ -73,7 +79,9 @@ class WrittenTest {
                                 "kind",
                                 "Service",
                                 "metadata",
-                                Map.of("name", name, "namespace", "system", "labels", MARKS)),
+                                Map.of("name", name, "namespace", "system", "labels", MARKS),
+                                "spec",
+                                spec),
                         null,
                         MARKS);
     }
@@ -99,6 +107,23 @@ class WrittenTest {
         assertThat(List.of(claim("new"), claim("known"))).containsOnly(Outcome.DONE);
         assertThat(patched)
                 .containsExactly("/api/v1/namespaces/system/services/new", "/api/v1/namespaces/system/services/known");
+    }
+
+    /** The order of a {@code Map.of} is another in each process, and so with each leader. */
+    @Test
+    void whoeverLeadsNextWritesNothingAnewForAnotherOrderOfKeys() {
+        Map<String, Object> one = new LinkedHashMap<>();
+        one.put("port", 80);
+        one.put("protocol", "TCP");
+        Map<String, Object> other = new LinkedHashMap<>();
+        other.put("protocol", "TCP");
+        other.put("port", 80);
+        assertThat(claim("web", Map.of("ports", List.of(one)))).isEqualTo(Outcome.DONE);
+        assertThat(claim("web", Map.of("ports", List.of(other)))).isEqualTo(Outcome.DONE);
+        assertThat(patched).hasSize(1);
+        other.put("port", 81);
+        assertThat(claim("web", Map.of("ports", List.of(other)))).isEqualTo(Outcome.DONE);
+        assertThat(patched).hasSize(2);
     }
 
     @Test

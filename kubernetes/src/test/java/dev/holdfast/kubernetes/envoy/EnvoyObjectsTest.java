@@ -46,7 +46,6 @@ class EnvoyObjectsTest {
                 "envoy:v1",
                 "holdfast:v1",
                 "holdfast-xds",
-                18_000,
                 host -> "asks " + host,
                 Map.of(),
                 "/xds",

@@ -3,6 +3,7 @@ package dev.holdfast.resource.read;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.Durations;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Quantity;
 import dev.holdfast.resource.Resource;
@@ -16,7 +17,6 @@ final class StreamPolicyRules {
     private static final int CLOSE_TEXT_OCTETS = 123;
     private static final long DRAIN_MILLIS = 10_000;
     private static final Pattern TIME = Pattern.compile("([0-9]{1,5}(h|m|s|ms)){1,4}");
-    private static final Pattern PART = Pattern.compile("([0-9]{1,5})(h|ms|m|s)");
 
     private StreamPolicyRules() {}
 
@@ -80,18 +80,8 @@ final class StreamPolicyRules {
         }
     }
 
-    /** Of a duration as GEP-2257 has it. */
     private static long millis(Field field) {
-        return PART.matcher(field.text(""))
-                .results()
-                .mapToLong(part -> Long.parseLong(part.group(1))
-                        * switch (part.group(2)) {
-                            case "h" -> 3_600_000L;
-                            case "m" -> 60_000L;
-                            case "s" -> 1_000L;
-                            default -> 1L;
-                        })
-                .sum();
+        return Durations.parse(field.text("")).toMillis();
     }
 
     private static void add(Field at, List<Problem> problems, String message, String fix) {
