@@ -12,7 +12,8 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 from lib.backend import Backend  # noqa: E402
 from lib.gateway import Gateway, offset_for  # noqa: E402
 from lib import manifests  # noqa: E402
-from lib.xds import envoy_binary  # noqa: E402
+from lib.telling import Telling  # noqa: E402
+from lib.xds import Services, envoy_binary  # noqa: E402
 
 STRICT = os.environ.get("HOLDFAST_E2E") == "strict"
 
@@ -60,6 +61,19 @@ def backend():
     made = Backend()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def telling():
+    made = Telling()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def services():
+    with Services() as made:
+        yield made
 
 
 @pytest.fixture
