@@ -141,7 +141,7 @@ def test_a_provider_that_is_away_is_asked_again(start, provider):
     guarded = start()
     answer = Browser(guarded.port).get("/", accept="text/html")
     assert (answer.status, answer.getheader("x-holdfast-reason"), answer.getheader("retry-after")) == (503, "login_unavailable", "5")
-    assert provider.issuer in guarded.gateway.text()
+    wait(lambda: provider.issuer in guarded.gateway.text(), what=guarded.gateway.text)
     provider.down = False
     browser = Browser(guarded.port)
     wait(lambda: browser.get("/", accept="text/html").status == 302, 30, guarded.gateway.text)
