@@ -23,8 +23,8 @@ class Sockets:
     """The open-loop WebSocket client, in a process of its own; options are those of dev.holdfast.bench.Sockets."""
 
     def __init__(self, port, count, **options):
-        words = [f"--{k.replace('_', '-')} {str(v).lower()}" for k, v in options.items()]
-        line = [*peers.jvm(), "-Xmx1g", *peers.bench_classes("Sockets"), "--connect", f"127.0.0.1:{port}", "--count", str(count), *" ".join(words).split()]
+        words = [word for k, v in options.items() for word in (f"--{k.replace('_', '-')}", str(v).lower())]
+        line = [*peers.jvm(), "-Xmx1g", *peers.bench_classes("Sockets"), "--connect", f"127.0.0.1:{port}", "--count", str(count), *words]
         self.popen = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.opened = int(self.popen.stdout.readline().split()[1])
 
@@ -41,8 +41,8 @@ class Sockets:
         self.popen.wait(20)
 
 
-def wrk(port, path, tls, seconds, connections=64):
-    done = sh(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"])
+def wrk(port, path, tls, seconds):
+    done = sh(["wrk", "-t1", "-c64", f"-d{seconds}s", f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"])
     requests = re.search(r"(\d+) requests in", done.stdout)
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
     if not requests or errors:
@@ -108,7 +108,7 @@ def visits(port, path, until_done, each=0.05):
         failed += answer(port, path, tls=True) != 200
         times.append((time.monotonic() - due) * 1000)
         due += each
-    return {"p99": sorted(times)[int(len(times) * 0.99)], "failed": failed, "count": len(times)}
+    return {"p99": sorted(times)[int(len(times) * 0.99)], "failed": failed}
 
 
 def until(port, path, status, since, tls=False, seconds=120):

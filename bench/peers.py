@@ -1,4 +1,5 @@
 """The peers and Holdfast, each with its good production settings: two workers, no access log, keep-alive upstreams, one certificate."""
+import functools
 import os
 import pathlib
 import shutil
@@ -107,6 +108,7 @@ http {{ access_log off; keepalive_requests 1000000; sendfile on; tcp_nopush on; 
     return process, port
 
 
+@functools.cache
 def java():
     found = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh && holdfast_find_jdk && echo $JAVA_HOME"], capture_output=True, text=True, check=True)
     return found.stdout.strip() + "/bin/java"
@@ -134,7 +136,6 @@ def certificate(folder):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "7", "-keyout", key, "-out", crt,
                     "-subj", "/CN=bench.test", "-addext", "subjectAltName=DNS:bench.test"], check=True, capture_output=True)
     (folder / "both.pem").write_text(crt.read_text() + key.read_text())
-    return crt, key
 
 
 class Peer:

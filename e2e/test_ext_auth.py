@@ -5,45 +5,21 @@ import grpc
 import pytest
 
 from lib.gateway import BOTH_PLANES, Gateway, free_port
+from lib.manifests import ANY, documents, http_gateway, http_route, policy, service
 from lib.openid import Browser
-from lib.telling import Telling
 
 pytestmark = BOTH_PLANES
 
-MANIFESTS = """apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw, namespace: app}}
-spec:
-  gatewayClassName: c
-  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: web, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules: [{{backendRefs: [{{name: app, port: 80}}]}}]
----
-apiVersion: v1
-kind: Service
-metadata: {{name: app, namespace: app}}
-spec: {{ports: [{{port: 80}}]}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: auth, namespace: app}}
-spec: {{ports: [{{port: 9000, appProtocol: kubernetes.io/h2c}}]}}
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: SecurityPolicy
-metadata: {{name: s, namespace: app}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: web}}]
-  extAuth:
-    failOpen: {open}
+
+def manifests(port, fail_open="false", tenant="blue house"):
+    return documents(
+        http_gateway(port), http_route("web", "{name: app, port: 80}", match=ANY), service("app"), service("auth", "port: 9000, appProtocol: kubernetes.io/h2c"),
+        policy("SecurityPolicy", "web", f"""extAuth:
+    failOpen: {fail_open}
     contextExtensions: [{{name: tenant, type: Value, value: "{tenant}"}}]
-    grpc: {{backendRefs: [{{name: auth, port: 9000}}]}}
-"""
+    grpc: {{backendRefs: [{{name: auth, port: 9000}}]}}"""))
+
+
 # CheckResponse{status{code: PERMISSION_DENIED}, denied_response{status{code: 403}}}
 DENIED = bytes([0x0A, 2, 8, 7, 0x12, 5, 0x0A, 3, 8, 0x93, 3])
 ALLOWED = b""
@@ -77,20 +53,19 @@ def decider():
 
 
 @pytest.fixture
-def start(tmp_path, decider, plane):
-    app, made = Telling(), []
+def start(tmp_path, decider, telling, plane):
+    made = []
 
-    def go(**said):
+    def go():
         port, file = free_port(), tmp_path / "m.yaml"
-        write = lambda **more: file.write_text(MANIFESTS.format(**{"port": port, "open": "false", "tenant": "blue house"} | said | more))
+        write = lambda **said: file.write_text(manifests(port, **said))
         write()
-        made.append(Gateway("-f", file, "--resolve", f"app/app=127.0.0.1:{app.port}", "--resolve", f"app/auth=127.0.0.1:{decider.port}", plane=plane))
+        made.append(Gateway("-f", file, "--resolve", f"app/app=127.0.0.1:{telling.port}", "--resolve", f"app/auth=127.0.0.1:{decider.port}", plane=plane))
         made[-1].ready()
         return made[-1], Browser(port), write
     yield go
     for one in made:
         one.__exit__()
-    app.stop()
 
 
 def test_a_server_is_told_the_policys_words_and_others_after_a_change(start, decider):
@@ -110,6 +85,6 @@ def test_where_it_cannot_be_asked_the_policy_says_who_passes(start, decider):
     gateway, client, write = start()
     answer = client.get("/")
     assert (answer.status, answer.getheader("x-holdfast-reason")) == (403, "ext_auth_failed")
-    write(open="true")
+    write(fail_open="true")
     gateway.wait_reload(2)
     assert client.get("/").status == 200

@@ -1,13 +1,11 @@
 """EnvoyExtensionPolicies on a real Envoy: Lua and an external processor over gRPC, on pages and on WebSockets."""
 import json
-import subprocess
 
 import pytest
 
 from lib.clients import page
 from lib.gateway import Gateway, offset_for, wait
-from lib.telling import Telling
-from lib.xds import java
+from lib.manifests import documents, http_gateway, http_route, ip_backend, policy, ref
 
 pytestmark = pytest.mark.parametrize("plane", ["envoy"], indirect=True)
 
@@ -28,55 +26,9 @@ PROCESSOR = """extProc:
       processingMode: {request: {}, response: {}}"""
 
 
-@pytest.fixture
-def services():
-    process = subprocess.Popen([*java("xds"), "dev.holdfast.xds.ServicesMain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    yield int(process.stdout.readline().split()[1])
-    process.stdin.close()
-    process.wait(20)
-
-
-def route(name, policy):
-    return f"""---
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules:
-    - matches: [{{path: {{value: /{name}}}}}]
-      backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: app}}]
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: EnvoyExtensionPolicy
-metadata: {{name: {name}, namespace: app}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {name}}}]
-  {policy}
-"""
-
-
-def manifests(backend, processor):
-    return f"""apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw, namespace: app}}
-spec:
-  gatewayClassName: holdfast
-  listeners: [{{name: http, port: 80, protocol: HTTP}}]
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: Backend
-metadata: {{name: app, namespace: app}}
-spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {backend}}}}}]}}
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: Backend
-metadata: {{name: processor, namespace: app}}
-spec: {{appProtocols: [gateway.envoyproxy.io/h2c], endpoints: [{{ip: {{address: 127.0.0.1, port: {processor}}}}}]}}
----
-apiVersion: v1
+CODE = """apiVersion: v1
 kind: ConfigMap
-metadata: {{name: code, namespace: app}}
+metadata: {name: code, namespace: app}
 data:
   lua: |
     function envoy_on_request(handle)
@@ -85,14 +37,20 @@ data:
     function envoy_on_response(handle)
       handle:headers():add("x-seen", "by lua")
     end
-""" + route("lua", LUA) + route("both", LUA + "\n  " + PROCESSOR) + route("processor", PROCESSOR) + route("image", "wasm: [{code: {type: Image, image: {url: example.org/a:1}}}]")
+"""
+EXTENSIONS = {"lua": LUA, "both": LUA + "\n  " + PROCESSOR, "processor": PROCESSOR, "image": "wasm: [{code: {type: Image, image: {url: example.org/a:1}}}]"}
 
 
-def test_extensions_see_requests_and_answers(tmp_path, plane, services):
-    backend = Telling()
+def manifests(backend, processor):
+    routes = (documents(http_route(name, ref("app")), policy("EnvoyExtensionPolicy", name, said)) for name, said in EXTENSIONS.items())
+    return documents(
+        http_gateway(), ip_backend("app", backend), ip_backend("processor", processor, more="  appProtocols: [gateway.envoyproxy.io/h2c]\n"), CODE, *routes)
+
+
+def test_extensions_see_requests_and_answers(tmp_path, plane, telling, services):
     folder = tmp_path / "m"
     folder.mkdir()
-    (folder / "m.yaml").write_text(manifests(backend.port, services))
+    (folder / "m.yaml").write_text(manifests(telling.port, services.port))
     offset = offset_for(80)
     with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:
         gateway.ready()
@@ -115,4 +73,3 @@ def test_extensions_see_requests_and_answers(tmp_path, plane, services):
         assert status == 500
         problems = [p["message"] for p in gateway.json("/api/problems")]
         assert any("not carried out" in p for p in problems) and not any("refused" in p for p in problems), problems
-    backend.stop()

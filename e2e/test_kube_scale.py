@@ -13,7 +13,7 @@ import time
 import pytest
 
 from lib.kube import ROOT, Cluster, inside, wait
-from lib.shop import API, SHOP, SYSTEM, Image, address, is_ready, logs, pods, unless_possible
+from lib.shop import API, SHOP, SYSTEM, Image, address, ask, is_ready, logs, pods, unless_possible
 
 ROUTES = int(os.environ.get("HOLDFAST_SCALE", "500"))
 SERVICES = ROUTES * 2 // 5
@@ -77,16 +77,6 @@ def shop(tmp_path_factory):
     image.remove()
 
 
-def ask(cluster, at, host):
-    with inside(cluster.name):
-        link = http.client.HTTPConnection(at, 80, timeout=20)
-        link.request("GET", "/", headers={"Host": host})
-        answer = link.getresponse()
-        text = answer.read()
-        link.close()
-    return answer.status, text
-
-
 def memory(cluster):
     """Of Holdfast, resident, in MB."""
     for status in pathlib.Path("/proc").glob("[0-9]*/status"):
@@ -106,7 +96,7 @@ def test_changes_take_effect_amid_many_routes_and_churn(shop):
     make(shop, f"/apis/{SLICE}/namespaces/shop/endpointslices", [endpoints(f"s{i}", "10.244.0.1") for i in range(SERVICES)])
     make(shop, f"/apis/{API}/namespaces/shop/httproutes", [http_route(i) for i in range(ROUTES)])
     made = time.monotonic() - began
-    wait(lambda: ask(shop, at, f"r{ROUTES - 1}.example")[0] in (502, 503), 600, "the last route")  # nothing listens at its endpoint
+    wait(lambda: ask(shop, at=at, host=f"r{ROUTES - 1}.example")[0] in (502, 503), 600, "the last route")  # nothing listens at its endpoint
     serving = time.monotonic() - began
     wait(lambda: shop.get(API, "Gateway", "shop", "web")["status"]["listeners"][0]["attachedRoutes"] == ROUTES + 1, 600, "the last route in the status")
     before, plans = memory(shop), logs(shop).count("applied in")
@@ -135,16 +125,7 @@ def test_changes_take_effect_amid_many_routes_and_churn(shop):
                                          "backendRefs": [{"name": "echo", "port": 8080}]}]}}
             api.call("PATCH", f"/apis/{API}/namespaces/shop/httproutes/echo", patch, "application/merge-patch+json")
             changed = time.monotonic()
-
-            def turned():
-                with inside(shop.name):
-                    link = http.client.HTTPConnection(at, 80, timeout=20)
-                    link.request("GET", "/", headers={"Host": "shop.example"})
-                    answer = link.getresponse()
-                    answer.read()
-                    link.close()
-                return answer.getheader("x-turn") == wanted
-            wait(turned, 120, wanted)
+            wait(lambda: ask(shop, at=at)[1].get("x-turn") == wanted, 120, wanted)
             lags.append(time.monotonic() - changed)
     finally:
         stop.set()

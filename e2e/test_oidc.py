@@ -5,36 +5,21 @@ import urllib.parse
 import pytest
 
 from lib.gateway import BOTH_PLANES, Gateway, free_port, wait
+from lib.manifests import ANY, documents, http_gateway, http_route, policy, service
 from lib.openid import SECRET, Browser, Provider
-from lib.telling import Telling
 
 pytestmark = BOTH_PLANES
 
-MANIFESTS = """apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw, namespace: app}}
-spec:
-  gatewayClassName: c
-  listeners: [{{name: http, port: {port}, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: web, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules: [{{backendRefs: [{{name: app, port: 80}}]}}]
----
-apiVersion: v1
-kind: Service
-metadata: {{name: app, namespace: app}}
-spec: {{ports: [{{port: 80}}]}}
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: SecurityPolicy
-metadata: {{name: s, namespace: app}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: web}}]
-  oidc:
+CLIENT = f"""apiVersion: v1
+kind: Secret
+metadata: {{name: client, namespace: app}}
+stringData: {{client-secret: "{SECRET}"}}
+"""
+
+
+def manifests(port, issuer, logout):
+    return documents(
+        http_gateway(port), http_route("web", "{name: app, port: 80}", match=ANY), service("app"), CLIENT, policy("SecurityPolicy", "web", f"""oidc:
     provider: {{issuer: "{issuer}"}}
     clientID: shop
     clientSecret: {{name: client}}
@@ -42,25 +27,12 @@ spec:
     forwardAccessToken: true
     forwardIDToken: {{header: X-Id-Token}}
     logoutPath: {logout}
-    denyRedirect: {{headers: [{{name: X-Requested-With, value: XMLHttpRequest}}]}}
----
-apiVersion: v1
-kind: Secret
-metadata: {{name: client, namespace: app}}
-stringData: {{client-secret: "{secret}"}}
-"""
+    denyRedirect: {{headers: [{{name: X-Requested-With, value: XMLHttpRequest}}]}}"""))
 
 
 @pytest.fixture
 def provider():
     made = Provider()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def app():
-    made = Telling()
     yield made
     made.stop()
 
@@ -73,15 +45,15 @@ class Guarded:
         self.gateway = Gateway("-f", self.file, "--resolve", self.resolve, plane=plane)
 
     def write(self, logout="/bye"):
-        self.file.write_text(MANIFESTS.format(port=self.port, issuer=self.provider.issuer, secret=SECRET, logout=logout))
+        self.file.write_text(manifests(self.port, self.provider.issuer, logout))
 
 
 @pytest.fixture
-def start(tmp_path, provider, app, plane):
+def start(tmp_path, provider, telling, plane):
     made = []
 
     def go():
-        made.append(Guarded(tmp_path, provider, app, plane))
+        made.append(Guarded(tmp_path, provider, telling, plane))
         made[-1].gateway.ready()
         return made[-1]
     yield go
@@ -169,7 +141,7 @@ def test_a_provider_that_is_away_is_asked_again(start, provider):
     guarded = start()
     answer = Browser(guarded.port).get("/", accept="text/html")
     assert (answer.status, answer.getheader("x-holdfast-reason"), answer.getheader("retry-after")) == (503, "login_unavailable", "5")
-    assert provider.issuer in guarded.gateway.text()
+    wait(lambda: provider.issuer in guarded.gateway.text(), what=guarded.gateway.text)
     provider.down = False
     browser = Browser(guarded.port)
     wait(lambda: browser.get("/", accept="text/html").status == 302, 30, guarded.gateway.text)

@@ -1,9 +1,9 @@
 """EnvoyPatchPolicies: what they change of a real Envoy, and that a bad one leaves what was there."""
 import pytest
 
-from lib import manifests
 from lib.clients import page
 from lib.gateway import Gateway, offset_for, wait
+from lib.manifests import ANY, documents, http_gateway, http_route, ip_backend, ref
 
 pytestmark = pytest.mark.parametrize("plane", ["envoy"], indirect=True)
 
@@ -41,32 +41,10 @@ spec:
 """
 
 
-def site(folder, port):
-    return f"""apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw, namespace: app}}
-spec:
-  gatewayClassName: holdfast
-  listeners: [{{name: http, port: 80, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: web, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules: [{{backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: app}}]}}]
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: Backend
-metadata: {{name: app, namespace: app}}
-spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: {port}}}}}]}}
-"""
-
-
 def test_patches_change_what_envoy_does_and_a_bad_one_changes_nothing(tmp_path, backend, plane):
     folder = tmp_path / "m"
     folder.mkdir()
-    (folder / "site.yaml").write_text(site(folder, backend.port))
+    (folder / "site.yaml").write_text(documents(http_gateway(), http_route("web", ref("app"), match=ANY), ip_backend("app", backend.port)))
     (folder / "patch.yaml").write_text(POLICY)
     offset = offset_for(80)
     with Gateway("-f", folder, "--port-offset", offset, plane=plane) as gateway:

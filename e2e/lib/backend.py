@@ -15,7 +15,7 @@ PAGE = b"""<!doctype html><meta charset=utf-8><title>app</title><link rel=icon h
 class Backend:
     """Runs on a thread of its own; `port` is where. `heads` are the request heads as they came."""
 
-    def __init__(self, name="app"):
+    def __init__(self, name="app", host="127.0.0.1", port=0):
         self.name = name
         self.heads = []
         self.closes = []
@@ -25,7 +25,7 @@ class Backend:
 
         def run():
             asyncio.set_event_loop(self._loop)
-            self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024))
+            self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, host, port, backlog=1024))
             self.port = self._server.sockets[0].getsockname()[1]
             started.set()
             self._loop.run_forever()
@@ -51,6 +51,9 @@ class Backend:
             self._loop.stop()
         asyncio.run_coroutine_threadsafe(end(), self._loop)
         self._thread.join(5)
+
+    def join(self):
+        self._thread.join()
 
     async def _serve(self, reader, writer):
         try:
@@ -140,9 +143,4 @@ class Backend:
 
 if __name__ == "__main__":
     # For a Pod: python -m lib.backend PORT
-    async def serve(port):
-        app = Backend.__new__(Backend)
-        app.name, app.heads, app.closes, app.open = "app", [], [], 0
-        async with await asyncio.start_server(app._serve, "0.0.0.0", port, backlog=1024) as server:
-            await server.serve_forever()
-    asyncio.run(serve(int(sys.argv[1])))
+    Backend(host="0.0.0.0", port=int(sys.argv[1])).join()

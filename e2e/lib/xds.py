@@ -111,6 +111,27 @@ class Envoy:
                 self.process.kill()
 
 
+class Services:
+    """A rate limit service and an external processor at one port, in a process of their own for as long as the block lasts."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen([*java("xds"), "dev.holdfast.xds.ServicesMain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().split()[1])
+        return self
+
+    def end(self):
+        """The lines it has told."""
+        self.process.stdin.close()
+        told = self.process.stdout.read().splitlines()
+        self.process.wait(20)
+        return told
+
+    def __exit__(self, *error):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
 def java(module):
     """The beginning of a command that runs a main class of a module's tests."""
     found = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"], capture_output=True, text=True, check=True)

@@ -35,27 +35,15 @@ final class CheckLogTest {
     private TestGateway checking(CountedBackend backend, boolean failures, boolean successes) throws IOException {
         TestGateway gateway = new TestGateway(TestGateway.tells());
         gateway.endpoints = List.of(backend.endpoint());
-        gateway.clusterTraffic = new ClusterTraffic(
-                new ClusterTraffic.Balance.RoundRobin(),
+        gateway.clusterTraffic = TestGateway.checked(new ClusterTraffic.ActiveCheck(
+                Duration.ofSeconds(1),
+                Duration.ofMillis(10),
                 Duration.ZERO,
-                List.of(),
-                Optional.of(new ClusterTraffic.ActiveCheck(
-                        Duration.ofSeconds(1),
-                        Duration.ofMillis(10),
-                        Duration.ZERO,
-                        2,
-                        1,
-                        0,
-                        new Probe.Http("", "/health", "GET", Set.of(200), Set.of(503), "", ""),
-                        Optional.of(new ClusterTraffic.CheckLog(log().toString(), failures, successes)))),
-                Optional.empty(),
-                50,
-                1024,
-                Optional.empty(),
-                -1,
-                ClusterTraffic.Dns.DEFAULT,
+                2,
+                1,
                 0,
-                Optional.empty());
+                new Probe.Http("", "/health", "GET", Set.of(200), Set.of(503), "", ""),
+                Optional.of(new ClusterTraffic.CheckLog(log().toString(), failures, successes))));
         return gateway.start();
     }
 

@@ -89,6 +89,11 @@ class ConnectTest {
         return client;
     }
 
+    /** What comes until the other side has ended. */
+    private static String rest(Socket socket) throws IOException {
+        return new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+    }
+
     private static byte[] ascii(String text) {
         return text.getBytes(StandardCharsets.US_ASCII);
     }
@@ -109,8 +114,7 @@ class ConnectTest {
         });
         client.getOutputStream().write(ascii("two"));
         client.shutdownOutput();
-        assertThat(new String(client.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
-                .isEqualTo("two");
+        assertThat(rest(client)).isEqualTo("two");
         gateway.closedFor("closed", 1);
         assertThat(gateway.plane.list()).isEmpty();
     }
@@ -180,11 +184,10 @@ class ConnectTest {
         TestGateway gateway = terminating(socket -> {
             socket.getOutputStream().write(ascii("welcome\n"));
             socket.shutdownOutput();
-            heard = new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+            heard = rest(socket);
         });
         Socket client = tunnel(gateway);
-        assertThat(new String(client.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
-                .isEqualTo("welcome\n");
+        assertThat(rest(client)).isEqualTo("welcome\n");
         client.getOutputStream().write(ascii("after your end"));
         client.shutdownOutput();
         await().until(() -> heard.equals("after your end"));
@@ -275,8 +278,7 @@ class ConnectTest {
         assertThat(TestGateway.until(client, "\r\n\r\n")).startsWith("HTTP/1.1 204 ");
         client.getOutputStream().write(ascii("you"));
         client.shutdownOutput();
-        assertThat(new String(client.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
-                .isEqualTo("welcome you");
+        assertThat(rest(client)).isEqualTo("welcome you");
         assertThat(gateway.heads).singleElement().asString().startsWith("CONNECT far.test:22 HTTP/1.1\r\n");
         assertThat(gateway.heads.getFirst().toLowerCase(java.util.Locale.ROOT))
                 .contains("host: far.test:22\r\n")
@@ -343,8 +345,7 @@ class ConnectTest {
         });
         client.getOutputStream().write(ascii("two"));
         client.shutdownOutput();
-        assertThat(new String(client.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
-                .isEqualTo("two");
+        assertThat(rest(client)).isEqualTo("two");
         gateway.closedFor("closed", 1);
         behind.closedFor("closed", 1);
     }

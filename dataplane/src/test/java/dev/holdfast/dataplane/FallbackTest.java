@@ -52,26 +52,14 @@ final class FallbackTest {
     }
 
     private void checked() {
-        gateway.clusterTraffic = new ClusterTraffic(
-                new ClusterTraffic.Balance.RoundRobin(),
+        gateway.clusterTraffic = TestGateway.checked(new ClusterTraffic.ActiveCheck(
+                Duration.ofSeconds(1),
+                Duration.ofMillis(20),
                 Duration.ZERO,
-                List.of(),
-                Optional.of(new ClusterTraffic.ActiveCheck(
-                        Duration.ofSeconds(1),
-                        Duration.ofMillis(20),
-                        Duration.ZERO,
-                        1,
-                        1,
-                        0,
-                        new Probe.Http("", "/health", "GET", Set.of(200), Set.of(), "", ""))),
-                Optional.empty(),
-                50,
-                1024,
-                Optional.empty(),
-                -1,
-                ClusterTraffic.Dns.DEFAULT,
+                1,
+                1,
                 0,
-                Optional.empty());
+                new Probe.Http("", "/health", "GET", Set.of(200), Set.of(), "", "")));
     }
 
     private void retried(int times, int triesPerLevel) {

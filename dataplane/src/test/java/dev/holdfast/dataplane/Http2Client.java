@@ -13,8 +13,10 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -115,6 +117,11 @@ final class Http2Client implements AutoCloseable {
 
     static byte[] get(String path) {
         return block(":method", "GET", ":scheme", "http", ":authority", "a", ":path", path);
+    }
+
+    static byte[] post(String path, String... more) {
+        String[] first = {":method", "POST", ":scheme", "http", ":authority", "a", ":path", path};
+        return block(Stream.concat(Arrays.stream(first), Arrays.stream(more)).toArray(String[]::new));
     }
 
     static byte[] webSocket(String path) {

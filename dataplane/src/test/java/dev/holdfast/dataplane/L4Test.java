@@ -246,26 +246,14 @@ class L4Test {
 
     @Test
     void aConnectionGoesToTheFallbackWhereTheOthersFailTheirChecks() throws Exception {
-        traffic = new ClusterTraffic(
-                new ClusterTraffic.Balance.RoundRobin(),
+        traffic = TestGateway.checked(new ClusterTraffic.ActiveCheck(
+                Duration.ofSeconds(1),
+                Duration.ofMillis(20),
                 Duration.ZERO,
-                List.of(),
-                Optional.of(new ClusterTraffic.ActiveCheck(
-                        Duration.ofSeconds(1),
-                        Duration.ofMillis(20),
-                        Duration.ZERO,
-                        1,
-                        1,
-                        0,
-                        new ClusterTraffic.Probe.Tcp("", ""))),
-                Optional.empty(),
-                50,
-                1024,
-                Optional.empty(),
-                -1,
-                ClusterTraffic.Dns.DEFAULT,
+                1,
+                1,
                 0,
-                Optional.empty());
+                new ClusterTraffic.Probe.Tcp("", "")));
         route("first", "*", free());
         route("spare", "*", backend(L4Test::echo));
         int port = listen(

@@ -14,7 +14,6 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -143,16 +142,7 @@ final class MalformedAnswerTest {
 
     /** Literal fields without indexing (RFC 7541 §6.2.2), as they are given. */
     private static byte[] head(boolean end, String... namesAndValues) {
-        ByteArrayOutputStream block = new ByteArrayOutputStream();
-        for (int i = 0; i < namesAndValues.length; i++) {
-            if (i % 2 == 0) {
-                block.write(0);
-            }
-            byte[] text = namesAndValues[i].getBytes(StandardCharsets.ISO_8859_1);
-            block.write(text.length);
-            block.writeBytes(text);
-        }
-        return frame(HEADERS, END_HEADERS | (end ? END_STREAM : 0), 1, block.toByteArray());
+        return frame(HEADERS, END_HEADERS | (end ? END_STREAM : 0), 1, Http2Client.block(namesAndValues));
     }
 
     private static byte[] frame(int type, int flags, int stream, byte... payload) {

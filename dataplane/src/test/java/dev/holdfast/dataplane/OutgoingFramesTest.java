@@ -99,19 +99,7 @@ final class OutgoingFramesTest {
         for (String answer : new String[] {"204 No Content\r\n\r\n", "200 OK\r\nContent-Length: 2\r\n\r\nhi"}) {
             try (TestGateway gateway = answering("HTTP/1.1 " + answer);
                     Http2Client client = new Http2Client(gateway.port())) {
-                int stream = client.begin(
-                        false,
-                        Http2Client.block(
-                                ":method",
-                                "POST",
-                                ":scheme",
-                                "http",
-                                ":authority",
-                                "a",
-                                ":path",
-                                "/",
-                                "content-length",
-                                "9"));
+                int stream = client.begin(false, Http2Client.post("/", "content-length", "9"));
                 assertThat(client.next(Http2Client.HEADERS).status()).isEqualTo(answer.substring(0, 3));
                 assertThat(client.next(Http2Client.RST_STREAM, stream).number(0))
                         .isZero();

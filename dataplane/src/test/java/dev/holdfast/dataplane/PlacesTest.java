@@ -26,6 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Who passes by where databases say that they are; the client of these tests is 127.0.0.1. */
 @ExtendWith(LeakGuard.class)
 final class PlacesTest {
+    private static final String GET = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     private static final Map<String, Object> BERLIN = Map.of(
             "country", Map.of("iso_code", "DE"),
             "subdivisions", List.of(Map.of("iso_code", "BE")),
@@ -46,13 +47,17 @@ final class PlacesTest {
         return Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     }
 
-    private String ask(PlaceDatabases files, boolean allow, Place... places) throws IOException {
+    private static TestGateway gateway(PlaceDatabases files, boolean allow, Place... places) throws IOException {
         SecurityFilter.Rule rule = new SecurityFilter.Rule(
                 "", allow, List.of(), List.of(places), Optional.empty(), List.of(), List.of(), Optional.empty(), "");
         TestGateway gateway = new TestGateway(TestGateway.tells());
         gateway.httpFilters = List.of(new SecurityFilter.Authorization(List.of(rule), !allow, Optional.of(files)));
-        try (gateway) {
-            return gateway.start().all("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        return gateway.start();
+    }
+
+    private static String ask(PlaceDatabases files, boolean allow, Place... places) throws IOException {
+        try (TestGateway gateway = gateway(files, allow, places)) {
+            return gateway.all(GET);
         }
     }
 
@@ -152,27 +157,13 @@ final class PlacesTest {
     @Test
     void aFileThatIsPutInItsPlaceIsTakenWithoutANewPlan() throws IOException {
         Path file = write("city.mmdb", Map.of("country", Map.of("iso_code", "FR")));
-        SecurityFilter.Rule rule = new SecurityFilter.Rule(
-                "",
-                true,
-                List.of(),
-                List.of(place("DE", "", "")),
-                Optional.empty(),
-                List.of(),
-                List.of(),
-                Optional.empty(),
-                "");
-        TestGateway gateway = new TestGateway(TestGateway.tells());
-        gateway.httpFilters =
-                List.of(new SecurityFilter.Authorization(List.of(rule), false, Optional.of(cities(file))));
-        String asked = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-        try (gateway) {
-            assertThat(gateway.start().all(asked)).startsWith("HTTP/1.1 403 ");
+        try (TestGateway gateway = gateway(cities(file), true, place("DE", "", ""))) {
+            assertThat(gateway.all(GET)).startsWith("HTTP/1.1 403 ");
             write("city.mmdb", BERLIN);
             await().atMost(Duration.ofSeconds(60))
-                    .untilAsserted(() -> assertThat(gateway.all(asked)).startsWith("HTTP/1.1 200 "));
+                    .untilAsserted(() -> assertThat(gateway.all(GET)).startsWith("HTTP/1.1 200 "));
             Files.delete(file);
-            assertThat(gateway.all(asked)).as("the last one that could be read").startsWith("HTTP/1.1 200 ");
+            assertThat(gateway.all(GET)).as("the last one that could be read").startsWith("HTTP/1.1 200 ");
         }
     }
 }

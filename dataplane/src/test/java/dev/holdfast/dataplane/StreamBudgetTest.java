@@ -244,19 +244,7 @@ class StreamBudgetTest {
             try (Http2Client client = new Http2Client(gateway.port())) {
                 int ws = client.begin(false, Http2Client.webSocket("/ws"));
                 assertThat(client.next(Http2Client.HEADERS, ws).status()).isEqualTo("200");
-                byte[] call = Http2Client.block(
-                        ":method",
-                        "POST",
-                        ":scheme",
-                        "http",
-                        ":authority",
-                        "a",
-                        ":path",
-                        "/s/M",
-                        "te",
-                        "trailers",
-                        "content-type",
-                        "application/grpc");
+                byte[] call = Http2Client.post("/s/M", "te", "trailers", "content-type", "application/grpc");
                 int grpc = client.begin(true, call);
                 assertThat(client.next(Http2Client.HEADERS, grpc).status()).isEqualTo("200");
                 await().until(() -> gateway.plane.list().size() == 2);

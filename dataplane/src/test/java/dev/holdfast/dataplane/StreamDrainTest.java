@@ -485,20 +485,7 @@ class StreamDrainTest {
             gateway.start();
             try (Http2Client client = new Http2Client(gateway.port())) {
                 int call = client.begin(
-                        true,
-                        Http2Client.block(
-                                ":method",
-                                "POST",
-                                ":scheme",
-                                "http",
-                                ":authority",
-                                "a",
-                                ":path",
-                                "/s/M",
-                                "te",
-                                "trailers",
-                                "content-type",
-                                "application/grpc"));
+                        true, Http2Client.post("/s/M", "te", "trailers", "content-type", "application/grpc"));
                 client.data(call, message("first").length);
                 Thread ending = Thread.ofVirtual().start(() -> {
                     if (shutdown) {

@@ -168,6 +168,24 @@ final class TestGateway implements AutoCloseable {
         return text.toString();
     }
 
+    /** Nothing special, but endpoints are asked now and then. */
+    static ClusterTraffic checked(ClusterTraffic.ActiveCheck check) {
+        ClusterTraffic none = ClusterTraffic.NONE;
+        return new ClusterTraffic(
+                none.balance(),
+                none.slowStart(),
+                none.overrideHeaders(),
+                Optional.of(check),
+                none.passive(),
+                none.panicPercent(),
+                none.maxRetries(),
+                none.retryBudget(),
+                none.connectionsPerEndpoint(),
+                none.dns(),
+                none.bufferLimit(),
+                none.ping());
+    }
+
     static Script says(String answer) {
         return (head, in, out) -> out.write(answer.getBytes(StandardCharsets.ISO_8859_1));
     }
