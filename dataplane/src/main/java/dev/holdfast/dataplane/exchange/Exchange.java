@@ -286,14 +286,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             destination = affinity.destination(snapshot, destinations);
         }
         if (destination == null) {
-            destination = pick(Detours.first(destinations));
+            destination = pick(Levels.first(destinations));
         } else {
             detours = null;
         }
         boolean calm = false;
         if (detours != null && destination != null && destination.failure() == 0) {
-            Levels.Choice<Detours.Way> choice = detours.choose();
-            destination = choice.member().destination();
+            Levels.Choice<Route.Destination> choice = detours.choose();
+            destination = choice.way().share();
             calm = choice.calm();
         }
         if (destination == null || destination.failure() != 0) {
