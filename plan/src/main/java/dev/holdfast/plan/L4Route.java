@@ -36,10 +36,15 @@ public record L4Route(
      * @param failure not empty ends the share's connections at once, for that reason
      * @param fallback whether it is for when those of the rule that are none are not well
      */
-    public record Destination(String cluster, int weight, String failure, boolean fallback) {
+    public record Destination(String cluster, int weight, String failure, boolean fallback) implements Share {
         /** No fallback. */
         public Destination(String cluster, int weight, String failure) {
             this(cluster, weight, failure, false);
+        }
+
+        @Override
+        public boolean fails() {
+            return !failure.isEmpty();
         }
     }
 }

@@ -241,7 +241,8 @@ public record Route(
      * @param failure non-zero answers with that status instead (an invalid backendRef)
      * @param fallback whether it is for when those of the rule that are none are not well
      */
-    public record Destination(String cluster, int weight, int failure, List<Filter> filters, boolean fallback) {
+    public record Destination(String cluster, int weight, int failure, List<Filter> filters, boolean fallback)
+            implements Share {
         public Destination {
             filters = List.copyOf(filters);
         }
@@ -249,6 +250,11 @@ public record Route(
         /** No fallback. */
         public Destination(String cluster, int weight, int failure, List<Filter> filters) {
             this(cluster, weight, failure, filters, false);
+        }
+
+        @Override
+        public boolean fails() {
+            return failure != 0;
         }
     }
 

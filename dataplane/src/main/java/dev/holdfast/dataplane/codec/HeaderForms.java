@@ -30,7 +30,8 @@ public final class HeaderForms {
     private static final AsciiString AUTHORITY = Http2Headers.PseudoHeaderName.AUTHORITY.value();
     private static final AsciiString SCHEME = Http2Headers.PseudoHeaderName.SCHEME.value();
     private static final AsciiString STATUS = Http2Headers.PseudoHeaderName.STATUS.value();
-    private static final List<AsciiString> OF_ONE_CONNECTION = List.of(
+    /** Fields that concern one connection alone (RFC 9110 §7.6.1); HTTP/2 and HTTP/3 forbid them. */
+    public static final List<AsciiString> OF_ONE_CONNECTION = List.of(
             HttpHeaderNames.CONNECTION,
             AsciiString.cached("keep-alive"),
             AsciiString.cached("proxy-connection"),

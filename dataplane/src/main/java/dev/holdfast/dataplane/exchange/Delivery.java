@@ -91,14 +91,14 @@ final class Delivery {
     void again() {
         Detours of = detours;
         if (of != null) {
-            Levels.Choice<Detours.Way> choice = of.again(destination);
-            ClusterState to = choice.member().cluster();
+            Levels.Choice<Route.Destination> choice = of.again(destination);
+            ClusterState to = choice.way().cluster();
             if (to != cluster) {
                 if (!exchange.moveTo(to)) {
                     return;
                 }
                 cluster = to;
-                destination = choice.member().destination();
+                destination = choice.way().share();
                 selection = affinity.selection(to);
             }
             selection.calm(choice.calm());

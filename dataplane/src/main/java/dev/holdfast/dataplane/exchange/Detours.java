@@ -1,7 +1,6 @@
 package dev.holdfast.dataplane.exchange;
 
 import dev.holdfast.dataplane.route.Snapshot;
-import dev.holdfast.dataplane.upstream.ClusterState;
 import dev.holdfast.dataplane.upstream.Levels;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.RouteTraffic;
@@ -11,43 +10,21 @@ import org.jspecify.annotations.Nullable;
 
 /** Where the tries of one request go, under a rule of whose backends some are fallbacks. */
 final class Detours {
-    private final List<Way> ways;
+    private final List<Levels.Way<Route.Destination>> ways;
     /** So many tries in a row leave out their levels; 0 for none. */
     private final int triesPerLevel;
 
     private final List<Integer> tried = new ArrayList<>(2);
     private boolean[] left = new boolean[2];
 
-    /** One of the rule's destinations. */
-    record Way(Route.Destination destination, ClusterState cluster) implements Levels.Member {
-        @Override
-        public int weight() {
-            return destination.weight();
-        }
-
-        @Override
-        public boolean fallback() {
-            return destination.fallback();
-        }
-    }
-
-    private Detours(List<Way> ways, int triesPerLevel) {
+    private Detours(List<Levels.Way<Route.Destination>> ways, int triesPerLevel) {
         this.ways = ways;
         this.triesPerLevel = triesPerLevel;
     }
 
     /** Null where the rule has no fallback, or nothing but fallbacks. */
     static @Nullable Detours of(Snapshot snapshot, List<Route.Destination> all, RouteTraffic traffic) {
-        if (!hasLevels(all)) {
-            return null;
-        }
-        List<Way> ways = new ArrayList<>(all.size());
-        for (Route.Destination destination : all) {
-            ClusterState to = snapshot.cluster(destination.cluster());
-            if (to != null && destination.failure() == 0 && destination.weight() > 0) {
-                ways.add(new Way(destination, to));
-            }
-        }
+        List<Levels.Way<Route.Destination>> ways = Levels.ways(all, snapshot::cluster);
         return ways.isEmpty()
                 ? null
                 : new Detours(
@@ -55,27 +32,12 @@ final class Detours {
                         traffic.retry().map(RouteTraffic.Retry::triesPerLevel).orElse(0));
     }
 
-    private static boolean hasLevels(List<Route.Destination> all) {
-        boolean first = false;
-        boolean fallback = false;
-        for (Route.Destination destination : all) {
-            first |= !destination.fallback();
-            fallback |= destination.fallback();
-        }
-        return first && fallback;
-    }
-
-    /** Those of {@code all} whose weights say what fails of its own: never a fallback beside others. */
-    static List<Route.Destination> first(List<Route.Destination> all) {
-        return hasLevels(all) ? all.stream().filter(d -> !d.fallback()).toList() : all;
-    }
-
-    Levels.Choice<Way> choose() {
+    Levels.Choice<Route.Destination> choose() {
         return choose(ways);
     }
 
     /** Of another try: what a filter put on the request for one backend goes to no other. */
-    Levels.Choice<Way> again(Route.Destination before) {
+    Levels.Choice<Route.Destination> again(Route.Destination before) {
         if (triesPerLevel > 0 && tried.size() >= triesPerLevel && tried.size() % triesPerLevel == 0) {
             tried.forEach(level -> left[level] = true);
             if (!Levels.remains(ways, left)) {
@@ -84,13 +46,13 @@ final class Detours {
             }
         }
         return choose(ways.stream()
-                .filter(w -> w.destination.filters().equals(before.filters()))
+                .filter(w -> w.share().filters().equals(before.filters()))
                 .toList());
     }
 
-    private Levels.Choice<Way> choose(List<Way> among) {
-        Levels.Choice<Way> choice = Levels.pick(among, left);
-        tried.add(choice.member().level());
+    private Levels.Choice<Route.Destination> choose(List<Levels.Way<Route.Destination>> among) {
+        Levels.Choice<Route.Destination> choice = Levels.pick(among, left);
+        tried.add(choice.way().level());
         return choice;
     }
 }

@@ -96,7 +96,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private boolean requestEnded;
     private boolean requestBodyStarted;
     private boolean responseStarted;
-    private boolean responseEnded;
     private boolean retried;
     private boolean finished;
     private boolean endHeld;
@@ -287,14 +286,14 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             destination = affinity.destination(snapshot, destinations);
         }
         if (destination == null) {
-            destination = pick(Detours.first(destinations));
+            destination = pick(Levels.first(destinations));
         } else {
             detours = null;
         }
         boolean calm = false;
         if (detours != null && destination != null && destination.failure() == 0) {
-            Levels.Choice<Detours.Way> choice = detours.choose();
-            destination = choice.member().destination();
+            Levels.Choice<Route.Destination> choice = detours.choose();
+            destination = choice.way().share();
             calm = choice.calm();
         }
         if (destination == null || destination.failure() != 0) {
@@ -761,7 +760,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             }
             downstream.data(data, end);
             if (end) {
-                responseEnded = true;
                 downstream.flush();
                 finish(reason);
             }
@@ -770,7 +768,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         @Override
         public void trailers(HttpHeaders trailers) {
             if (!finished) {
-                responseEnded = true;
                 downstream.trailers(trailers);
                 downstream.flush();
                 finish(reason);
@@ -908,7 +905,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         if (end && tunnel) {
             responseData(Unpooled.EMPTY_BUFFER, true);
         } else if (end) {
-            responseEnded = true;
             finish(reason);
         }
     }
@@ -1053,7 +1049,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         meters().bytesToClient(data.readableBytes());
         LongStream established = stream;
         if (established != null) {
-            responseEnded |= end;
             established.fromBackend(data, end);
             return;
         }
@@ -1073,7 +1068,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         }
         downstream.data(data, end);
         if (end) {
-            responseEnded = true;
             finish(reason);
             return;
         }
@@ -1094,7 +1088,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             upstream = null;
             pipe.trailers(trailers);
         } else if (!finished) {
-            responseEnded = true;
             downstream.trailers(trailers);
             finish(reason);
         }
@@ -1181,7 +1174,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     private void send(LocalReply reply) {
         responseStarted = true;
-        responseEnded = true;
         // An answer of ours that grants a CONNECT would open a tunnel that leads nowhere.
         status = original.connects() && reply.status() / 100 == 2 ? 403 : reply.status();
         byte[] bytes = reply.body();

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.Fingerprints;
 import dev.holdfast.plan.ClientRules;
@@ -17,13 +18,6 @@ import java.util.concurrent.ThreadLocalRandom;
 /** What a gateway does to headers: hop-by-hop fields off (RFC 9110 §7.6.1), forwarding fields on, filters applied. */
 final class HeaderRules {
     // Names that know their hash: each request looks for all of them.
-    private static final AsciiString[] HOP_BY_HOP = {
-        HttpHeaderNames.CONNECTION,
-        AsciiString.cached("keep-alive"),
-        AsciiString.cached("proxy-connection"),
-        HttpHeaderNames.TRANSFER_ENCODING,
-        HttpHeaderNames.UPGRADE
-    };
     private static final AsciiString FORWARDED_FOR = AsciiString.cached("x-forwarded-for");
     private static final AsciiString FORWARDED_PROTO = AsciiString.cached("x-forwarded-proto");
     private static final AsciiString REQUEST_ID = AsciiString.cached("x-request-id");
@@ -39,7 +33,7 @@ final class HeaderRules {
                 }
             }
         }
-        for (AsciiString name : HOP_BY_HOP) {
+        for (AsciiString name : HeaderForms.OF_ONE_CONNECTION) {
             headers.remove(name);
         }
         if (headers.contains(HttpHeaderNames.TE)) {

@@ -116,7 +116,7 @@ public final class TcpRelay extends ChannelInboundHandlerAdapter implements Long
         made.pipeline().addLast("relay", new FromBackend());
         Relay begun = new Relay(this, terms.stream());
         stream = begun;
-        terms.opened(begun, endpoint.isUnix() ? endpoint.host() : endpoint.host() + ":" + endpoint.port());
+        terms.opened(begun, endpoint.text());
         while (!held.isEmpty() && !ended) {
             pass(begun, held.poll(), false);
         }

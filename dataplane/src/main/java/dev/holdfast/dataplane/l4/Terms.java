@@ -14,7 +14,6 @@ import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.StreamView;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -65,18 +64,15 @@ final class Terms {
         if (by.authorization().isPresent() && !admits(by.authorization().get(), client)) {
             return ProxyFailure.NOT_AUTHORIZED.reason();
         }
-        List<Way> ways = ways(by.destinations());
-        L4Route.Destination destination = pick(
-                ways.isEmpty()
-                        ? by.destinations()
-                        : by.destinations().stream().filter(d -> !d.fallback()).toList());
-        if (destination == null || !destination.failure().isEmpty()) {
+        List<Levels.Way<L4Route.Destination>> ways = Levels.ways(by.destinations(), gateway.snapshot()::cluster);
+        L4Route.Destination destination = pick(Levels.first(by.destinations()));
+        if (destination == null || destination.fails()) {
             return destination == null ? ProxyFailure.INVALID_BACKEND.reason() : destination.failure();
         }
         ClusterState chosen = gateway.snapshot().cluster(destination.cluster());
         if (!ways.isEmpty()) {
-            Levels.Choice<Way> choice = Levels.pick(ways, new boolean[2]);
-            chosen = choice.member().cluster();
+            Levels.Choice<L4Route.Destination> choice = Levels.pick(ways, new boolean[2]);
+            chosen = choice.way().cluster();
             calm = choice.calm();
         }
         if (chosen == null) {
@@ -111,26 +107,6 @@ final class Terms {
             }
         }
         return by.allowByDefault() && address.length > 0;
-    }
-
-    /** A destination that may take it. */
-    private record Way(ClusterState cluster, int weight, boolean fallback) implements Levels.Member {}
-
-    /** Those to choose from by their health; none where there are not both, fallbacks and others. */
-    private List<Way> ways(List<L4Route.Destination> destinations) {
-        long fallbacks =
-                destinations.stream().filter(L4Route.Destination::fallback).count();
-        if (fallbacks == 0 || fallbacks == destinations.size()) {
-            return List.of();
-        }
-        List<Way> out = new ArrayList<>();
-        for (L4Route.Destination destination : destinations) {
-            ClusterState to = gateway.snapshot().cluster(destination.cluster());
-            if (to != null && destination.failure().isEmpty() && destination.weight() > 0) {
-                out.add(new Way(to, destination.weight(), destination.fallback()));
-            }
-        }
-        return out;
     }
 
     /** Where to, of what {@link #take} chose; null where nobody is well. */

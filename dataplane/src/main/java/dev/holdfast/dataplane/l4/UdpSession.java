@@ -83,7 +83,7 @@ final class UdpSession implements LongStream.Owner {
         backend = to;
         Relay begun = new Relay(this, terms.stream());
         stream = begun;
-        terms.opened(begun, endpoint.host() + ":" + endpoint.port());
+        terms.opened(begun, endpoint.text());
         while (!held.isEmpty()) {
             pass(begun, held.poll());
         }

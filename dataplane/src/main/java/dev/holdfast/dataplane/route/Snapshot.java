@@ -33,7 +33,6 @@ public final class Snapshot {
     private final FilterSet filters;
     private final Map<String, ListenerTelemetry> telemetry;
     private final Set<String> attachments = new HashSet<>();
-    private final Set<String> routes = new HashSet<>();
     /** Listener and route id to what is said of streams, where a policy says anything. */
     private final Map<String, Treatment> treatments = new HashMap<>();
 
@@ -57,7 +56,7 @@ public final class Snapshot {
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
                     attachments.add(listener.name() + " " + route.route());
-                    routes.add(route.route());
+                    meteredRoutes.add(route.route());
                     meteredRoutes.add(route.statistics().route());
                     meteredClusters.add(route.statistics().cluster());
                     if (!route.streams().equals(StreamRules.DEFAULT)) {
@@ -67,7 +66,6 @@ public final class Snapshot {
             }
         }
         plan.l4().forEach(this::add);
-        meteredRoutes.addAll(routes);
         meteredClusters.addAll(clusters.keySet());
     }
 
@@ -80,7 +78,7 @@ public final class Snapshot {
         }
         for (L4Route route : listener.routes()) {
             attachments.add(listener.name() + " " + route.route());
-            routes.add(route.route());
+            meteredRoutes.add(route.route());
             if (!route.streams().equals(StreamRules.DEFAULT)) {
                 treat(
                         listener.name(),
@@ -134,11 +132,6 @@ public final class Snapshot {
 
     public @Nullable ClusterState cluster(String name) {
         return clusters.get(name);
-    }
-
-    /** The names of all routes. */
-    public Set<String> routes() {
-        return routes;
     }
 
     /** The names of all routes, and those that policies give them for metrics. */

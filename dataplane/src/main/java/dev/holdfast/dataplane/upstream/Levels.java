@@ -1,7 +1,11 @@
 package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.plan.Share;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which of a rule's clusters takes a request, where some are there for when the others are not well: Envoy's priority levels
@@ -14,23 +18,47 @@ public final class Levels {
 
     private Levels() {}
 
-    /** A cluster, and its part of what its level gets. */
-    public interface Member {
-        ClusterState cluster();
-
-        int weight();
-
-        boolean fallback();
-
-        default int level() {
-            return fallback() ? 1 : 0;
+    /** A share that may be taken, and its cluster. */
+    public record Way<S extends Share>(S share, ClusterState cluster) {
+        public int level() {
+            return share.fallback() ? 1 : 0;
         }
     }
 
     /**
      * @param calm whether only healthy endpoints are to be used, though its cluster by itself would use all
      */
-    public record Choice<M extends Member>(M member, boolean calm) {}
+    public record Choice<S extends Share>(Way<S> way, boolean calm) {}
+
+    /** Those of a rule to choose from by their health; none where there are not both, fallbacks and others. */
+    public static <S extends Share> List<Way<S>> ways(List<S> all, Function<String, @Nullable ClusterState> clusters) {
+        if (!areTwo(all)) {
+            return List.of();
+        }
+        List<Way<S>> out = new ArrayList<>(all.size());
+        for (S share : all) {
+            ClusterState to = clusters.apply(share.cluster());
+            if (to != null && !share.fails() && share.weight() > 0) {
+                out.add(new Way<>(share, to));
+            }
+        }
+        return out;
+    }
+
+    /** Those of {@code all} whose weights say what fails of its own: never a fallback beside others. */
+    public static <S extends Share> List<S> first(List<S> all) {
+        return areTwo(all) ? all.stream().filter(s -> !s.fallback()).toList() : all;
+    }
+
+    private static boolean areTwo(List<? extends Share> all) {
+        boolean first = false;
+        boolean fallback = false;
+        for (Share share : all) {
+            first |= !share.fallback();
+            fallback |= share.fallback();
+        }
+        return first && fallback;
+    }
 
     /** What each level has of the requests, in parts of one, and whether it uses its endpoints healthy or not. */
     record Loads(double[] of, boolean[] panic) {
@@ -69,35 +97,35 @@ public final class Levels {
     }
 
     /**
-     * One of {@code members}, of which there is at least one.
+     * One of {@code ways}, of which there is at least one.
      *
      * @param left levels that are to be left out; where there would be nobody then, they are not
      */
-    public static <M extends Member> Choice<M> pick(List<M> members, boolean[] left) {
+    public static <S extends Share> Choice<S> pick(List<Way<S>> ways, boolean[] left) {
         int[] healthy = new int[LEVELS];
         int[] total = new int[LEVELS];
-        for (M member : members) {
-            healthy[member.level()] += member.cluster().balancer().healthy();
-            total[member.level()] += member.cluster().balancer().all().size();
+        for (Way<S> way : ways) {
+            healthy[way.level()] += way.cluster().balancer().healthy();
+            total[way.level()] += way.cluster().balancer().all().size();
         }
-        int panicPercent = members.getFirst().cluster().config().traffic().panicPercent();
+        int panicPercent = ways.getFirst().cluster().config().traffic().panicPercent();
         Loads loads = Loads.of(healthy, total, panicPercent, left);
         int level = drawn(loads.of);
         boolean panic = loads.panic[level];
-        double[] weights = new double[members.size()];
+        double[] weights = new double[ways.size()];
         for (int i = 0; i < weights.length; i++) {
-            M member = members.get(i);
-            if (member.level() == level) {
-                weights[i] = member.weight() * capacity(member.cluster().balancer(), panic);
+            Way<S> way = ways.get(i);
+            if (way.level() == level) {
+                weights[i] = way.share().weight() * capacity(way.cluster().balancer(), panic);
             }
         }
-        return new Choice<>(members.get(drawn(weights)), !panic);
+        return new Choice<>(ways.get(drawn(weights)), !panic);
     }
 
     /** Whether a level of {@code left} could take a request in place of those left out. */
-    public static <M extends Member> boolean remains(List<M> members, boolean[] left) {
-        return members.stream()
-                .anyMatch(m -> !left[m.level()] && m.cluster().balancer().healthy() > 0);
+    public static <S extends Share> boolean remains(List<Way<S>> ways, boolean[] left) {
+        return ways.stream()
+                .anyMatch(w -> !left[w.level()] && w.cluster().balancer().healthy() > 0);
     }
 
     private static double capacity(Balancer balancer, boolean panic) {

@@ -56,26 +56,10 @@ public final class RouteTable {
     private record Compiled(Route route, Predicate<RequestView> test) {
         static Compiled of(Route route) {
             List<Predicate<RequestView>> tests = new ArrayList<>();
-            boolean tunnels = route.tunnels();
-            tests.add(r -> tunnels || !r.connects());
             Route.Match match = route.match();
-            switch (match.path()) {
-                case Route.PathMatch.Exact(String path) ->
-                    tests.add(r -> r.connects() || r.path().equals(path));
-                case Route.PathMatch.Prefix(String path) -> {
-                    String prefix = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
-                    if (!prefix.isEmpty()) {
-                        tests.add(r -> r.connects()
-                                || (r.path().startsWith(prefix)
-                                        && (r.path().length() == prefix.length()
-                                                || r.path().charAt(prefix.length()) == '/')));
-                    }
-                }
-                case Route.PathMatch.Regex(String expression) -> {
-                    Pattern pattern = Pattern.compile(expression);
-                    tests.add(r -> r.connects() || BoundedText.matches(pattern, r.path()));
-                }
-            }
+            boolean tunnels = route.tunnels();
+            Predicate<String> path = path(match.path());
+            tests.add(r -> r.connects() ? tunnels : path.test(r.path()));
             if (!match.method().isEmpty()) {
                 tests.add(r -> r.method().equals(match.method()));
             }
@@ -101,6 +85,21 @@ public final class RouteTable {
                 }
                 return true;
             });
+        }
+
+        private static Predicate<String> path(Route.PathMatch match) {
+            return switch (match) {
+                case Route.PathMatch.Exact(String path) -> path::equals;
+                case Route.PathMatch.Prefix(String path) -> {
+                    String prefix = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+                    yield p -> p.startsWith(prefix)
+                            && (prefix.isEmpty() || p.length() == prefix.length() || p.charAt(prefix.length()) == '/');
+                }
+                case Route.PathMatch.Regex(String expression) -> {
+                    Pattern pattern = Pattern.compile(expression);
+                    yield p -> BoundedText.matches(pattern, p);
+                }
+            };
         }
 
         private static Predicate<String> value(Route.ValueMatch match) {

@@ -42,8 +42,4 @@ interface AuthQuestion {
 
     /** Changes the request where the server says so. */
     Verdict verdict(FilterRequest request, Calls.Answer answer);
-
-    static String method(FilterRequest request) {
-        return request.head().meant();
-    }
 }

@@ -72,7 +72,7 @@ final class CheckMessages {
 
     private static void http(CodedOutputStream http, FilterRequest request, SecurityFilter.ExtAuth auth, ByteBuf body)
             throws IOException {
-        String method = AuthQuestion.method(request);
+        String method = request.head().meant();
         String authority = request.head().authority();
         String scheme = request.connection().tls() ? "https" : "http";
         http.writeString(1, request.head().headers().get("x-request-id", ""));

@@ -44,7 +44,7 @@ final class HttpQuestion implements AuthQuestion {
         // A CONNECT would be a tunnel to the server, and without a path.
         boolean connects = request.head().connects();
         RequestHead head = new RequestHead(
-                connects ? "GET" : AuthQuestion.method(request),
+                connects ? "GET" : request.head().meant(),
                 request.head().authority(),
                 target.isEmpty() ? "/" : target,
                 null,
