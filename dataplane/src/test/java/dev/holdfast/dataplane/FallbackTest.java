@@ -181,11 +181,12 @@ final class FallbackTest {
 
     @Test
     void aBackendThatCannotBeReachedIsReplacedByTheFallback() throws IOException {
-        one.close();
-        other.close();
-        retried(1, 1);
-        gateway.start();
-        ask(3);
+        try (Refusing backend = new Refusing()) {
+            gateway.endpoints = List.of(backend.endpoint());
+            retried(1, 1);
+            gateway.start();
+            ask(3);
+        }
         assertThat(fallback.asked).hasValue(3);
     }
 

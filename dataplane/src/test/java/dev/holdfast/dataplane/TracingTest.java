@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.holdfast.dataplane.observe.Tracing;
-import dev.holdfast.plan.Cluster;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
@@ -16,9 +15,6 @@ import io.opentelemetry.sdk.trace.data.EventData;
 import io.opentelemetry.sdk.trace.data.SpanData;
 import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
 import io.opentelemetry.sdk.trace.export.SpanExporter;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -63,12 +59,6 @@ final class TracingTest {
 
     private TestGateway gateway(TestGateway.Script script) throws Exception {
         return new TestGateway(script, new Tracing(sdk), 1);
-    }
-
-    private static int closedPort() throws IOException {
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return free.getLocalPort();
-        }
     }
 
     private List<SpanData> spans(int count) {
@@ -122,8 +112,9 @@ final class TracingTest {
 
     @Test
     void anAnswerOfOurOwnSaysItsReason() throws Exception {
-        try (TestGateway gateway = gateway(TestGateway.says(""))) {
-            gateway.endpoint = Optional.of(new Cluster.Endpoint("127.0.0.1", closedPort()));
+        try (TestGateway gateway = gateway(TestGateway.says(""));
+                Refusing backend = new Refusing()) {
+            gateway.endpoint = Optional.of(backend.endpoint());
             gateway.start();
             gateway.all("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
             SpanData span = spans(1).getFirst();

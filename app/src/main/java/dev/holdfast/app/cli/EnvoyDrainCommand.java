@@ -13,8 +13,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -51,7 +50,7 @@ final class EnvoyDrainCommand implements Callable<Integer> {
     @Option(names = "--token", paramLabel = "TOKEN", required = true)
     private String token = "";
 
-    private final AtomicReference<@Nullable Thread> draining = new AtomicReference<>();
+    private final AtomicBoolean draining = new AtomicBoolean();
     private final CountDownLatch drained = new CountDownLatch(1);
 
     @Override
@@ -91,28 +90,29 @@ final class EnvoyDrainCommand implements Callable<Integer> {
 
     /** Once, whoever asks; returns when it is done. */
     private void drain(Duration atLeast, Duration atMost) {
-        Thread own = Thread.ofVirtual().unstarted(() -> {
-            EnvoyAdmin envoy = new EnvoyAdmin(adminPort);
-            long began = System.nanoTime();
-            envoy.drain();
-            try {
-                TimeUnit.NANOSECONDS.sleep(Math.min(atLeast.toNanos(), atMost.toNanos()));
-                while (System.nanoTime() - began < atMost.toNanos() && envoy.isBusy()) {
-                    TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
-                }
-            } catch (InterruptedException stop) {
-                Thread.currentThread().interrupt();
-            }
-            drained.countDown();
-        });
-        if (draining.compareAndSet(null, own)) {
-            own.start();
+        if (draining.compareAndSet(false, true)) {
+            Thread.ofVirtual().start(() -> untilIdle(atLeast, atMost));
         }
         try {
             drained.await();
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private void untilIdle(Duration atLeast, Duration atMost) {
+        EnvoyAdmin envoy = new EnvoyAdmin(adminPort);
+        long began = System.nanoTime();
+        envoy.drain();
+        try {
+            TimeUnit.NANOSECONDS.sleep(Math.min(atLeast.toNanos(), atMost.toNanos()));
+            while (System.nanoTime() - began < atMost.toNanos() && envoy.isBusy()) {
+                TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
+            }
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+        }
+        drained.countDown();
     }
 
     private static void answer(HttpExchange exchange, int status) throws IOException {

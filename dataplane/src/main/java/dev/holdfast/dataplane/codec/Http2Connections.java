@@ -129,6 +129,21 @@ public final class Http2Connections {
                 throw new IllegalStateException("only a window that grows can be too large", e);
             }
             frames.data(stream, data, end);
+            if (!ctx.channel().isWritable()) {
+                seen(ctx, windows);
+            }
+        }
+
+        /**
+         * Of the channel being full its event tells by a task, which a flush may come before: then the windows would see neither
+         * that nor its end, and who has stopped for it would never be told to go on.
+         */
+        private void seen(ChannelHandlerContext ctx, Http2RemoteFlowController windows) {
+            try {
+                windows.channelWritabilityChanged();
+            } catch (Http2Exception e) {
+                onError(ctx, true, e);
+            }
         }
 
         @Override
