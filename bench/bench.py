@@ -123,7 +123,8 @@ class Run:
                 out = {"streams": load.opened, "kib_per_stream": grown / n / 1024}
                 heap = peer.process.live_heap() - alive
                 out["kib_with_heap"] = (grown + heap) / n / 1024 if heap else out["kib_per_stream"]
-            time.sleep(self.a.settle)
+            # What has ended is given back in a quiet moment: a minute, as a gateway has at night.
+            time.sleep(self.a.settle * 6)
             return out | {"mib_started": fresh / 2**20, "mib_before": before / 2**20, "mib_after_close": peer.process.rss() / 2**20}
         self.each({"d idle streams": measure}, 1)
 
@@ -206,15 +207,19 @@ class Run:
         for name, hosts in (("f2 effect, few", 10), ("f3 effect, many", self.a.routes)):
             self.each({name: measure}, 1, hosts=hosts)
 
+    def keep(self):
+        """What has been measured so far is in the file, should the run be stopped."""
+        if self.a.json:
+            settings = {k: str(v) for k, v in vars(self.a).items()}
+            kept = json.loads(self.a.json.read_text()) if self.a.json.exists() else {}
+            now = {name: {"settings": settings, "load": [min(self.load[name]), max(self.load[name])], "medians": medians(by_peer), "rounds": by_peer} for name, by_peer in self.results.items()}
+            self.a.json.write_text(json.dumps(kept | now, indent=1) + "\n")
+
     def all(self):
         try:
-            self.starts()
-            self.effects()
-            self.throughput()
-            self.relay()
-            self.idle()
-            self.beside()
-            self.lasting()
+            for measure in (self.starts, self.effects, self.throughput, self.relay, self.idle, self.beside, self.lasting):
+                measure()
+                self.keep()
         finally:
             self.echo.stop()
             self.backend.stop()
@@ -248,11 +253,6 @@ def main():
     arguments = p.parse_args()
     run = Run(arguments)
     run.all()
-    if arguments.json:
-        settings = {k: str(v) for k, v in vars(arguments).items()}
-        kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
-        now = {name: {"settings": settings, "load": [min(run.load[name]), max(run.load[name])], "medians": medians(by_peer), "rounds": by_peer} for name, by_peer in run.results.items()}
-        arguments.json.write_text(json.dumps(kept | now, indent=1) + "\n")
     return 1 if run.failed else 0
 
 

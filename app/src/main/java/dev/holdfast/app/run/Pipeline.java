@@ -3,6 +3,7 @@ package dev.holdfast.app.run;
 import dev.holdfast.console.Access;
 import dev.holdfast.console.AdminServer;
 import dev.holdfast.console.AdminViews;
+import dev.holdfast.console.Figures;
 import dev.holdfast.console.PlanChanges;
 import dev.holdfast.console.Reload;
 import dev.holdfast.kubernetes.Cluster;
@@ -49,6 +50,7 @@ public final class Pipeline implements AutoCloseable {
     private final Optional<Telemetry> telemetry;
     private final Plane plane;
     private final AdminServer admin;
+    private final HeapTrim trim;
     private final AdminToken token;
     private final Optional<DevTls> devTls;
     private final Deque<Reload> reloads = new ArrayDeque<>();
@@ -72,6 +74,7 @@ public final class Pipeline implements AutoCloseable {
         this.plane = settings.envoy().isPresent()
                 ? new EnvoyPlane(settings.envoy().orElseThrow(), meters, settings.accessLog())
                 : new EmbeddedPlane(meters, settings.accessLog(), telemetry);
+        this.trim = HeapTrim.start(plane.streams()::size, () -> figures().requests());
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
         this.token = settings.adminTokenFile().isPresent()
                 ? AdminToken.in(settings.adminTokenFile().get())
@@ -86,7 +89,7 @@ public final class Pipeline implements AutoCloseable {
                         () -> ready && !ending,
                         this::reloads,
                         plane::envoys,
-                        () -> Counters.read(metrics, plane.streams().size())),
+                        this::figures),
                 tokenAlways()
                         ? Access.byToken(settings.admin(), token.text())
                         : Access.onThisMachine(settings.admin(), token.text()));
@@ -206,6 +209,10 @@ public final class Pipeline implements AutoCloseable {
                 ? java.lang.management.ManagementFactory.getRuntimeMXBean().getStartTime()
                 : noted / 1000;
         return System.currentTimeMillis() - began;
+    }
+
+    private Figures figures() {
+        return Counters.read(metrics, plane.streams().size());
     }
 
     private List<Problem> problems() {
@@ -398,6 +405,7 @@ public final class Pipeline implements AutoCloseable {
     @Override
     public void close() {
         ending = true;
+        trim.close();
         FileSource watching = source;
         if (watching != null) {
             watching.close();

@@ -5,14 +5,17 @@ import dev.holdfast.plan.Listener;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.ByteToMessageDecoder;
+import io.netty.util.concurrent.Future;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** On a plain port: HTTP/2 with prior knowledge begins with its preface (RFC 9113 §3.4), anything else is h1. */
 final class Preface extends ByteToMessageDecoder {
     private static final byte[] PRI = {'P', 'R', 'I', ' ', '*', ' ', 'H', 'T', 'T', 'P', '/', '2', '.', '0'};
     private final Acceptor acceptor;
     private final Listener listener;
+    private @Nullable Future<?> due;
 
     Preface(Acceptor acceptor, Listener listener) {
         this.acceptor = acceptor;
@@ -23,7 +26,7 @@ final class Preface extends ByteToMessageDecoder {
     public void handlerAdded(ChannelHandlerContext ctx) {
         long limit = listener.http().requestHeadersTimeout().toMillis();
         if (limit > 0) {
-            ctx.executor()
+            due = ctx.executor()
                     .schedule(
                             () -> {
                                 if (!ctx.isRemoved()) {
@@ -32,6 +35,14 @@ final class Preface extends ByteToMessageDecoder {
                             },
                             limit,
                             TimeUnit.MILLISECONDS);
+        }
+    }
+
+    @Override
+    protected void handlerRemoved0(ChannelHandlerContext ctx) {
+        Future<?> known = due;
+        if (known != null) {
+            known.cancel(false);
         }
     }
 

@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.listener;
 import dev.holdfast.dataplane.message.Fingerprints;
 import dev.holdfast.dataplane.route.L4Table;
 import dev.holdfast.dataplane.route.Snapshot;
+import dev.holdfast.dataplane.upstream.Transport;
 import dev.holdfast.plan.ClientRules;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
@@ -166,6 +167,8 @@ final class SniDoor extends AbstractSniHandler<SniDoor.Choice> {
                 ReferenceCountUtil.safeRelease(handler.engine());
             }
         }
+        // At the turn's end, when what the server has to say is on its way.
+        ctx.executor().execute(() -> Transport.acknowledge(ctx.channel()));
     }
 
     /** A client that has ended its half without a ClientHello has nothing more to say. */

@@ -58,7 +58,7 @@ final class Http2ConnectionsTest {
                     })
                     .sync();
             channel.eventLoop().submit(() -> {}).sync();
-            assertThat(told).containsExactly(false, true);
+            assertThat(told).containsSubsequence(false, true);
         } finally {
             loops.shutdownGracefully();
         }
