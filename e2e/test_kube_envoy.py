@@ -1,31 +1,15 @@
 """Holdfast as the control plane of Envoys in a real cluster: what it makes for each Gateway, under the role of the chart and no other; the
 Envoys are real ones."""
 import shutil
-import socket
 import stat
 
 import pytest
-from websockets.sync.client import connect
 
 from conftest import need_envoy
-from lib.kube import ROOT, Cluster, inside, wait
-from lib.shop import API, HTTP, SHOP, SYSTEM, Image, address, ask, chart, conditions, conformance, datagrams_pass, gateway, is_ready, pods, route, unless_possible
+from lib.kube import ROOT, Cluster, wait
+from lib.shop import (API, HTTP, SHOP, SYSTEM, Image, Socket, Traffic, address, ask, chart, conditions, conformance, datagrams_pass, gateway, install_envoy_proxies,
+                      is_ready, pods, proxy, route, unless_possible)
 from lib.xds import envoy_binary
-
-PROXIES = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: envoyproxies.gateway.envoyproxy.io}
-spec:
-  group: gateway.envoyproxy.io
-  scope: Namespaced
-  names: {kind: EnvoyProxy, listKind: EnvoyProxyList, plural: envoyproxies, singular: envoyproxy}
-  versions:
-    - name: v1alpha1
-      served: true
-      storage: true
-      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +23,8 @@ def cluster(tmp_path_factory):
     with Cluster(tmp_path_factory.mktemp("kube"), {"holdfast": image.program, "envoyproxy": envoy, "shop-echo": image.echo()}) as made:
         made.apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {SYSTEM}}}")
         made.install_gateway_api()
-        made.apply(PROXIES, *sorted((ROOT / "deploy" / "crds").glob("*.yaml")), chart("plane=envoy", "replicas=1"))
+        install_envoy_proxies(made)
+        made.apply(*sorted((ROOT / "deploy" / "crds").glob("*.yaml")), chart("plane=envoy", "replicas=1"))
         wait(lambda: ours(made) and all(map(is_ready, ours(made))), 300, "a ready control plane")
         yield made
     image.remove()
@@ -65,23 +50,6 @@ def shop(cluster):
     wait(lambda: conditions(cluster.get(API, "Gateway", "shop", "web")["status"])["Programmed"][0] == "True", 180, "a programmed Gateway")
     wait(lambda: ask(cluster)[0] == 200, 120, "an answer from the backend")
     return cluster
-
-
-class Socket:
-    """A WebSocket through the Gateway to the echo server."""
-
-    def __init__(self, cluster, at=None):
-        at = at or address(cluster)
-        with inside(cluster.name):
-            link = socket.create_connection((at, 80), timeout=20)
-        self.link = connect("ws://shop.example/ws", sock=link, origin="http://shop.example", open_timeout=20, ping_interval=None)
-
-    def echo(self, text):
-        self.link.send(text)
-        assert self.link.recv(timeout=20) == text
-
-    def close(self):
-        self.link.close()
 
 
 def test_each_gateway_has_envoys_of_its_own(shop):
@@ -119,7 +87,7 @@ def test_a_websocket_lives_through_changes(shop):
     wait(lambda: len(shop.get(API, "Gateway", "shop", "web")["status"]["listeners"]) == 2, 60, "the new listener")
     wait(lambda: len(made(shop, "v1", "Service")[0]["spec"]["ports"]) == 2, 60, "the new port")
     held.echo("after a listener")
-    shop.apply(gateway("beside"))
+    shop.apply(proxy("quick", "", "shutdown: {minDrainDuration: 1s, drainTimeout: 1h}"), gateway("beside", proxy="quick"))
     wait(lambda: ask(shop, at=address(shop, "beside"))[0] == 404, 180, "another Gateway's Envoy")
     held.echo("after another Gateway")
     shop.delete(API, "HTTPRoute", "shop", "changing")
@@ -137,9 +105,10 @@ def test_a_host_that_has_gone_is_served_no_more(shop):
 
 def test_what_is_taken_away_by_hand_is_made_again(shop):
     (before,) = made(shop, "apps/v1", "Deployment")
+    pods_before = {p["metadata"]["uid"] for p in envoys(shop)}
     shop.delete("apps/v1", "Deployment", SYSTEM, before["metadata"]["name"])
     wait(lambda: [d for d in made(shop, "apps/v1", "Deployment") if d["metadata"]["uid"] != before["metadata"]["uid"]], 60, "a new Deployment")
-    wait(lambda: envoys(shop) and all(map(is_ready, envoys(shop))), 120, "a new Envoy")
+    wait(lambda: envoys(shop) and all(is_ready(p) and p["metadata"]["uid"] not in pods_before for p in envoys(shop)), 120, "a new Envoy, and no other")
     wait(lambda: ask(shop)[0] == 200, 60, "an answer")
 
 
@@ -197,16 +166,85 @@ spec:
     assert budget["spec"]["minAvailable"] == 1
     (service,) = made(shop, "v1", "Service", "many")
     assert service["spec"]["type"] == "ClusterIP" and service["metadata"]["annotations"]["example.com/of"] == "us"
-    # Where all is wanted of each node, no Deployment stays.
-    shop.apply("""
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: EnvoyProxy
-metadata: {name: many, namespace: shop}
-spec: {provider: {type: Kubernetes, kubernetes: {envoyDaemonSet: {name: on-each-node}}}}
-""")
-    wait(lambda: shop.get("apps/v1", "DaemonSet", SYSTEM, "on-each-node"), 60, "a DaemonSet")
-    wait(lambda: not made(shop, "apps/v1", "Deployment", "many") and not made(shop, "autoscaling/v2", "HorizontalPodAutoscaler", "many"), 60, "the Deployment's end")
     shop.delete(API, "Gateway", "shop", "many")
+
+
+@pytest.fixture(scope="module")
+def moving(shop):
+    """A Gateway with two Envoys whose EnvoyProxy is about to say something else."""
+    shop.apply(moved(FIRST), gateway("moving", proxy="moving"), route("moving", "/").replace("name: web", "name: moving"))
+    wait(lambda: len(serving(shop)) == 2, 180, "two Envoys")
+    wait(lambda: ask(shop, at=address(shop, "moving"))[0] == 200, 60, "an answer")
+    yield shop
+    shop.delete(API, "Gateway", "shop", "moving")
+
+
+FIRST = "envoyDeployment: {name: first, replicas: 2}"
+SCALED = "envoyHpa: {minReplicas: 1, maxReplicas: 3}"
+
+
+def moved(kubernetes):
+    more = "static_resources: {clusters: [{name: more, type: STATIC, connect_timeout: 1s}]}"
+    return proxy("moving", kubernetes, "concurrency: 1, shutdown: {minDrainDuration: 1s, drainTimeout: 10s}, "
+                 f"bootstrap: {{type: Merge, value: '{{stats_flush_interval: 7s, {more}}}'}}")
+
+
+def serving(cluster):
+    """The uids of its Pods that are ready."""
+    return {p["metadata"]["uid"] for p in envoys(cluster, "moving") if is_ready(p)}
+
+
+def workloads(cluster):
+    return {d["metadata"]["name"] for kind in ("Deployment", "DaemonSet") for d in made(cluster, "apps/v1", kind, "moving")}
+
+
+def test_a_scaler_that_is_added_takes_over_as_many_envoys_as_there_are(moving):
+    before = serving(moving)
+    moving.apply(moved(f"{FIRST}, {SCALED}"))
+    wait(lambda: made(moving, "autoscaling/v2", "HorizontalPodAutoscaler", "moving"), 60, "the scaler")
+    deployment = moving.path("apps/v1", "Deployment", SYSTEM, "first")
+    wait(lambda: "holdfast-envoy-replicas" in {m["manager"] for m in moving.call("GET", deployment)["metadata"]["managedFields"]}, 60, "another owner")
+    assert moving.call("GET", deployment)["spec"]["replicas"] == 2
+    # As a scaler does.
+    moving.call("PATCH", deployment + "/scale", {"spec": {"replicas": 3}}, "application/merge-patch+json")
+    wait(lambda: len(serving(moving)) == 3, 120, "three Envoys")
+    moving.apply(route("scaled", "/scaled").replace("name: web", "name: moving"))
+    wait(lambda: ask(moving, "/scaled", address(moving, "moving"))[1].get("x-route") == "scaled", 60, "another turn of ours")
+    assert moving.call("GET", deployment)["spec"]["replicas"] == 3 and before < serving(moving)
+
+
+@pytest.mark.parametrize("says, follows, envoys_then", [(f"envoyDeployment: {{name: second}}, {SCALED}", "second", 3), ("envoyDaemonSet: {name: third}", "third", 1)])
+def test_what_follows_serves_before_what_was_there_ends(moving, says, follows, envoys_then):
+    before, pods_before = workloads(moving), serving(moving)
+    held = Socket(moving, address(moving, "moving"))
+    with Traffic(moving, address(moving, "moving")) as traffic:
+        moving.apply(moved(says))
+        wait(lambda: follows in workloads(moving), 60, "what follows")
+        wait(lambda: workloads(moving) == {follows}, 240, "the end of what was there")
+        held.echo("after the end")
+        assert len(serving(moving) - pods_before) == envoys_then
+        wait(lambda: not serving(moving) & pods_before, 60, "the end of its Pods")
+    assert traffic.seen == [] and before != {follows}
+    held.close()
+
+
+def test_a_service_by_another_name_follows_before_the_one_of_before_ends(moving):
+    (before,) = made(moving, "v1", "Service", "moving")
+    pods_before, old = serving(moving), address(moving, "moving")
+    held = Socket(moving, old)
+    with Traffic(moving, old) as traffic:
+        moving.apply(moved("envoyDaemonSet: {name: third}, envoyService: {name: elsewhere}"))
+        new = wait(lambda: moving.get("v1", "Service", SYSTEM, "elsewhere")["status"]["loadBalancer"]["ingress"][0]["ip"], 60, "another address")
+        wait(lambda: address(moving, "moving") == new and ask(moving, at=new)[0] == 200, 60, "an answer there")
+        assert len(made(moving, "v1", "Service", "moving")) == 2
+    assert traffic.seen == []
+    wait(lambda: [s["metadata"]["name"] for s in made(moving, "v1", "Service", "moving")] == ["elsewhere"], 120, "the end of the Service of before")
+    held.echo("after the end")
+    held.close()
+    uid = made(moving, "v1", "Service", "moving")[0]["metadata"]["uid"]
+    kinds = (("apps/v1", "DaemonSet"), ("v1", "Secret"), ("v1", "ServiceAccount"))
+    assert {o["uid"] for api, kind in kinds for m in made(moving, api, kind, "moving") for o in m["metadata"]["ownerReferences"]} == {uid}
+    assert serving(moving) == pods_before and before["metadata"]["uid"] != uid
 
 
 @pytest.mark.parametrize("field, says", [
@@ -223,12 +261,7 @@ def test_an_envoyproxy_takes_over_nothing_of_ours(shop, field, says):
                 for o in objects]
     before = own()
     name = "greedy-" + field.split(".")[0].lower() + "-" + field.split(".")[-1]
-    shop.apply(f"""
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: EnvoyProxy
-metadata: {{name: {name}, namespace: shop}}
-spec: {{provider: {{type: Kubernetes, kubernetes: {{{says}}}}}}}
-""", gateway(name, proxy=name))
+    shop.apply(proxy(name, says), gateway(name, proxy=name))
     told = wait(lambda: [e for e in shop.get("events.k8s.io/v1", "Event", "shop")["items"]
                          if (e["regarding"]["kind"], e["regarding"]["name"]) == ("EnvoyProxy", name)], 60, "an Event")
     assert told[0]["note"].startswith(f"spec.provider.kubernetes.{field}: ")
@@ -278,7 +311,8 @@ def test_datagrams_come_by_the_same_service(shop):
     datagrams_pass(shop)
 
 
-def test_a_gateway_that_goes_takes_all_along(shop):
+def test_a_gateway_that_goes_takes_all_along_and_an_envoy_without_streams_ends_at_once(shop):
+    """Not after its drain time, which is an hour."""
     assert made(shop, "apps/v1", "Deployment", "beside")
     shop.delete(API, "Gateway", "shop", "beside")
     kinds = (("v1", "Service"), ("apps/v1", "Deployment"), ("v1", "Secret"), ("v1", "ServiceAccount"), ("v1", "Pod"))

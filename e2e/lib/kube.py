@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILT = ROOT / "e2e" / ".cache" / "kube"
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
-PATIENCE = 4
+PATIENCE = float(os.environ.get("HOLDFAST_PATIENCE", "4"))
 ENDS = [signal.SIGINT, signal.SIGTERM]
 
 
@@ -160,11 +160,16 @@ class Cluster:
 
     # --- the API -----------------------------------------------------------
 
-    def raw(self, method, path, body=None, content="application/json", token=None):
+    def link(self):
+        """A connection to the API server."""
         with inside(self.name):
             trust = ssl.create_default_context(cafile=str(self.folder / "apiserver.crt"))
-            link = http.client.HTTPSConnection("10.96.0.1", 6443, context=trust, timeout=60)
-            link.connect()
+            made = http.client.HTTPSConnection("10.96.0.1", 6443, context=trust, timeout=60)
+            made.connect()
+        return made
+
+    def raw(self, method, path, body=None, content="application/json", token=None):
+        link = self.link()
         try:
             link.request(method, path, body=body, headers={"Authorization": f"Bearer {token or self.token}", "Content-Type": content})
             answer = link.getresponse()
@@ -205,6 +210,14 @@ class Cluster:
     def delete(self, api, kind, namespace=None, name=None):
         return self.call("DELETE", self.path(api, kind, namespace, name))
 
+    def process(self, pod, program):
+        """The process id of a program of a Pod, as the machine sees it."""
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if f"HOSTNAME={pod}".encode() in (folder / "environ").read_bytes().split(b"\0") and program in (folder / "cmdline").read_text():
+                    return int(folder.name)
+        raise AssertionError(f"no process {program} of the Pod {pod}")
+
     def install_gateway_api(self, channel="standard"):
         for file in sorted((BUILT / "crds" / channel).glob("*.yaml")):
             if file.name != "kustomization.yaml":
@@ -228,7 +241,7 @@ def wait(done, seconds=60, what="it"):
             last = done()
             if last:
                 return last
-        except (AssertionError, KeyError, OSError, IndexError) as e:
+        except (AssertionError, KeyError, OSError, IndexError, http.client.HTTPException) as e:
             last = e
         time.sleep(0.1)
     raise AssertionError(f"{what} was not so within {seconds} s; last: {last!r}")

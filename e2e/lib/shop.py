@@ -1,6 +1,8 @@
 """A shop in a cluster: a Gateway with a route to an echo server, and Holdfast itself from deploy/, run from what is built here."""
+import concurrent.futures
 import contextlib
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -10,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import yaml
+from websockets.sync.client import connect
 
 from conftest import absent
 
@@ -86,6 +90,35 @@ spec:
 {more}"""
 
 
+def proxy(name, kubernetes, spec=""):
+    """An EnvoyProxy that says this of what is made."""
+    return f"""
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {{name: {name}, namespace: shop}}
+spec: {{{spec + ", " if spec else ""}provider: {{type: Kubernetes, kubernetes: {{{kubernetes}}}}}}}
+"""
+
+
+def install_envoy_proxies(cluster):
+    """The kind, as far as it is needed here."""
+    cluster.apply("""
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: envoyproxies.gateway.envoyproxy.io}
+spec:
+  group: gateway.envoyproxy.io
+  scope: Namespaced
+  names: {kind: EnvoyProxy, listKind: EnvoyProxyList, plural: envoyproxies, singular: envoyproxy}
+  versions:
+    - name: v1alpha1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+""")
+    wait(lambda: cluster.path("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy"), 30, "the kind")
+
+
 class Image:
     """What is built, where a user without rights may read it, as an image would have it."""
 
@@ -155,6 +188,95 @@ def ask(cluster, path="/", at=None, host="shop.example"):
         answer.read()
         link.close()
     return answer.status, {k.lower(): v for k, v in answer.getheaders()}
+
+
+class Socket:
+    """A WebSocket through the Gateway to the echo server."""
+
+    def __init__(self, cluster, at=None):
+        host, _, port = (at or address(cluster)).partition(":")
+        with inside(cluster.name):
+            link = socket.create_connection((host, int(port or 80)), timeout=20)
+        self.link = connect("ws://shop.example/ws", sock=link, origin="http://shop.example", open_timeout=20, ping_interval=None)
+
+    def echo(self, text):
+        self.link.send(text)
+        assert self.link.recv(timeout=60) == text
+
+    def close(self):
+        self.link.close()
+
+
+class Meanwhile:
+    """Runs ``turn(n)`` again and again on a thread of its own while a block lasts, so many times a second at most; what it raises the block's end does."""
+
+    def __init__(self, a_second, turn):
+        self.turns, self._failure = 0, None
+        self._pause, self._turn = 1 / a_second, turn
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        due = time.monotonic()
+        try:
+            while not self._ended.is_set():
+                self._turn(self.turns)
+                self.turns += 1
+                due += self._pause
+                time.sleep(max(0, due - time.monotonic()))
+        except Exception as e:
+            self._failure = e
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join()
+        if self._failure:
+            raise self._failure
+
+
+class Traffic(Meanwhile):
+    """Requests one after another; ``seen`` is each other outcome than 200."""
+
+    def __init__(self, cluster, at):
+        self.cluster, self.at, self.seen = cluster, at, []
+        super().__init__(10, self._ask)
+
+    def _ask(self, _):
+        try:
+            outcome = ask(self.cluster, at=self.at)[0]
+        except (OSError, http.client.HTTPException) as e:
+            outcome = repr(e)
+        if outcome != 200:
+            self.seen.append((time.strftime("%T"), outcome))
+
+
+class Api:
+    """One connection to the API server that is kept."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.link = cluster.link()
+
+    def call(self, method, path, body, content="application/json"):
+        self.link.request(method, path, body=json.dumps(body), headers={"Authorization": f"Bearer {self.cluster.token}", "Content-Type": content})
+        answer = self.link.getresponse()
+        text = answer.read()
+        assert answer.status < 300, (answer.status, text)
+
+
+def make(cluster, path, documents):
+    """Four at a time."""
+    def some(part):
+        api = Api(cluster)
+        for document in part:
+            api.call("POST", path, document)
+        api.link.close()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(some, [documents[i::4] for i in range(4)]))
 
 
 def conditions(status):

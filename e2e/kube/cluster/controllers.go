@@ -20,9 +20,11 @@ import (
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/controller-manager/pkg/informerfactory"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/controller/certificates/rootcacertpublisher"
+	"k8s.io/kubernetes/pkg/controller/daemon"
 	"k8s.io/kubernetes/pkg/controller/deployment"
 	"k8s.io/kubernetes/pkg/controller/endpointslice"
 	"k8s.io/kubernetes/pkg/controller/garbagecollector"
@@ -98,6 +100,11 @@ func startControllers(ctx context.Context, client kubernetes.Interface, meta met
 		return err
 	}
 	replicas := replicaset.NewReplicaSetController(ctx, apps.ReplicaSets(), core.Pods(), client, replicaset.BurstReplicas)
+	daemons, err := daemon.NewDaemonSetsController(ctx, apps.DaemonSets(), apps.ControllerRevisions(), core.Pods(), core.Nodes(), client,
+		flowcontrol.NewBackOff(time.Second, 15*time.Second))
+	if err != nil {
+		return err
+	}
 	slices := endpointslice.NewController(ctx, core.Pods(), core.Services(), core.Nodes(),
 		shared.Discovery().V1().EndpointSlices(), 100, client, 100*time.Millisecond)
 	accounts, err := serviceaccount.NewServiceAccountsController(logger, core.ServiceAccounts(), core.Namespaces(), client,
@@ -128,6 +135,7 @@ func startControllers(ctx context.Context, client kubernetes.Interface, meta met
 
 	go deployments.Run(ctx, 5)
 	go replicas.Run(ctx, 5)
+	go daemons.Run(ctx, 2)
 	go slices.Run(ctx, 5)
 	go accounts.Run(ctx, 1)
 	go publisher.Run(ctx, 1)

@@ -118,6 +118,11 @@ func (k *kubelet) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// That it is not ready yet, which admission says of each new one; what would take it back is not here.
+	node.Spec.Taints = nil
+	if node, err = k.client.CoreV1().Nodes().Update(ctx, node, metav1.UpdateOptions{}); err != nil {
+		return err
+	}
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: nodeIP}}
 	node.Status.DaemonEndpoints.KubeletEndpoint.Port = logPort
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue,
@@ -168,7 +173,7 @@ func gone(err error) error {
 
 func (k *kubelet) run(ctx context.Context, key string, spec *corev1.Pod) (err error) {
 	p := &pod{kubelet: k, key: key, uid: spec.UID, dir: filepath.Join(k.dir, string(spec.UID)), spec: spec,
-		changed: make(chan struct{}, 1)}
+		published: map[string]map[string][]byte{}, changed: make(chan struct{}, 1)}
 	k.mu.Lock()
 	for i := 10; p.number == 0; i++ {
 		if i == 250 {
@@ -262,6 +267,7 @@ func (k *kubelet) volumes(ctx context.Context, p *pod) (map[string]string, error
 			if err == nil {
 				err = publish(folder, files)
 			}
+			p.published[volume.Name] = files
 			if err != nil {
 				return nil, fmt.Errorf("volume %s: %w", volume.Name, err)
 			}
@@ -303,9 +309,8 @@ func renewed(volume corev1.Volume) *corev1.VolumeProjection {
 	return nil
 }
 
-// follow replaces the files of Secrets and ConfigMaps when these change, as a kubelet does.
+// follow replaces the files of Secrets and ConfigMaps when these change, as a kubelet does: from what they were when the Pod began.
 func (k *kubelet) follow(ctx context.Context, p *pod) {
-	known := map[string]map[string][]byte{}
 	ticker := time.NewTicker(2 * time.Second)
 	defer ticker.Stop()
 	for {
@@ -320,16 +325,14 @@ func (k *kubelet) follow(ctx context.Context, p *pod) {
 				continue
 			}
 			files, err := k.project(ctx, p.spec, *source)
-			if err != nil || reflect.DeepEqual(known[volume.Name], files) {
+			if err != nil || reflect.DeepEqual(p.published[volume.Name], files) {
 				continue
 			}
-			if known[volume.Name] != nil {
-				if err := publish(filepath.Join(p.dir, volume.Name), files); err != nil {
-					log.Printf("%s: volume %s: %v", p.key, volume.Name, err)
-					continue
-				}
+			if err := publish(filepath.Join(p.dir, volume.Name), files); err != nil {
+				log.Printf("%s: volume %s: %v", p.key, volume.Name, err)
+				continue
 			}
-			known[volume.Name] = files
+			p.published[volume.Name] = files
 		}
 	}
 }

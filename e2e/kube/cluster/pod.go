@@ -32,6 +32,7 @@ type pod struct {
 	number     int // last byte of its address
 	spec       *corev1.Pod
 	began      metav1.Time
+	published  map[string]map[string][]byte // by volume, what its files hold; of start, then of follow
 	containers []*container
 	cancel     context.CancelFunc
 	changed    chan struct{}

@@ -225,7 +225,8 @@ final class ConnectionSettingsTest {
                 d.tcpKeepalive(),
                 false,
                 3,
-                8_192));
+                8_192,
+                java.util.Optional.empty()));
         gateway.start();
         assertThat(gateway.plane.accepts(gateway.port())).isEqualTo(3);
         try (Socket socket = gateway.client(TestGateway.HANDSHAKE)) {

@@ -19,6 +19,7 @@ import dev.holdfast.resource.read.ReadResult;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -76,8 +77,11 @@ public final class Cluster implements AutoCloseable {
         this.source = new KubernetesSource(client, options.controllers(), Optional.of(namespace), sink);
         this.exposer = options.expose().isEmpty()
                 ? Optional.empty()
-                : Optional.of(
-                        new Exposer(client, source, new Exposure(options.expose(), namespace, options.selector())));
+                : Optional.of(new Exposer(
+                        client,
+                        source,
+                        new Exposure(options.expose(), namespace, options.selector()),
+                        InstantSource.system()));
         this.envoys = options.envoys();
         this.status = new StatusWriter(
                 client,
@@ -127,8 +131,7 @@ public final class Cluster implements AutoCloseable {
     private void write() {
         try {
             while (!closed) {
-                // Certificates age while nothing happens.
-                boolean asked = poked.tryAcquire(LOOK_AGAIN.toSeconds(), TimeUnit.SECONDS);
+                boolean asked = poked.tryAcquire(quiet().toMillis(), TimeUnit.MILLISECONDS);
                 LOG.atTrace().addKeyValue("asked", asked).log("looking what is to be written");
                 poked.drainPermits();
                 Fleets own = fleets;
@@ -160,15 +163,25 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
+    /** How long nothing needs to be looked at where nothing happens: certificates age, and Services that have a successor go. */
+    private Duration quiet() {
+        Instant now = Instant.now();
+        return exposer.flatMap(Exposer::due)
+                .map(due -> Duration.between(now, due).plusMillis(1))
+                .filter(until -> until.compareTo(LOOK_AGAIN) < 0)
+                .orElse(LOOK_AGAIN);
+    }
+
     private boolean reconcile(Report report, @Nullable Fleets own, List<Problem> problems) {
         if (exposer.isEmpty()) {
             return true;
         }
         Map<String, Group> groups = Group.of(report.set);
         Set<Problem> now = new HashSet<>();
-        boolean all = exposer.get().reconcile(report.set, groups, report.plan, now::add);
+        boolean all = exposer.get()
+                .reconcile(report.set, groups, report.plan, uid -> own != null && own.owned(uid), now::add);
         if (own != null) {
-            all &= own.reconcile(groups, exposer.get().services(), now::add);
+            all &= own.reconcile(groups, exposer.get().services(groups), now::add);
         }
         now.stream()
                 .filter(p -> !refused.contains(p))

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param acceptsAtOnce connections that are taken of a port before others of its loop have their turn, 0 for the usual
  * @param socketBuffer octets of the system's buffers in either direction (SO_RCVBUF and SO_SNDBUF), 0 for the system's own
  * @param bufferBytes that wait to be written to the client before the other side is held back
+ * @param family of the addresses that the port is bound at; empty for the plane's own choice
  */
 public record ConnectionSettings(
         Duration idleTimeout,
@@ -28,7 +29,8 @@ public record ConnectionSettings(
         Optional<TcpKeepalive> tcpKeepalive,
         boolean quic,
         int acceptsAtOnce,
-        int socketBuffer) {
+        int socketBuffer,
+        Optional<Family> family) {
     public static final ConnectionSettings DEFAULT = new ConnectionSettings(
             Duration.ofHours(1),
             Duration.ofSeconds(15),
@@ -41,7 +43,8 @@ public record ConnectionSettings(
             Optional.empty(),
             false,
             0,
-            0);
+            0,
+            Optional.empty());
 
     /** Without QUIC, and with sockets as the system has them. */
     public ConnectionSettings(
@@ -66,7 +69,8 @@ public record ConnectionSettings(
                 tcpKeepalive,
                 false,
                 0,
-                0);
+                0,
+                Optional.empty());
     }
 
     /** The same with QUIC, or without. */
@@ -83,7 +87,32 @@ public record ConnectionSettings(
                 tcpKeepalive,
                 wanted,
                 acceptsAtOnce,
-                socketBuffer);
+                socketBuffer,
+                family);
+    }
+
+    /** The same at addresses of one family, or of both. */
+    public ConnectionSettings at(Optional<Family> other) {
+        return new ConnectionSettings(
+                idleTimeout,
+                inspectionTimeout,
+                tlsHandshakeTimeout,
+                maxDuration,
+                maxConnections,
+                closeDelay,
+                bufferBytes,
+                proxyProtocol,
+                tcpKeepalive,
+                quic,
+                acceptsAtOnce,
+                socketBuffer,
+                other);
+    }
+
+    public enum Family {
+        IPV4,
+        IPV6,
+        BOTH
     }
 
     /** Whether a connection begins with a PROXY header, version 1 or 2, that names its client. */

@@ -48,7 +48,8 @@ final class ClientTraffic {
                 Backends.keepalive(spec.get("tcpKeepalive")),
                 protocol == GatewayListener.Protocol.HTTPS && spec.get("http3").present(),
                 accepts(spec.get("connection")),
-                socketBuffer(spec.at("connection.socketBufferLimit")));
+                socketBuffer(spec.at("connection.socketBufferLimit")),
+                Optional.empty());
     }
 
     /** Unset is 1 where anything is said of connections, as the API has it; 0 is no limit. */

@@ -271,15 +271,17 @@ final class Coverage {
 
     /** With what Services are made by, on either plane. */
     private static final Place WITH_SERVICES =
-            with(MADE_BY, paths("mergeGateways", "provider.type", "provider.kubernetes.envoyService"));
+            with(MADE_BY, paths("mergeGateways", "ipFamily", "provider.type", "provider.kubernetes.envoyService"));
 
     /** And with what Envoys of a cluster are made by. */
     private static final Place WITH_ENVOYS = with(
             MADE_BY,
             paths(
                     "mergeGateways",
+                    "bootstrap",
                     "concurrency",
                     "extraArgs",
+                    "ipFamily",
                     "logging",
                     "shutdown: drainTimeout minDrainDuration",
                     "provider.type",

@@ -1,5 +1,7 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.ClientRules;
+import dev.holdfast.plan.ConnectionSettings;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -19,6 +21,8 @@ final class Gateways {
     private final Certificates certificates;
     private final Policies client;
     private final Exposure exposure;
+    private final Proxies proxies;
+    private final TranslateOptions options;
     private final List<Problem> problems;
     private final PortClaims ports;
     private final Clients clients;
@@ -31,6 +35,8 @@ final class Gateways {
         this.clientCertificates = new ClientCertificates(set, grants, clients, problems);
         this.client = client;
         this.exposure = new Exposure(set, options);
+        this.proxies = new Proxies(set);
+        this.options = options;
         this.problems = problems;
         this.ports = new PortClaims(problems);
     }
@@ -118,6 +124,8 @@ final class Gateways {
                     problems));
         }
         OptionalInt bindPort = exposure.bindPort(gateway, port);
+        Optional<ConnectionSettings.Family> family = family(gateway);
+        ClientRules rules = clients.of(policy, protocol, hostname);
         GatewayListener made = new GatewayListener(
                 gateway,
                 owner,
@@ -128,11 +136,24 @@ final class Gateways {
                 hostname,
                 tls,
                 ClientTraffic.http(policy),
-                clients.of(policy, protocol, hostname),
-                ClientTraffic.connection(policy, protocol),
+                rules.with(rules.connection().at(family)),
+                ClientTraffic.connection(policy, protocol).at(family),
                 serves,
                 asked.refused(),
                 asked.frontend());
         return Optional.of(bindPort.isEmpty() ? made.broken() : ports.claim(made));
+    }
+
+    /** Where Envoys are a Gateway's own; by our own Pods all its addresses lead to the same ports. */
+    private Optional<ConnectionSettings.Family> family(Resource gateway) {
+        return options.exposed() && options.envoy()
+                ? proxies.of(gateway)
+                        .flatMap(held -> switch (held.spec().get("ipFamily").text("")) {
+                            case "IPv4" -> Optional.of(ConnectionSettings.Family.IPV4);
+                            case "IPv6" -> Optional.of(ConnectionSettings.Family.IPV6);
+                            case "DualStack" -> Optional.of(ConnectionSettings.Family.BOTH);
+                            default -> Optional.empty();
+                        })
+                : Optional.empty();
     }
 }

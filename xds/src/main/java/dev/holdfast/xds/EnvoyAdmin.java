@@ -6,10 +6,15 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.regex.Pattern;
 
 /** The admin address of an Envoy on this machine, or in this Pod. */
 public record EnvoyAdmin(int port) {
     private static final Duration PATIENCE = Duration.ofSeconds(2);
+
+    /** A listener's connections once more, by the thread that has them (Envoy's "Per-handler Listener Stats"). */
+    private static final Pattern OF_A_THREAD =
+            Pattern.compile("^listener\\..*\\.(worker_\\d+|main_thread)\\.downstream_cx_active");
 
     /** Whether it has its configuration and serves. */
     public boolean isLive() {
@@ -37,7 +42,7 @@ public record EnvoyAdmin(int port) {
             long value = value(line);
             if (line.contains("downstream_rq_active")) {
                 requests += value;
-            } else {
+            } else if (!OF_A_THREAD.matcher(line).find()) {
                 relayed += line.startsWith("listener.") ? value : -value;
             }
         }

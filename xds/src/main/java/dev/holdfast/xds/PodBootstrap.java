@@ -27,7 +27,7 @@ public final class PodBootstrap {
               listeners:
                 - name: ready
                   address:
-                    socket_address: {address: 0.0.0.0, port_value: %1$d}
+                    socket_address: {%2$s, port_value: %1$d}
                   filter_chains:
                     - filters:
                         - name: envoy.filters.network.http_connection_manager
@@ -85,12 +85,15 @@ public final class PodBootstrap {
 
     private PodBootstrap() {}
 
-    /** @param readyPort at which anyone may ask whether it is ready, and for its statistics */
-    public static String yaml(String xdsHost, int xdsPort, int readyPort) {
+    /**
+     * @param readyPort at which anyone may ask whether it is ready, and for its statistics
+     * @param overIpv6 whether at its IPv6 addresses too
+     */
+    public static String yaml(String xdsHost, int xdsPort, int readyPort, boolean overIpv6) {
         return READY.formatted(ADMIN_PORT)
                 // Without an end to the first wait: an Envoy that has heard nothing yet is not ready.
                 + Bootstrap.asks(", initial_fetch_timeout: 0s")
-                + LISTENER.formatted(readyPort)
+                + LISTENER.formatted(readyPort, overIpv6 ? "address: \"::\", ipv4_compat: true" : "address: 0.0.0.0")
                 + "  clusters:\n"
                 + ADMIN_CLUSTER.formatted(ADMIN_PORT)
                 + Bootstrap.server(xdsHost, xdsPort)

@@ -20,6 +20,7 @@ import dev.holdfast.resource.file.FileSource;
 import dev.holdfast.resource.read.ReadResult;
 import dev.holdfast.translate.Translator;
 import dev.holdfast.xds.PodBootstrap;
+import dev.holdfast.xds.resource.BootstrapEdit;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -154,7 +155,12 @@ public final class Pipeline implements AutoCloseable {
                 of.image(),
                 of.drainImage(),
                 of.service(),
-                host -> PodBootstrap.yaml(host, port, EnvoyPods.READY_PORT),
+                (host, overIpv6) -> PodBootstrap.yaml(host, port, EnvoyPods.READY_PORT, overIpv6),
+                (ours, type, value, patches) -> switch (BootstrapEdit.of(ours, type, value, patches)) {
+                    case BootstrapEdit.Result.Made(String text) -> new EnvoyPods.Begun.With(text);
+                    case BootstrapEdit.Result.Refused(String field, String why) ->
+                        new EnvoyPods.Begun.Refused(field, why);
+                },
                 PodBootstrap.files(),
                 PodBootstrap.FOLDER,
                 PodBootstrap.fleetUri(),

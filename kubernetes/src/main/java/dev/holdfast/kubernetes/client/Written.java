@@ -1,11 +1,13 @@
 package dev.holdfast.kubernetes.client;
 
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.api.model.ManagedFieldsEntry;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
@@ -22,6 +24,9 @@ public final class Written {
     private static final Logger LOG = LoggerFactory.getLogger(Written.class);
     private static final String WANTED = "holdfast.dev/wanted";
 
+    /** Of a spec, what somebody else says where we do not: how many Pods there are, a scaler. */
+    private static final String SCALED = "replicas";
+
     /** RFC 1123, as Kubernetes has it. */
     private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?");
 
@@ -30,6 +35,8 @@ public final class Written {
     private final String manager;
     /** By kind and name: the checksum that was applied, and the version that it gave. */
     private final Map<String, String> applied = new ConcurrentHashMap<>();
+    /** By kind and name, why it was refused last: told once, however often it is tried again. */
+    private final Map<String, String> refusals = new ConcurrentHashMap<>();
 
     /** What became of an object. */
     public enum Outcome {
@@ -81,7 +88,54 @@ public final class Written {
                 return Outcome.NOT_FREE;
             }
         }
-        return apply(kind, object, now) ? Outcome.DONE : Outcome.AGAIN;
+        return (now == null || handOver(kind, object, now)) && apply(kind, object, now) ? Outcome.DONE : Outcome.AGAIN;
+    }
+
+    /**
+     * Gives what we said so far, and say no more, to a field manager of its own, as Kubernetes' "Transferring ownership" has it: what nobody
+     * owns the API server takes away, and puts its default there, one Pod.
+     */
+    private boolean handOver(
+            ResourceDefinitionContext kind, Map<String, Object> object, GenericKubernetesResource there) {
+        Object value = there.get("spec", SCALED);
+        if (value == null || Json.at(object, "spec", SCALED) != null || !owns(there, SCALED)) {
+            return true;
+        }
+        String name = there.getMetadata().getName();
+        Map<String, Object> only = new LinkedHashMap<>();
+        only.put("apiVersion", there.getApiVersion());
+        only.put("kind", there.getKind());
+        // Only for as long as it is the value.
+        only.put(
+                "metadata",
+                Map.of(
+                        "name", name,
+                        "namespace", namespace,
+                        "resourceVersion", there.getMetadata().getResourceVersion()));
+        only.put("spec", Map.of(SCALED, value));
+        try {
+            client.genericKubernetesResources(kind)
+                    .inNamespace(namespace)
+                    .resource(client.getKubernetesSerialization().convertValue(only, GenericKubernetesResource.class))
+                    .fieldManager(manager + "-" + SCALED)
+                    .serverSideApply();
+            return true;
+        } catch (KubernetesClientException refused) {
+            LOG.atDebug()
+                    .addKeyValue("object", kind.getKind() + "/" + name)
+                    .addKeyValue("reason", Reason.of(refused))
+                    .log("a field could not be handed over; it is tried again");
+            return false;
+        }
+    }
+
+    private boolean owns(GenericKubernetesResource there, String field) {
+        List<ManagedFieldsEntry> entries = there.getMetadata().getManagedFields();
+        return entries != null
+                && entries.stream()
+                        .filter(e -> manager.equals(e.getManager()) && e.getFieldsV1() != null)
+                        .anyMatch(e ->
+                                Json.at(e.getFieldsV1().getAdditionalProperties(), "f:spec", "f:" + field) != null);
     }
 
     /** Makes or mends an object; false where it is to be tried again. */
@@ -105,12 +159,16 @@ public final class Written {
                     .forceConflicts()
                     .serverSideApply();
             applied.put(key, sum + made.getMetadata().getResourceVersion());
+            refusals.remove(key);
             return true;
         } catch (KubernetesClientException refused) {
-            LOG.atWarn()
-                    .addKeyValue("object", key)
-                    .addKeyValue("reason", Reason.of(refused))
-                    .log("an object could not be written; it is tried again");
+            String reason = Reason.of(refused);
+            if (!reason.equals(refusals.put(key, reason))) {
+                LOG.atWarn()
+                        .addKeyValue("object", key)
+                        .addKeyValue("reason", reason)
+                        .log("an object could not be written; it is tried again");
+            }
             return false;
         }
     }

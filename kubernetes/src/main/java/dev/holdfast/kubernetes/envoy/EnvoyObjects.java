@@ -1,13 +1,16 @@
 package dev.holdfast.kubernetes.envoy;
 
 import dev.holdfast.kubernetes.client.Json;
+import dev.holdfast.kubernetes.client.Reason;
 import dev.holdfast.kubernetes.envoy.Ours.Type;
 import dev.holdfast.kubernetes.gateway.Group;
 import dev.holdfast.kubernetes.gateway.Names;
 import dev.holdfast.kubernetes.gateway.Overlay;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
-import dev.holdfast.resource.Durations;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -22,10 +25,8 @@ import org.jspecify.annotations.Nullable;
  * Pods' template, so that a new listener starts no Pod anew and ends no stream.
  */
 final class EnvoyObjects {
-    /** Of Envoy Gateway, which is how long people expect a Pod to take. */
-    private static final long DRAIN_SECONDS = 60;
-
-    private static final long LEAST_DRAIN_SECONDS = 10;
+    private static final Duration LEAST_DRAIN = Duration.ofSeconds(10);
+    private static final KubernetesSerialization YAML = new KubernetesSerialization();
 
     /** Streams of a listener that changes end within this time. */
     private static final int CHANGE_DRAIN_SECONDS = 600;
@@ -34,13 +35,53 @@ final class EnvoyObjects {
     private final EnvoyPods pods;
     private final String namespace;
     private final Map<String, Object> owner;
+    private final String drainToken;
+    private final EnvoyPods.Begun begun;
 
-    /** @param owner the reference to the group's Service, with which all goes */
-    EnvoyObjects(Group group, EnvoyPods pods, String namespace, Map<String, Object> owner) {
+    /**
+     * @param owner the reference to the group's Service, with which all goes
+     * @param drainToken by which a Pod knows who may ask it to drain
+     */
+    EnvoyObjects(Group group, EnvoyPods pods, String namespace, Map<String, Object> owner, String drainToken) {
         this.group = group;
         this.pods = pods;
         this.namespace = namespace;
         this.owner = owner;
+        this.drainToken = drainToken;
+        this.begun = begin();
+    }
+
+    /** As its EnvoyProxy would have it; its {@code value} is YAML. */
+    private EnvoyPods.Begun begin() {
+        String ours = pods.bootstrap()
+                .apply(
+                        pods.service() + "." + namespace + ".svc",
+                        group.families().contains("IPv6"));
+        Map<String, Object> says = Json.map(group.proxy().get("bootstrap"));
+        if (says.isEmpty()) {
+            return new EnvoyPods.Begun.With(ours);
+        }
+        Map<String, Object> value;
+        try {
+            value = says.get("value") instanceof String text ? yaml(text) : Map.of();
+        } catch (RuntimeException wrong) {
+            return new EnvoyPods.Begun.Refused("value", "it is no YAML: " + Reason.of(wrong));
+        }
+        return pods.edit()
+                .of(
+                        yaml(ours),
+                        String.valueOf(says.getOrDefault("type", "Replace")),
+                        value,
+                        Json.list(says.get("jsonPatches")).stream()
+                                .map(Json::map)
+                                .toList());
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Object> yaml(String text) {
+        // What begins with a brace is taken for JSON, unless a document begins before it.
+        Map<String, Object> read = YAML.unmarshal(text.startsWith("---") ? text : "---\n" + text, Map.class);
+        return read == null ? Map.of() : read;
     }
 
     /** The objects by their type, but for the Secret. */
@@ -60,8 +101,15 @@ final class EnvoyObjects {
         return out;
     }
 
-    /** What the Pods would reach that is not for whoever wrote the EnvoyProxy: then nothing of it is to be made. */
+    /** What cannot be, or what the Pods would reach that is not for whoever wrote the EnvoyProxy: then nothing of it is to be made. */
     Optional<Problem> refused() {
+        if (begun instanceof EnvoyPods.Begun.Refused(String field, String why)) {
+            return Optional.of(group.refused(
+                    "bootstrap." + field,
+                    ProblemCode.INVALID_VALUE,
+                    why + "; the Envoys are not made, or stay as they are",
+                    "Mend it; what Envoys of Holdfast's begin with is in the arguments of their Pods."));
+        }
         if (group.isSaidIn(namespace)) {
             return Optional.empty();
         }
@@ -74,7 +122,7 @@ final class EnvoyObjects {
                 .or(() -> reach.beyond(Json.map(Json.at(patched, "spec", "template", "spec")))
                         .map(r -> new Reach.Refusal("patch", r.what())))
                 .map(r -> group.refused(
-                        type.part() + "." + r.field(),
+                        "provider.kubernetes." + type.part() + "." + r.field(),
                         ProblemCode.REF_NOT_PERMITTED,
                         r.what() + " is only for an EnvoyProxy in the namespace " + namespace
                                 + ", where the Envoys run; they are not made, or stay as they are",
@@ -160,7 +208,7 @@ final class EnvoyObjects {
         Map<String, Object> spec = new LinkedHashMap<>();
         spec.put("serviceAccountName", name(group.kubernetes("envoyServiceAccount")));
         spec.put("automountServiceAccountToken", false);
-        spec.put("terminationGracePeriodSeconds", drain() + 30);
+        spec.put("terminationGracePeriodSeconds", seconds(group.drain()) + 30);
         spec.put(
                 "securityContext",
                 pod.getOrDefault(
@@ -213,7 +261,7 @@ final class EnvoyObjects {
                 "lifecycle",
                 Map.of(
                         "preStop",
-                        Map.of("httpGet", Map.of("path", "/drain/" + drainToken(), "port", EnvoyPods.DRAIN_PORT))));
+                        Map.of("httpGet", Map.of("path", "/drain/" + drainToken, "port", EnvoyPods.DRAIN_PORT))));
         out.put(
                 "resources",
                 says.getOrDefault("resources", Map.of("requests", Map.of("cpu", "100m", "memory", "256Mi"))));
@@ -232,10 +280,9 @@ final class EnvoyObjects {
     }
 
     private List<Object> args() {
-        String host = pods.service() + "." + namespace + ".svc";
         List<Object> out = new ArrayList<>(List.of(
                 "--config-yaml",
-                pods.bootstrap().apply(host),
+                begun instanceof EnvoyPods.Begun.With(String text) ? text : "",
                 "--service-node",
                 "$(POD_NAME)",
                 "--service-cluster",
@@ -278,9 +325,9 @@ final class EnvoyObjects {
                 List.of(
                         "envoy-drain",
                         "--listen=0.0.0.0:" + EnvoyPods.DRAIN_PORT,
-                        "--at-least=" + seconds("minDrainDuration", LEAST_DRAIN_SECONDS) + "s",
-                        "--drain-timeout=" + drain() + "s",
-                        "--token=" + drainToken()));
+                        "--at-least=" + seconds(group.shutdown("minDrainDuration", LEAST_DRAIN)) + "s",
+                        "--drain-timeout=" + seconds(group.drain()) + "s",
+                        "--token=" + drainToken));
         out.put("env", List.of(Map.of("name", "JDK_JAVA_OPTIONS", "value", "-Xmx24m -XX:TieredStopAtLevel=1")));
         out.put("readinessProbe", probe("/healthz", EnvoyPods.DRAIN_PORT, 10, 3));
         out.put(
@@ -288,11 +335,6 @@ final class EnvoyObjects {
                 Map.of("requests", Map.of("cpu", "10m", "memory", "64Mi"), "limits", Map.of("memory", "128Mi")));
         out.put("securityContext", locked());
         return out;
-    }
-
-    /** Known to whoever may read our namespace, stays for as long as the Service, and cannot be guessed: its uid is a random one (RFC 9562, version 4). */
-    private String drainToken() {
-        return String.valueOf(owner.get("uid"));
     }
 
     private static Map<String, Object> probe(String path, int port, int period, int failures) {
@@ -307,15 +349,9 @@ final class EnvoyObjects {
                 "capabilities", Map.of("drop", List.of("ALL")));
     }
 
-    private long drain() {
-        return seconds("drainTimeout", DRAIN_SECONDS);
-    }
-
-    private long seconds(String field, long otherwise) {
-        if (!(Json.at(group.proxy(), "shutdown", field) instanceof String text)) {
-            return otherwise;
-        }
-        return Durations.parse(text).plusMillis(999).toSeconds();
+    /** Whole, and rather too many. */
+    private static long seconds(Duration duration) {
+        return duration.plusMillis(999).toSeconds();
     }
 
     private Map<String, Object> budget(Map<String, Object> says) {
@@ -365,6 +401,37 @@ final class EnvoyObjects {
         out.put("kind", type.kind());
         out.put("metadata", metadata);
         return out;
+    }
+
+    /**
+     * A Deployment as it is made at first: one that is scaled begins with as many Pods as carried the traffic before it, within what its scaler
+     * is to keep to.
+     *
+     * @param before how many of the group serve
+     */
+    Map<String, Object> begun(Map<String, Object> deployment, long before) {
+        if (!has("envoyHpa")) {
+            return deployment;
+        }
+        Map<String, Object> scaler = group.kubernetes("envoyHpa");
+        long least = scaler.get("minReplicas") instanceof Number n ? n.longValue() : 1;
+        long most = scaler.get("maxReplicas") instanceof Number n ? n.longValue() : least;
+        Map<String, Object> spec = new LinkedHashMap<>(Json.map(deployment.get("spec")));
+        spec.putIfAbsent("replicas", Math.clamp(before, least, Math.max(least, most)));
+        Map<String, Object> out = new LinkedHashMap<>(deployment);
+        out.put("spec", spec);
+        return out;
+    }
+
+    /** Whether a workload has as many Pods that can serve as it is to have: those of a DaemonSet its controller counts. */
+    static boolean isWhole(GenericKubernetesResource workload) {
+        Object status = workload.getAdditionalProperties().get("status");
+        boolean seen = Json.at(status, "observedGeneration") instanceof Number n
+                && n.longValue() >= workload.getMetadata().getGeneration();
+        long wanted = workload.get("spec", "replicas") instanceof Number n
+                ? n.longValue()
+                : Json.at(status, "desiredNumberScheduled") instanceof Number n ? Math.max(1, n.longValue()) : 1;
+        return seen && available(status) >= wanted;
     }
 
     /** How many Pods of a workload can serve. */

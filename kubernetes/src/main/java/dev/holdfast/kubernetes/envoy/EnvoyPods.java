@@ -2,6 +2,7 @@ package dev.holdfast.kubernetes.envoy;
 
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 
 /**
@@ -10,7 +11,8 @@ import java.util.function.Consumer;
  * @param image of Envoy; the command it begins with is Envoy
  * @param drainImage of Holdfast, whose {@code envoy-drain} runs beside each Envoy
  * @param service of the control plane, in our own namespace
- * @param bootstrap given the host of the control plane, what an Envoy starts with
+ * @param bootstrap given the host of the control plane, and whether IPv6 addresses are there, what an Envoy starts with
+ * @param edit makes of that what an EnvoyProxy's {@code bootstrap} asks for
  * @param files that lie beside the certificates, by name
  * @param folder where all of these are in the Pod
  * @param fleetUri begins the URI in a client's certificate that names its fleet
@@ -21,7 +23,8 @@ public record EnvoyPods(
         String image,
         String drainImage,
         String service,
-        java.util.function.Function<String, String> bootstrap,
+        BiFunction<String, Boolean, String> bootstrap,
+        Edit edit,
         Map<String, String> files,
         String folder,
         String fleetUri,
@@ -35,6 +38,26 @@ public record EnvoyPods(
 
     public EnvoyPods {
         files = Map.copyOf(files);
+    }
+
+    /** Changes what an Envoy starts with. */
+    @FunctionalInterface
+    public interface Edit {
+        /**
+         * @param ours the whole of it
+         * @param type Merge, Replace or JSONPatch
+         * @param value of the first two
+         * @param patches of the last
+         */
+        Begun of(Map<String, Object> ours, String type, Map<String, Object> value, List<Map<String, Object>> patches);
+    }
+
+    /** What an Envoy starts with, or why it cannot be that. */
+    public sealed interface Begun {
+        record With(String text) implements Begun {}
+
+        /** @param field below {@code bootstrap} */
+        record Refused(String field, String why) implements Begun {}
     }
 
     /** PEM: what the control plane shows, and whom it trusts. */

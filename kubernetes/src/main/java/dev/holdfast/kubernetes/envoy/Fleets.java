@@ -24,6 +24,8 @@ import java.util.stream.Stream;
  */
 public final class Fleets implements AutoCloseable {
     private static final Set<Type> WORKLOADS = Set.of(Type.DEPLOYMENT, Type.DAEMON_SET);
+    /** What stays until others serve. */
+    private static final Set<Type> BEFORE = Set.of(Type.ACCOUNT, Type.DEPLOYMENT, Type.DAEMON_SET);
 
     private final Ours ours;
     private final Written written;
@@ -74,7 +76,7 @@ public final class Fleets implements AutoCloseable {
             }
             Map<String, Object> owner = owner(service);
             all &= secrets.fleet(group.name(), authorities.get(), Names.labels(group), owner);
-            EnvoyObjects objects = new EnvoyObjects(group, pods, namespace, owner);
+            EnvoyObjects objects = new EnvoyObjects(group, pods, namespace, owner, Exposer.drain(service));
             Optional<Problem> beyond = objects.refused();
             if (beyond.isPresent()) {
                 refused.accept(beyond.get());
@@ -82,33 +84,61 @@ public final class Fleets implements AutoCloseable {
                 continue;
             }
             for (Map.Entry<Type, Map<String, Object>> one : objects.all().entrySet()) {
+                Type type = one.getKey();
                 String name = String.valueOf(Json.at(one.getValue(), "metadata", "name"));
-                wanted.add(one.getKey() + "/" + name);
+                wanted.add(type + "/" + name);
+                Optional<GenericKubernetesResource> there = ours.find(type, name);
                 Written.Outcome outcome = written.claim(
-                        one.getKey().context(),
-                        one.getValue(),
-                        ours.find(one.getKey(), name).orElse(null),
+                        type.context(),
+                        type == Type.DEPLOYMENT && there.isEmpty()
+                                ? objects.begun(one.getValue(), serving(group.name()))
+                                : one.getValue(),
+                        there.orElse(null),
                         Names.marks(group));
                 all &= outcome != Written.Outcome.AGAIN;
                 if (outcome == Written.Outcome.NOT_FREE) {
-                    refused.accept(Exposer.notFree(
-                            group, one.getKey().part(), one.getKey().kind(), name));
+                    refused.accept(Exposer.notFree(group, type.part(), type.kind(), name));
                     // No Pods with an account that is another's; what is there of the group stays as it is.
                     ofGroup(group.name()).forEach(wanted::add);
                     break;
+                }
+                if (WORKLOADS.contains(type)
+                        && there.filter(EnvoyObjects::isWhole).isEmpty()) {
+                    // Those of before serve until those that follow can, and their Pods need their account.
+                    BEFORE.forEach(of -> ofGroup(of, group.name()).forEach(wanted::add));
                 }
             }
         }
         return all & remove(wanted);
     }
 
-    private Stream<String> ofGroup(String group) {
-        return Stream.of(Type.values())
-                .flatMap(type -> ofGroup(type, group)
-                        .map(o -> type + "/" + o.getMetadata().getName()));
+    /** How many Envoys of a group can serve. */
+    private long serving(String group) {
+        return WORKLOADS.stream()
+                .flatMap(type -> objects(type, group))
+                .mapToLong(
+                        o -> EnvoyObjects.available(o.getAdditionalProperties().get("status")))
+                .sum();
     }
 
-    private Stream<GenericKubernetesResource> ofGroup(Type type, String group) {
+    /** Whether something would go with the owner of this uid, as far as we know. */
+    public boolean owned(String uid) {
+        return !ours.known()
+                || Stream.of(Type.values())
+                        .flatMap(type -> ours.all(type).stream())
+                        .flatMap(o -> o.getMetadata().getOwnerReferences().stream())
+                        .anyMatch(owner -> uid.equals(owner.getUid()));
+    }
+
+    private Stream<String> ofGroup(String group) {
+        return Stream.of(Type.values()).flatMap(type -> ofGroup(type, group));
+    }
+
+    private Stream<String> ofGroup(Type type, String group) {
+        return objects(type, group).map(o -> type + "/" + o.getMetadata().getName());
+    }
+
+    private Stream<GenericKubernetesResource> objects(Type type, String group) {
         String label = Names.label(group);
         return ours.all(type).stream()
                 .filter(o -> label.equals(o.getMetadata().getLabels().get(Names.FLEET)));
@@ -141,10 +171,7 @@ public final class Fleets implements AutoCloseable {
 
     /** Whether an Envoy of the group can serve. */
     public boolean available(String group) {
-        return WORKLOADS.stream()
-                .flatMap(type -> ofGroup(type, group))
-                .anyMatch(
-                        o -> EnvoyObjects.available(o.getAdditionalProperties().get("status")) > 0);
+        return serving(group) > 0;
     }
 
     @Override

@@ -26,9 +26,10 @@ final class Addresses {
         if (out.isEmpty() && service.get("spec", "externalIPs") instanceof List<?> external) {
             external.forEach(e -> out.add(String.valueOf(e)));
         }
-        Object cluster = service.get("spec", "clusterIP");
-        if (out.isEmpty() && !"LoadBalancer".equals(service.get("spec", "type")) && cluster != null) {
-            out.add(cluster.toString());
+        if (out.isEmpty()
+                && !"LoadBalancer".equals(service.get("spec", "type"))
+                && service.get("spec", "clusterIPs") instanceof List<?> cluster) {
+            cluster.forEach(ip -> out.add(String.valueOf(ip)));
         }
         return out;
     }

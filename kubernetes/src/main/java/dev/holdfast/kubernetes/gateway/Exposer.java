@@ -15,33 +15,50 @@ import dev.holdfast.resource.ResourceSet;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps one Service for each Gateway, or for several that are merged, in our own namespace, where the Pods are. All Gateways may have port
- * 80: what its Service leads to is a port of its own, {@code targetPort}, chosen once and kept for as long as the Service is there.
+ * 80: what its Service leads to is a port of its own, {@code targetPort}, chosen once and kept for as long as the Service is there. Where
+ * another name is asked for, the Service of before stays until its successor has an address, and then as long as a Pod has to end.
  */
 public final class Exposer {
     private static final int FIRST_PORT = 20_000;
     private static final int LAST_PORT = 29_999;
     private static final ResourceDefinitionContext SERVICE = Kind.SERVICE.context("v1");
 
+    /** On a Service that follows another: how the drain of its Pods is asked for. */
+    private static final String DRAIN = "holdfast.dev/drain";
+
     private final KubernetesSource source;
     private final Exposure exposure;
     private final Written written;
+    private final InstantSource clock;
+
+    /** Services that have a successor, by uid, and from when on they may go. A new leader counts anew. */
+    private final Map<String, Instant> leaving = new HashMap<>();
 
     /** What of a port is let through. */
     private record Port(int target, boolean tcp, boolean udp) {}
 
-    public Exposer(KubernetesClient client, KubernetesSource source, Exposure exposure) {
+    public Exposer(KubernetesClient client, KubernetesSource source, Exposure exposure, InstantSource clock) {
+        this.clock = clock;
         this.source = source;
         this.exposure = exposure;
         this.written = new Written(client, exposure.namespace(), "holdfast-exposer");
@@ -51,68 +68,162 @@ public final class Exposer {
      * Makes, mends and removes Services; false where something has to be tried again.
      *
      * @param plan the one in force, which says where clients may come by QUIC; Envoys are not told of that yet
+     * @param owns whether something goes with the Service of this uid
      * @param refused is told of Services that are not written, for their name is not free
      */
-    public boolean reconcile(ResourceSet set, Map<String, Group> groups, Plan plan, Consumer<Problem> refused) {
-        Map<String, GenericKubernetesResource> there = services();
+    public boolean reconcile(
+            ResourceSet set, Map<String, Group> groups, Plan plan, Predicate<String> owns, Consumer<Problem> refused) {
+        Map<String, List<GenericKubernetesResource>> there = services();
         Map<String, Map<Integer, Port>> ports =
                 allocate(set, groups, there, exposure.pods().isEmpty() ? Set.of() : quic(plan));
+        Set<String> left = new HashSet<>();
         boolean all = true;
         for (Group group : groups.values()) {
             Map<Integer, Port> own = ports.getOrDefault(group.name(), Map.of());
-            GenericKubernetesResource service = there.get(group.name());
-            if (!own.isEmpty()) {
-                Map<String, Object> wanted = service(group, own);
-                String name = String.valueOf(Json.at(wanted, "metadata", "name"));
-                Written.Outcome outcome = written.claim(SERVICE, wanted, service, Names.marks(group));
-                all &= outcome != Written.Outcome.AGAIN;
-                if (outcome == Written.Outcome.NOT_FREE) {
-                    refused.accept(notFree(group, "envoyService", "Service", name));
-                } else if (service != null && !service.getMetadata().getName().equals(name)) {
-                    all &= written.delete(SERVICE, service.getMetadata().getName());
+            if (own.isEmpty()) {
+                continue;
+            }
+            String name = name(group);
+            List<GenericKubernetesResource> known = there.getOrDefault(group.name(), List.of());
+            GenericKubernetesResource now = named(known, name);
+            Written.Outcome outcome =
+                    written.claim(SERVICE, service(group, own, drain(now, known)), now, Names.marks(group));
+            all &= outcome != Written.Outcome.AGAIN;
+            if (outcome == Written.Outcome.NOT_FREE) {
+                refused.accept(notFree(group, "envoyService", "Service", name));
+            } else if (now != null) {
+                for (GenericKubernetesResource earlier : known) {
+                    if (earlier != now && succeeds(now, earlier)) {
+                        left.add(earlier.getMetadata().getUid());
+                        all &= leave(earlier, asks(now, earlier) ? Duration.ZERO : stay(group), owns);
+                    }
                 }
             }
         }
-        for (Map.Entry<String, GenericKubernetesResource> one : there.entrySet()) {
+        leaving.keySet().retainAll(left);
+        for (Map.Entry<String, List<GenericKubernetesResource>> one : there.entrySet()) {
             if (!groups.containsKey(one.getKey())) {
-                all &= written.delete(SERVICE, one.getValue().getMetadata().getName());
+                for (GenericKubernetesResource service : one.getValue()) {
+                    all &= written.delete(SERVICE, service.getMetadata().getName());
+                }
             }
         }
         return all;
     }
 
+    /** When the next Service may go that has a successor. */
+    public Optional<Instant> due() {
+        Instant now = clock.instant();
+        return leaving.values().stream().filter(now::isBefore).min(Comparator.naturalOrder());
+    }
+
+    private static boolean succeeds(GenericKubernetesResource now, GenericKubernetesResource earlier) {
+        return !Addresses.of(now).isEmpty() || asks(now, earlier);
+    }
+
+    /** Whether the successor waits for the very address of the one before. */
+    private static boolean asks(GenericKubernetesResource now, GenericKubernetesResource earlier) {
+        return now.get("spec", "loadBalancerIP") instanceof String ip
+                && Addresses.of(earlier).contains(ip);
+    }
+
+    private boolean leave(GenericKubernetesResource earlier, Duration stay, Predicate<String> owns) {
+        String uid = earlier.getMetadata().getUid();
+        Instant now = clock.instant();
+        Instant from = leaving.computeIfAbsent(uid, u -> now.plus(stay));
+        return now.isBefore(from)
+                || owns.test(uid)
+                || earlier.getMetadata().getDeletionTimestamp() != null
+                || written.delete(SERVICE, earlier.getMetadata().getName());
+    }
+
+    private Duration stay(Group group) {
+        return exposure.pods().isEmpty() ? group.drain() : Group.DRAIN;
+    }
+
+    private static String name(Group group) {
+        return String.valueOf(group.kubernetes("envoyService").getOrDefault("name", Names.object(group.name())));
+    }
+
+    private static @Nullable GenericKubernetesResource named(List<GenericKubernetesResource> services, String name) {
+        return services.stream()
+                .filter(s -> s.getMetadata().getName().equals(name))
+                .findFirst()
+                .orElse(null);
+    }
+
+    /** How the drain beside an Envoy is asked for: the uid of the group's first Service. With another one no Pod begins anew. */
+    private Optional<String> drain(@Nullable GenericKubernetesResource now, List<GenericKubernetesResource> known) {
+        Optional<String> token = now == null
+                ? known.stream().map(Exposer::drain).findFirst()
+                : Optional.of(drain(now))
+                        .filter(t -> !t.equals(now.getMetadata().getUid()));
+        return token.filter(t -> exposure.pods().isEmpty());
+    }
+
+    /** What only those know who may read our namespace: it cannot be guessed, for a uid is a random one (RFC 9562, version 4). */
+    public static String drain(GenericKubernetesResource service) {
+        Map<String, String> annotations = service.getMetadata().getAnnotations();
+        return annotations == null
+                ? service.getMetadata().getUid()
+                : annotations.getOrDefault(DRAIN, service.getMetadata().getUid());
+    }
+
     /** A name that an EnvoyProxy gives and that cannot be had. */
     public static Problem notFree(Group group, String part, String kind, String name) {
         return group.refused(
-                part + ".name",
+                "provider.kubernetes." + part + ".name",
                 ProblemCode.CONFLICTED,
                 "the " + kind + " " + name
                         + " is not written: that is no name, or an object has it that is not this Gateway's",
                 "Choose another name, or none.");
     }
 
-    /** The addresses of a Gateway: its Service's. */
+    /** The addresses of a Gateway: its Service's, and until that has any those of the one before. */
     public List<String> addresses(ResourceRef gateway) {
-        Map<String, GenericKubernetesResource> there = services();
+        Map<String, List<GenericKubernetesResource>> there = services();
         return Group.names(gateway, source)
                 .filter(there::containsKey)
                 .findFirst()
-                .map(there::get)
-                .map(Addresses::of)
+                .flatMap(name -> there.getOrDefault(name, List.of()).stream()
+                        .sorted(Comparator.comparing(
+                                s -> leaving.containsKey(s.getMetadata().getUid())))
+                        .map(Addresses::of)
+                        .filter(addresses -> !addresses.isEmpty())
+                        .findFirst())
                 .orElse(List.of());
     }
 
-    /** By group. */
-    public Map<String, GenericKubernetesResource> services() {
+    /** The Service of each group that has one: that of its name, or else one of before. */
+    public Map<String, GenericKubernetesResource> services(Map<String, Group> groups) {
+        Map<String, List<GenericKubernetesResource>> there = services();
         Map<String, GenericKubernetesResource> out = new TreeMap<>();
+        for (Group group : groups.values()) {
+            List<GenericKubernetesResource> known = there.getOrDefault(group.name(), List.of());
+            GenericKubernetesResource now = named(known, name(group));
+            if (!known.isEmpty()) {
+                out.put(group.name(), now == null ? known.getFirst() : now);
+            }
+        }
+        return out;
+    }
+
+    /** By group, the oldest first. */
+    private Map<String, List<GenericKubernetesResource>> services() {
+        Map<String, List<GenericKubernetesResource>> out = new TreeMap<>();
         for (GenericKubernetesResource service : source.objects("Service")) {
             Map<String, String> annotations = service.getMetadata().getAnnotations();
             if (annotations != null
                     && annotations.containsKey(Claims.GATEWAY)
                     && exposure.namespace().equals(service.getMetadata().getNamespace())) {
-                out.put(annotations.get(Claims.GATEWAY), service);
+                out.computeIfAbsent(annotations.get(Claims.GATEWAY), g -> new ArrayList<>())
+                        .add(service);
             }
         }
+        out.values()
+                .forEach(of -> of.sort(Comparator.comparing(
+                                (GenericKubernetesResource s) -> s.getMetadata().getCreationTimestamp())
+                        .thenComparing(s -> s.getMetadata().getName())));
         return out;
     }
 
@@ -141,15 +252,15 @@ public final class Exposer {
     private Map<String, Map<Integer, Port>> allocate(
             ResourceSet set,
             Map<String, Group> groups,
-            Map<String, GenericKubernetesResource> there,
+            Map<String, List<GenericKubernetesResource>> there,
             Set<Integer> quic) {
         Map<String, Map<Integer, Integer>> known = new HashMap<>();
         Set<Integer> used = new TreeSet<>();
-        there.forEach((group, service) -> {
+        there.forEach((group, services) -> services.forEach(service -> {
             Map<Integer, Integer> ports = Addresses.ports(service);
-            known.put(group, ports);
+            known.computeIfAbsent(group, g -> new HashMap<>()).putAll(ports);
             used.addAll(ports.values());
-        });
+        }));
         Map<String, Map<Integer, Port>> out = new TreeMap<>();
         int next = FIRST_PORT;
         for (Group group : groups.values()) {
@@ -198,7 +309,7 @@ public final class Exposer {
         return out;
     }
 
-    private Map<String, Object> service(Group group, Map<Integer, Port> ports) {
+    private Map<String, Object> service(Group group, Map<Integer, Port> ports, Optional<String> drain) {
         Map<String, Object> says = group.kubernetes("envoyService");
         Map<String, Object> labels = new TreeMap<>(group.infrastructure("labels"));
         labels.putAll(Json.map(says.get("labels")));
@@ -206,8 +317,9 @@ public final class Exposer {
         Map<String, Object> annotations = new TreeMap<>(group.infrastructure("annotations"));
         annotations.putAll(Json.map(says.get("annotations")));
         annotations.put(Claims.GATEWAY, group.name());
+        drain.ifPresent(token -> annotations.put(DRAIN, token));
         Map<String, Object> metadata = new LinkedHashMap<>();
-        metadata.put("name", String.valueOf(says.getOrDefault("name", Names.object(group.name()))));
+        metadata.put("name", name(group));
         metadata.put("namespace", exposure.namespace());
         metadata.put("labels", labels);
         metadata.put("annotations", annotations);
@@ -236,6 +348,11 @@ public final class Exposer {
                     "externalTrafficPolicy");
         }
         group.asked().ifPresent(ip -> spec.put("loadBalancerIP", ip));
+        // The API server takes them only where the cluster has both, and says so.
+        if (!group.families().isEmpty()) {
+            spec.put("ipFamilyPolicy", group.families().size() > 1 ? "RequireDualStack" : "SingleStack");
+            spec.put("ipFamilies", group.families());
+        }
         Map<String, Object> out = new LinkedHashMap<>();
         out.put("apiVersion", "v1");
         out.put("kind", "Service");
@@ -243,6 +360,7 @@ public final class Exposer {
         out.put("spec", spec);
         Set<String> marks = new TreeSet<>(Names.labels(group).keySet());
         marks.add(Claims.GATEWAY);
+        marks.add(DRAIN);
         return Overlay.ofObject(out, says.get("patch"), marks, List.of("selector"));
     }
 

@@ -6,9 +6,11 @@ import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.problem.Severity;
+import dev.holdfast.resource.Durations;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,6 +27,9 @@ import java.util.stream.Stream;
  * @param proxies who has a say in that, a Gateway's own before that of its class
  */
 public record Group(String name, List<Resource> gateways, Map<String, Object> proxy, List<Resource> proxies) {
+    /** Of Envoy Gateway, which is how long people expect a Pod to take. */
+    static final Duration DRAIN = Duration.ofSeconds(60);
+
     public Group {
         gateways = List.copyOf(gateways);
         proxies = List.copyOf(proxies);
@@ -86,9 +91,8 @@ public record Group(String name, List<Resource> gateways, Map<String, Object> pr
         return proxies.stream().allMatch(p -> p.ref().namespace().equals(namespace));
     }
 
-    /** What is wrong with a field below {@code provider.kubernetes}, told of the EnvoyProxy that has it, or of the Gateway without one. */
-    public Problem refused(String field, ProblemCode code, String message, String fix) {
-        String path = "provider.kubernetes." + field;
+    /** What is wrong with a field of the spec, told of the EnvoyProxy that has it, or of the Gateway without one. */
+    public Problem refused(String path, ProblemCode code, String message, String fix) {
         return proxies.stream()
                 .filter(p -> p.spec().at(path).present())
                 .findFirst()
@@ -100,6 +104,26 @@ public record Group(String name, List<Resource> gateways, Map<String, Object> pr
     /** What the EnvoyProxy says below {@code provider.kubernetes}. */
     public Map<String, Object> kubernetes(String part) {
         return Json.map(Json.at(proxy, "provider", "kubernetes", part));
+    }
+
+    /** Of the addresses at which it is to be reached, as a Service names them; empty for the cluster's own choice. */
+    public List<String> families() {
+        return switch (String.valueOf(proxy.get("ipFamily"))) {
+            case "IPv4" -> List.of("IPv4");
+            case "IPv6" -> List.of("IPv6");
+            case "DualStack" -> List.of("IPv4", "IPv6");
+            default -> List.of();
+        };
+    }
+
+    /** How long streams may live on in what ends. */
+    public Duration drain() {
+        return shutdown("drainTimeout", DRAIN);
+    }
+
+    /** A time below {@code shutdown}. */
+    public Duration shutdown(String field, Duration otherwise) {
+        return Json.at(proxy, "shutdown", field) instanceof String text ? Durations.parse(text) : otherwise;
     }
 
     /** {@code labels} or {@code annotations} that the Gateway's infrastructure asks for; Gateways that are merged share none. */

@@ -16,10 +16,12 @@ import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +42,9 @@ public final class StatusWriter {
     private final Predicate<ResourceRef> serves;
     private final String controller;
     private final boolean exposed;
+
+    /** Kinds whose statuses were refused when last written, each with the answer: told once, not with every route and every turn. */
+    private Set<String> told = Set.of();
 
     /** {@code addresses} gives those of a Gateway, as far as it has any yet, and {@code serves} whether anything carries its traffic. */
     public StatusWriter(
@@ -62,15 +67,34 @@ public final class StatusWriter {
         Wanted wanted = new Wanted(controller, applied, exposed, Features.SUPPORTED);
         String now = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
         boolean all = true;
+        Set<String> refusals = new HashSet<>();
         for (Outcome outcome : outcomes) {
             if (Thread.currentThread().isInterrupted()) {
                 return false;
             }
-            all &= write(set, outcome, wanted, now);
+            try {
+                all &= write(set, outcome, wanted, now);
+            } catch (KubernetesClientException refused) {
+                all = false;
+                String what = outcome.resource().kind() + " " + refused.getCode();
+                if (refusals.add(what) && !told.contains(what)) {
+                    LOG.atWarn()
+                            .addKeyValue("resource", outcome.resource())
+                            .addKeyValue("reason", Reason.of(refused))
+                            .log(
+                                    "a status could not be written; it is tried again, and others of its kind are not told of");
+                }
+                if (refused.getCode() == 0) {
+                    // The API server is away: there is no use in going on for now.
+                    break;
+                }
+            }
         }
+        told = refusals;
         return all;
     }
 
+    /** False where it is to be tried again on a newer version. */
     private boolean write(ResourceSet set, Outcome outcome, Wanted wanted, String now) {
         ResourceRef ref = outcome.resource();
         Optional<GenericKubernetesResource> current = source.current(ref);
@@ -100,13 +124,7 @@ public final class StatusWriter {
             return switch (refused.getCode()) {
                 case 404 -> true;
                 case 409 -> false;
-                default -> {
-                    LOG.atWarn()
-                            .addKeyValue("resource", ref)
-                            .addKeyValue("reason", Reason.of(refused))
-                            .log("a status could not be written; it is tried again");
-                    yield false;
-                }
+                default -> throw refused;
             };
         }
     }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,6 +25,7 @@ import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,6 +52,9 @@ public final class KubernetesSource implements AutoCloseable {
     private volatile Set<References.Named> services = Set.of();
     private volatile Map<String, String> absent = Map.of();
     private volatile boolean looked;
+    /** What is waited for and has been told; of the thread of turns alone. */
+    private Set<String> told = Set.of();
+
     private volatile boolean closed;
 
     /**
@@ -121,8 +126,8 @@ public final class KubernetesSource implements AutoCloseable {
                 for (KindWatch watch : watches.values()) {
                     look(watch, served, lacking);
                 }
-                absent = Map.copyOf(lacking);
-                if (!looked) {
+                if (!looked || !lacking.equals(absent)) {
+                    absent = Map.copyOf(lacking);
                     looked = true;
                     poke();
                 }
@@ -259,11 +264,14 @@ public final class KubernetesSource implements AutoCloseable {
     }
 
     private void waiting(List<Problem> problems) {
-        for (Problem problem : problems) {
-            if (problem.severity() == Severity.WARNING) {
-                LOG.atWarn().log("waiting: " + problem.message());
-            }
-        }
+        Set<String> now = problems.stream()
+                .filter(p -> p.severity() == Severity.WARNING)
+                .map(p -> "waiting: " + p.message() + ". " + p.fix())
+                .collect(Collectors.toCollection(LinkedHashSet::new));
+        now.stream()
+                .filter(line -> !told.contains(line))
+                .forEach(line -> LOG.atWarn().log(line));
+        told = now;
     }
 
     private List<Problem> problems() {

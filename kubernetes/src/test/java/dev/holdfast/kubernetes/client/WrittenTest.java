@@ -7,6 +7,7 @@ import dev.holdfast.kubernetes.client.Written.Outcome;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -16,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,6 +30,10 @@ class WrittenTest {
     private final Map<String, String> there = new ConcurrentHashMap<>();
 
     private final List<String> patched = new CopyOnWriteArrayList<>();
+
+    /** What was applied, each with its field manager. */
+    private final List<Map.Entry<String, Object>> applied = new CopyOnWriteArrayList<>();
+
     private HttpServer server;
     private KubernetesClient client;
 
@@ -40,6 +47,11 @@ class WrittenTest {
             if (exchange.getRequestMethod().equals("PATCH")) {
                 patched.add(path);
                 answer = new String(body, StandardCharsets.UTF_8);
+                Matcher manager = Pattern.compile("fieldManager=([^&]+)")
+                        .matcher(exchange.getRequestURI().getQuery());
+                applied.add(Map.entry(
+                        manager.find() ? manager.group(1) : "",
+                        client.getKubernetesSerialization().unmarshal(answer, Map.class)));
                 there.put(path, answer);
             }
             byte[] out =
@@ -124,6 +136,60 @@ class WrittenTest {
         other.put("port", 81);
         assertThat(claim("web", Map.of("ports", List.of(other)))).isEqualTo(Outcome.DONE);
         assertThat(patched).hasSize(2);
+    }
+
+    private Outcome claimDeployment(Map<String, Object> spec) {
+        return new Written(client, "system", "test")
+                .claim(
+                        new ResourceDefinitionContext.Builder()
+                                .withGroup("apps")
+                                .withVersion("v1")
+                                .withKind("Deployment")
+                                .withPlural("deployments")
+                                .withNamespaced(true)
+                                .build(),
+                        Map.of(
+                                "apiVersion",
+                                "apps/v1",
+                                "kind",
+                                "Deployment",
+                                "metadata",
+                                Map.of("name", "web", "namespace", "system", "labels", MARKS),
+                                "spec",
+                                spec),
+                        null,
+                        MARKS);
+    }
+
+    private void hasFivePodsSaidBy(String manager) {
+        there.put("/apis/apps/v1/namespaces/system/deployments/web", """
+                {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "system", "resourceVersion": "7",
+                 "labels": {"managed-by": "us", "fleet": "web"},
+                 "managedFields": [{"manager": "%s", "operation": "Apply", "fieldsType": "FieldsV1",
+                                    "fieldsV1": {"f:spec": {"f:paused": {}, "f:replicas": {}}}}]},
+                 "spec": {"paused": false, "replicas": 5}}
+                """.formatted(manager));
+    }
+
+    /** Or the API server would take the number away, and put its default there: one Pod, and the streams of the others cut. */
+    @Test
+    void aNumberOfPodsThatIsOursNoMoreIsLeftToSomebodyBeforeItIsGivenUp() {
+        hasFivePodsSaidBy("test");
+        assertThat(claimDeployment(Map.of("paused", true))).isEqualTo(Outcome.DONE);
+        assertThat(applied).extracting(Map.Entry::getKey).containsExactly("test-replicas", "test");
+        Object left = applied.getFirst().getValue();
+        assertThat(Json.at(left, "spec")).isEqualTo(Map.of("replicas", 5));
+        assertThat(Json.at(left, "metadata", "resourceVersion")).isEqualTo("7");
+        assertThat(Json.map(Json.at(applied.getLast().getValue(), "spec"))).doesNotContainKey("replicas");
+    }
+
+    @Test
+    void aNumberOfPodsThatIsAnothersOrStaysOursIsLeftAlone() {
+        hasFivePodsSaidBy("scaler");
+        assertThat(claimDeployment(Map.of("paused", true))).isEqualTo(Outcome.DONE);
+        hasFivePodsSaidBy("test");
+        assertThat(claimDeployment(Map.of("replicas", 2))).isEqualTo(Outcome.DONE);
+        assertThat(applied).extracting(Map.Entry::getKey).containsExactly("test", "test");
     }
 
     @Test

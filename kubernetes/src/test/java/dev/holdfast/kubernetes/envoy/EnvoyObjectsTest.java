@@ -8,6 +8,8 @@ import dev.holdfast.kubernetes.envoy.Ours.Type;
 import dev.holdfast.kubernetes.gateway.Group;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.read.ManifestReader;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,13 +48,23 @@ class EnvoyObjectsTest {
                 "envoy:v1",
                 "holdfast:v1",
                 "holdfast-xds",
-                host -> "asks " + host,
+                (host, overIpv6) -> "asks: " + host + (overIpv6 ? " at ::" : ""),
+                EnvoyObjectsTest::edited,
                 Map.of(),
                 "/xds",
                 "uri:",
                 "name",
                 shown -> {});
-        return new EnvoyObjects(group, pods, namespace, Map.of("kind", "Service", "uid", "6f0c"));
+        return new EnvoyObjects(group, pods, namespace, Map.of("kind", "Service", "uid", "01ab"), "6f0c");
+    }
+
+    /** Shows what was asked for; a patch is refused. */
+    private static EnvoyPods.Begun edited(
+            Map<String, Object> ours, String type, Map<String, Object> value, List<Map<String, Object>> patches) {
+        return patches.isEmpty()
+                ? new EnvoyPods.Begun.With(ours + " " + type + " " + value)
+                : new EnvoyPods.Begun.Refused(
+                        "jsonPatches[0]", "no " + patches.getFirst().get("op"));
     }
 
     private static Object at(Map<Type, Map<String, Object>> objects, Type type, String... path) {
@@ -75,7 +87,7 @@ class EnvoyObjectsTest {
                 .containsEntry("team", "blue");
         assertThat(Json.list(container(made).get("args")))
                 .map(Object::toString)
-                .contains("asks holdfast-xds.system.svc", "shop/web");
+                .contains("asks: holdfast-xds.system.svc", "shop/web");
     }
 
     /** Or a new listener would begin all Pods anew, and end their streams. */
@@ -189,6 +201,79 @@ class EnvoyObjectsTest {
         assertThat(at(made, Type.BUDGET, "spec", "selector")).isEqualTo(at(plain, Type.BUDGET, "spec", "selector"));
         assertThat(at(made, Type.SCALER, "spec", "scaleTargetRef"))
                 .isEqualTo(at(plain, Type.SCALER, "spec", "scaleTargetRef"));
+    }
+
+    @Test
+    void aBootstrapIsEditedAsItsEnvoyProxySaysWhoeverWroteIt() {
+        assertThat(Json.list(container(of("""
+                spec:
+                  bootstrap: {type: Merge, value: "{stats_flush_interval: 7s}"}
+                """)).get("args")).stream().map(Object::toString))
+                .contains("{asks=holdfast-xds.system.svc} Merge {stats_flush_interval=7s}");
+    }
+
+    @Test
+    void whereAGatewayHasIpv6AddressesItsEnvoysAreReadyThere() {
+        for (String family : List.of("IPv6", "DualStack")) {
+            assertThat(Json.list(container(of("spec: {ipFamily: " + family + "}"))
+                                    .get("args"))
+                            .stream()
+                            .map(Object::toString))
+                    .contains("asks: holdfast-xds.system.svc at ::");
+        }
+    }
+
+    @Test
+    void aBootstrapThatCannotBeIsRefusedInAnyNamespace() {
+        String patch = "spec: {bootstrap: {type: JSONPatch, jsonPatches: [{op: move, path: /admin}]}}";
+        Problem problem = objects(patch, "shop").refused().orElseThrow();
+        assertThat(problem.fieldPath()).isEqualTo("spec.bootstrap.jsonPatches[0]");
+        assertThat(problem.message()).startsWith("no move");
+        assertThat(objects("spec: {bootstrap: {value: \"a: b: c\"}}", "system")
+                        .refused()
+                        .orElseThrow()
+                        .message())
+                .startsWith("it is no YAML");
+    }
+
+    static List<Arguments> workloads() {
+        return List.of(
+                arguments(true, "spec: {replicas: 2}", "observedGeneration: 3, availableReplicas: 2"),
+                arguments(true, "spec: {replicas: 0}", "observedGeneration: 3"),
+                arguments(false, "spec: {replicas: 2}", "observedGeneration: 3, availableReplicas: 1"),
+                arguments(false, "spec: {replicas: 1}", "observedGeneration: 2, availableReplicas: 1"),
+                arguments(false, "spec: {replicas: 1}", ""),
+                arguments(true, "spec: {}", "observedGeneration: 3, desiredNumberScheduled: 2, numberAvailable: 2"),
+                arguments(false, "spec: {}", "observedGeneration: 3, desiredNumberScheduled: 2, numberAvailable: 1"),
+                // On no node, or nobody has looked yet: what was there before is better than nothing.
+                arguments(false, "spec: {}", "observedGeneration: 3, desiredNumberScheduled: 0"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("workloads")
+    void aWorkloadIsWholeWhenAllOfItServesAsItIsNow(boolean whole, String spec, String status) {
+        GenericKubernetesResource there = new KubernetesSerialization()
+                .unmarshal(
+                        "apiVersion: apps/v1\nkind: A\nmetadata: {name: a, generation: 3}\n%s\nstatus: {%s}"
+                                .formatted(spec, status),
+                        GenericKubernetesResource.class);
+        assertThat(EnvoyObjects.isWhole(there)).isEqualTo(whole);
+    }
+
+    /** It is to carry the traffic of what it follows. */
+    @Test
+    void aDeploymentThatIsScaledBeginsWithAsManyPodsAsServedBefore() {
+        String scaled =
+                "spec: {provider: {type: Kubernetes, kubernetes: {envoyHpa: {minReplicas: 2, maxReplicas: 5}}}}";
+        EnvoyObjects objects = objects(scaled, "system");
+        Map<String, Object> made = objects.all().get(Type.DEPLOYMENT);
+        for (var each : Map.of(0L, 2L, 1L, 2L, 4L, 4L, 9L, 5L).entrySet()) {
+            assertThat(Json.at(objects.begun(made, each.getKey()), "spec", "replicas"))
+                    .isEqualTo(each.getValue());
+        }
+        EnvoyObjects fixed = objects(deployment("replicas: 3"), "system");
+        assertThat(Json.at(fixed.begun(fixed.all().get(Type.DEPLOYMENT), 9), "spec", "replicas"))
+                .isEqualTo(3L);
     }
 
     private static String deployment(String says) {

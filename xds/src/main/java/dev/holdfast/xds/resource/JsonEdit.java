@@ -10,10 +10,10 @@ import com.jayway.jsonpath.JsonPathException;
 import com.jayway.jsonpath.Option;
 import com.jayway.jsonpath.spi.json.GsonJsonProvider;
 import com.jayway.jsonpath.spi.mapper.GsonMappingProvider;
-import dev.holdfast.plan.EnvoyPatch;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -41,7 +41,18 @@ final class JsonEdit {
         }
     }
 
-    static JsonElement apply(JsonElement root, EnvoyPatch patch) throws Impossible {
+    /**
+     * What is done, and where.
+     *
+     * @param op add, remove, replace, move, copy, test
+     * @param path a JSON pointer; below each place that {@code jsonPath} finds, where there is one
+     * @param from a JSON pointer of move and copy, empty for none
+     * @param jsonPath RFC 9535, empty for none
+     * @param value JSON text
+     */
+    record Operation(String op, String path, String from, String jsonPath, Optional<String> value) {}
+
+    static JsonElement apply(JsonElement root, Operation patch) throws Impossible {
         List<List<String>> places = places(root, patch);
         if (patch.op().equals("remove")) {
             // The last first, so that those before keep their index.
@@ -54,7 +65,7 @@ final class JsonEdit {
         return out;
     }
 
-    private static List<List<String>> places(JsonElement root, EnvoyPatch patch) throws Impossible {
+    private static List<List<String>> places(JsonElement root, Operation patch) throws Impossible {
         List<String> path = steps(patch.path());
         List<List<String>> out = new ArrayList<>();
         if (patch.jsonPath().isEmpty()) {
@@ -99,7 +110,7 @@ final class JsonEdit {
         return out;
     }
 
-    private static JsonElement apply(JsonElement root, EnvoyPatch patch, List<String> place) throws Impossible {
+    private static JsonElement apply(JsonElement root, Operation patch, List<String> place) throws Impossible {
         return switch (patch.op()) {
             case "add" -> add(root, place, value(patch));
             case "replace" -> replace(root, place, value(patch));
@@ -122,7 +133,7 @@ final class JsonEdit {
         };
     }
 
-    private static JsonElement value(EnvoyPatch patch) throws Impossible {
+    private static JsonElement value(Operation patch) throws Impossible {
         return JsonParser.parseString(
                 patch.value().orElseThrow(() -> new Impossible("the operation " + patch.op() + " needs a value")));
     }

@@ -66,14 +66,16 @@ final class Listeners {
         return "port-" + bindPort;
     }
 
-    /** A port of all interfaces. */
-    static Address address(SocketAddress.Protocol protocol, int bindPort) {
-        return Address.newBuilder()
-                .setSocketAddress(SocketAddress.newBuilder()
-                        .setProtocol(protocol)
-                        .setAddress("0.0.0.0")
-                        .setPortValue(bindPort))
-                .build();
+    /** A port of all interfaces; at their IPv4 addresses where nothing else is said, for not every machine has others. */
+    static Address address(SocketAddress.Protocol protocol, int bindPort, Optional<ConnectionSettings.Family> family) {
+        SocketAddress.Builder out =
+                SocketAddress.newBuilder().setProtocol(protocol).setPortValue(bindPort);
+        switch (family.orElse(ConnectionSettings.Family.IPV4)) {
+            case IPV4 -> out.setAddress("0.0.0.0");
+            case IPV6 -> out.setAddress("::");
+            case BOTH -> out.setAddress("::").setIpv4Compat(true);
+        }
+        return Address.newBuilder().setSocketAddress(out).build();
     }
 
     /** Of what is HTTP and what is relayed at a TCP port; one of the two may be empty. */
@@ -81,7 +83,7 @@ final class Listeners {
         ConnectionSettings connection = connection(http, relayed);
         Listener.Builder out = Listener.newBuilder()
                 .setName(name(bindPort))
-                .setAddress(address(SocketAddress.Protocol.TCP, bindPort))
+                .setAddress(address(SocketAddress.Protocol.TCP, bindPort, connection.family()))
                 .setPerConnectionBufferLimitBytes(UInt32Value.of(
                         connection.bufferBytes() == ConnectionSettings.DEFAULT.bufferBytes()
                                 ? BUFFER
@@ -126,8 +128,7 @@ final class Listeners {
                                 .sorted(Comparator.comparing(dev.holdfast.plan.Listener::name))
                                 .map(l -> l.client().connection()),
                         relayed.stream().map(L4Listener::connection))
-                .filter(c -> !c.equals(ConnectionSettings.DEFAULT))
-                .findFirst()
+                .min(Comparator.comparing(c -> c.equals(ConnectionSettings.DEFAULT.at(c.family()))))
                 .orElse(ConnectionSettings.DEFAULT);
     }
 

@@ -118,22 +118,18 @@ final class Patching {
     }
 
     /** A port without TLS has one filter chain, which is no default one as it is with Envoy Gateway. */
-    private static EnvoyPatch patched(EnvoyPatch patch, Message resource) {
+    private static JsonEdit.Operation patched(EnvoyPatch patch, Message resource) {
         boolean one = resource instanceof Listener listener
                 && !listener.hasDefaultFilterChain()
                 && listener.getFilterChainsCount() == 1;
         return one
-                ? new EnvoyPatch(
-                        patch.type(),
-                        patch.name(),
+                ? new JsonEdit.Operation(
                         patch.op(),
                         patch.path().replaceFirst("^/" + DEFAULT_CHAIN + "(?=/|$)", "/filter_chains/0"),
                         patch.from().replaceFirst("^/" + DEFAULT_CHAIN + "(?=/|$)", "/filter_chains/0"),
                         patch.jsonPath().replaceFirst("^\\$\\." + DEFAULT_CHAIN + "(?![a-z_])", "\\$.filter_chains[0]"),
-                        patch.value(),
-                        patch.at(),
-                        patch.valueAt())
-                : patch;
+                        patch.value())
+                : new JsonEdit.Operation(patch.op(), patch.path(), patch.from(), patch.jsonPath(), patch.value());
     }
 
     /** Of those there are, the ones that are meant. */

@@ -65,7 +65,12 @@ final class QuicListeners {
     static Optional<Listener> of(int bindPort, List<dev.holdfast.plan.Listener> http) {
         Listener.Builder out = Listener.newBuilder()
                 .setName(name(bindPort))
-                .setAddress(Listeners.address(SocketAddress.Protocol.UDP, bindPort))
+                .setAddress(Listeners.address(
+                        SocketAddress.Protocol.UDP,
+                        bindPort,
+                        http.stream()
+                                .findFirst()
+                                .flatMap(l -> l.client().connection().family())))
                 .setUdpListenerConfig(UdpListenerConfig.newBuilder()
                         .setDownstreamSocketConfig(UdpSocketConfig.newBuilder().setPreferGro(BoolValue.of(true)))
                         .setQuicOptions(io.envoyproxy.envoy.config.listener.v3.QuicProtocolOptions.newBuilder()

@@ -143,7 +143,10 @@ record Relays(Plan plan) {
         return cluster.filter(c -> !c.equals(NOWHERE))
                 .map(to -> Listener.newBuilder()
                         .setName(udpName(listener.bindPort()))
-                        .setAddress(Listeners.address(SocketAddress.Protocol.UDP, listener.bindPort()))
+                        .setAddress(Listeners.address(
+                                SocketAddress.Protocol.UDP,
+                                listener.bindPort(),
+                                listener.connection().family()))
                         .setUdpListenerConfig(UdpListenerConfig.getDefaultInstance())
                         .addListenerFilters(ListenerFilter.newBuilder()
                                 .setName("envoy.filters.udp_listener.udp_proxy")

@@ -11,6 +11,7 @@ import dev.holdfast.xds.Plans;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -82,6 +83,24 @@ final class ClientSideTest {
                 .allMatch(r -> r.filterChain().isEmpty())
                 .extracting(Replaced::listener)
                 .containsExactlyInAnyOrder("port-443", "port-80");
+    }
+
+    @Test
+    void aPortIsBoundAtTheAddressesOfTheFamilyThatIsAskedFor() throws Exception {
+        ClientRules plain = ClientRules.DEFAULT;
+        Map<Optional<ConnectionSettings.Family>, String> wanted = Map.of(
+                Optional.empty(),
+                "address: \"0.0.0.0\"\n",
+                Optional.of(ConnectionSettings.Family.IPV6),
+                "address: \"::\"\n",
+                Optional.of(ConnectionSettings.Family.BOTH),
+                "ipv4_compat: true\n");
+        for (var each : wanted.entrySet()) {
+            String text = made(plain.with(plain.connection().at(each.getKey()))).toYaml();
+            assertThat(text).contains(each.getValue());
+            assertThat(text.contains("address: \"0.0.0.0\"\n"))
+                    .isEqualTo(each.getKey().isEmpty());
+        }
     }
 
     @Test
