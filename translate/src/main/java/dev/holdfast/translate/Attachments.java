@@ -35,7 +35,8 @@ final class Attachments {
                             new Shelves.Name(owner.kind(), owner.namespace(), owner.name()), o -> new ArrayList<>())
                     .add(listener);
         }
-        shelves.listeners.fill(owner -> byOwner.getOrDefault(owner, List.of()));
+        boolean same = shelves.areListeners(listeners);
+        shelves.listeners.fill(owner -> byOwner.getOrDefault(owner, List.of()), owner -> !same);
         this.problems = problems;
         this.namespaces = new Namespaces(set);
     }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -23,13 +24,20 @@ final class Looks {
     static final class Shelf<K, V> {
         private final Looks looks;
         private Function<K, @Nullable V> content = key -> null;
+        private Predicate<K> mayDiffer = key -> true;
 
         Shelf(Looks looks) {
             this.looks = looks;
         }
 
         void fill(Function<K, @Nullable V> next) {
+            fill(next, key -> true);
+        }
+
+        /** @param differs false for keys that certainly lead to what they led to when it was last filled */
+        void fill(Function<K, @Nullable V> next, Predicate<K> differs) {
             content = next;
+            mayDiffer = differs;
         }
 
         @Nullable
@@ -45,8 +53,9 @@ final class Looks {
 
     private record Look<K, V>(
             Shelf<K, V> shelf, K key, @Nullable V found) {
+        /** A step that is remembered held in the last translation, so that what has not changed since need not be looked up. */
         boolean holds() {
-            return Objects.equals(shelf.content.apply(key), found);
+            return !shelf.mayDiffer.test(key) || Objects.equals(shelf.content.apply(key), found);
         }
     }
 

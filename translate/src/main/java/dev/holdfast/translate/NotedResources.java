@@ -1,22 +1,40 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /** The resources of a translation, of which each look is noted. */
 final class NotedResources extends ResourceSet {
     private final Shelves shelves;
 
-    NotedResources(ResourceSet set, Shelves shelves) {
+    /** @param before that of the translation before */
+    NotedResources(ResourceSet set, ResourceSet before, Shelves shelves) {
         super(set);
         this.shelves = shelves;
+        Optional<Set<ResourceRef>> others = set.othersThan(before);
         shelves.resources.fill(
-                n -> super.find(n.kind(), n.namespace(), n.name()).orElse(null));
-        shelves.kinds.fill(super::kind);
-        shelves.namespaces.fill(of -> super.kind(of.kind(), of.namespace()));
+                n -> super.find(n.kind(), n.namespace(), n.name()).orElse(null),
+                names(others, r -> new Shelves.Name(r.kind(), r.namespace(), r.name())));
+        shelves.kinds.fill(super::kind, names(others, ResourceRef::kind));
+        shelves.namespaces.fill(
+                of -> super.kind(of.kind(), of.namespace()),
+                names(others, r -> new Shelves.Name(r.kind(), r.namespace(), "")));
+    }
+
+    private static <K> Predicate<K> names(Optional<Set<ResourceRef>> of, Function<ResourceRef, K> name) {
+        if (of.isEmpty()) {
+            return key -> true;
+        }
+        Set<K> names = of.get().stream().map(name).collect(Collectors.toSet());
+        return names::contains;
     }
 
     /** Not for a step, which would depend on all there is. */

@@ -8,12 +8,12 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** What each parent of ours made of a route. */
 final class RouteOutcomes {
@@ -21,15 +21,13 @@ final class RouteOutcomes {
     private final Outcomes known;
     private final Shelves shelves;
 
-    RouteOutcomes(ResourceSet set, Shelves shelves, Outcomes known, List<Attachment> attachments) {
+    /** @param attached where each route is */
+    RouteOutcomes(
+            ResourceSet set, Shelves shelves, Outcomes known, Function<Resource, @Nullable List<Attachment>> attached) {
         this.set = set;
         this.shelves = shelves;
         this.known = known;
-        Map<Resource, List<Attachment>> byRoute = new IdentityHashMap<>();
-        for (Attachment attachment : attachments) {
-            byRoute.computeIfAbsent(attachment.route(), r -> new ArrayList<>()).add(attachment);
-        }
-        shelves.attachments.fill(byRoute::get);
+        shelves.attachments.fill(attached);
     }
 
     Outcome of(Resource route) {

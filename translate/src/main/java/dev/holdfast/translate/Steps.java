@@ -5,26 +5,43 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** The steps of one pass over the same kind of thing, remembered until the next translation. */
 final class Steps<K, V> {
     private final Looks looks;
-    private Map<K, Looks.Step<V>> last = new IdentityHashMap<>();
-    private Map<K, Looks.Step<V>> now = new IdentityHashMap<>();
+    private final Map<K, Taken<V>> all = new IdentityHashMap<>();
+    private long turn;
+    /** How many of {@link #all} were taken in this turn. */
+    private int taken;
+
+    /** A step, and the turn in which it was taken last. */
+    private static final class Taken<V> {
+        private Looks.Step<V> step;
+        private long turn;
+
+        Taken(Looks.Step<V> step) {
+            this.step = step;
+        }
+    }
 
     Steps(Looks looks) {
         this.looks = looks;
     }
 
-    /** Begins a translation. */
+    /** Begins a translation: what was not taken in the last one is forgotten. */
     void begin() {
-        last = now;
-        now = new IdentityHashMap<>(last.size());
+        if (taken < all.size()) {
+            all.values().removeIf(t -> t.turn != turn);
+        }
+        turn++;
+        taken = 0;
     }
 
     /** Nothing of the last translation holds. */
     void forget() {
-        last = Map.of();
+        all.clear();
+        taken = 0;
     }
 
     /**
@@ -32,13 +49,29 @@ final class Steps<K, V> {
      * nothing that has changed since. Its problems are added in either case.
      */
     V of(K key, List<Problem> problems, Supplier<V> work) {
-        Looks.Step<V> step = last.get(key);
-        if (step != null && step.holds()) {
-            problems.addAll(step.problems());
+        Taken<V> known = all.get(key);
+        if (known == null) {
+            known = new Taken<>(looks.during(problems, work));
+            all.put(key, known);
+        } else if (known.step.holds()) {
+            List<Problem> told = known.step.problems();
+            if (!told.isEmpty()) {
+                problems.addAll(told);
+            }
         } else {
-            step = looks.during(problems, work);
+            known.step = looks.during(problems, work);
         }
-        now.put(key, step);
-        return step.value();
+        if (known.turn != turn) {
+            known.turn = turn;
+            taken++;
+        }
+        return known.step.value();
+    }
+
+    /** What was taken for {@code key} in this translation, if anything. */
+    @Nullable
+    V taken(K key) {
+        Taken<V> known = all.get(key);
+        return known == null || known.turn != turn ? null : known.step.value();
     }
 }
