@@ -65,6 +65,7 @@ public final class ByName<V> extends AbstractMap<String, V> {
             Map.Entry<String, F> entry = from.entries.get(i);
             at = before.from(at, entry.getKey());
             Map.Entry<String, V> known = before.at(at, entry.getKey());
+            at += known == null ? 0 : 1;
             boolean kept = known != null && holds.test(entry.getValue(), known.getValue());
             made[i] = kept && known != null
                     ? known
@@ -84,6 +85,7 @@ public final class ByName<V> extends AbstractMap<String, V> {
         for (Map.Entry<String, V> entry : entries) {
             at = other.from(at, entry.getKey());
             Map.Entry<String, V> there = other.at(at, entry.getKey());
+            at += there == null ? 0 : 1;
             if (there == null || (there != entry && !there.getValue().equals(entry.getValue()))) {
                 out.add(entry);
             }
@@ -110,14 +112,22 @@ public final class ByName<V> extends AbstractMap<String, V> {
         return a == b ? 0 : a.compareTo(b);
     }
 
-    /** This one with {@code put} in place of what has these names, and without {@code gone}. */
+    /** This one with {@code put} in place of what has these names, and without the rest of {@code gone}. */
     public ByName<V> with(Map<String, V> put, Set<String> gone) {
-        if (put.isEmpty() && gone.isEmpty()) {
+        TreeMap<String, Optional<V>> changes = new TreeMap<>();
+        gone.forEach(name -> {
+            if (!put.containsKey(name) && containsKey(name)) {
+                changes.put(name, Optional.empty());
+            }
+        });
+        put.forEach((name, value) -> {
+            if (get(name) != value) {
+                changes.put(name, Optional.of(value));
+            }
+        });
+        if (changes.isEmpty()) {
             return this;
         }
-        TreeMap<String, Optional<V>> changes = new TreeMap<>();
-        gone.forEach(name -> changes.put(name, Optional.empty()));
-        put.forEach((name, value) -> changes.put(name, Optional.of(value)));
         List<Map.Entry<String, V>> out = new ArrayList<>(entries.size() + put.size());
         int from = 0;
         for (Map.Entry<String, Optional<V>> change : changes.entrySet()) {

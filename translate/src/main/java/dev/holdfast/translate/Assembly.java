@@ -83,6 +83,21 @@ final class Assembly {
         return new Assembly(placed, hosts, ByName.of(rules), ByName.of(ofClusters), Optional.empty());
     }
 
+    /** Those that are not among these, or may stand at another place there. */
+    List<Placed> without(List<Attachment> attachments) {
+        int most = Math.min(placed.size(), attachments.size());
+        int first = 0;
+        while (first < most && placed.get(first).attachment == attachments.get(first)) {
+            first++;
+        }
+        int last = 0;
+        while (last < most - first
+                && placed.get(placed.size() - 1 - last).attachment == attachments.get(attachments.size() - 1 - last)) {
+            last++;
+        }
+        return placed.subList(first, placed.size() - last);
+    }
+
     /** That of {@code now}, in the order of routes. */
     Assembly next(List<Placed> now) {
         int most = Math.min(placed.size(), now.size());

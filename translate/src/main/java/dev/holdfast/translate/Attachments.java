@@ -35,8 +35,7 @@ final class Attachments {
                             new Shelves.Name(owner.kind(), owner.namespace(), owner.name()), o -> new ArrayList<>())
                     .add(listener);
         }
-        boolean same = shelves.areListeners(listeners);
-        shelves.listeners.fill(owner -> byOwner.getOrDefault(owner, List.of()), owner -> !same);
+        shelves.fill(listeners, owner -> byOwner.getOrDefault(owner, List.of()));
         this.problems = problems;
         this.namespaces = new Namespaces(set);
     }

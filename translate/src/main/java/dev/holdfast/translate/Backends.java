@@ -56,11 +56,9 @@ final class Backends {
         this.certificates = new Certificates(set, grants, problems);
         this.zoning = new Zoning(options.zone(), problems);
         Map<String, List<Resource>> slices = shelves.slicesByService.of(set.kind("EndpointSlice"));
-        boolean sameSlices = shelves.slicesByService.isSame();
-        shelves.slices.fill(service -> slices.getOrDefault(service, List.of()), service -> !sameSlices);
+        shelves.slicesByService.fill(shelves.slices, service -> slices.getOrDefault(service, List.of()));
         Map<String, List<Resource>> tlsPolicies = shelves.tlsPoliciesByBackend.of(set.kind("BackendTLSPolicy"));
-        boolean samePolicies = shelves.tlsPoliciesByBackend.isSame();
-        shelves.tlsPolicies.fill(backend -> tlsPolicies.getOrDefault(backend, List.of()), backend -> !samePolicies);
+        shelves.tlsPoliciesByBackend.fill(shelves.tlsPolicies, backend -> tlsPolicies.getOrDefault(backend, List.of()));
     }
 
     /** By namespace and name of the Service. */

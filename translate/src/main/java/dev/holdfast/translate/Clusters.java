@@ -17,12 +17,18 @@ final class Clusters {
     /** The names of those that no step has made. */
     private final Set<String> further = new HashSet<>();
 
+    private final Set<String> others = new HashSet<>();
     private final Map<String, Cluster> own = new LinkedHashMap<>();
     private final Shelf<String, Cluster> shelf;
 
     Clusters(Shelf<String, Cluster> shelf) {
         this.shelf = shelf;
-        shelf.fill(all::get);
+        shelf.fill(all::get, others::contains);
+    }
+
+    /** What was made by a step that does not hold any more, or is made by one that is new: later steps may find something else. */
+    void mayDiffer(List<Cluster> made) {
+        made.forEach(cluster -> others.add(cluster.name()));
     }
 
     Optional<Cluster> find(String name) {

@@ -8,8 +8,8 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** The resources of a translation, of which each look is noted. */
 final class NotedResources extends ResourceSet {
@@ -20,21 +20,29 @@ final class NotedResources extends ResourceSet {
         super(set);
         this.shelves = shelves;
         Optional<Set<ResourceRef>> others = set.othersThan(before);
-        shelves.resources.fill(
+        fill(
+                shelves.resources,
                 n -> super.find(n.kind(), n.namespace(), n.name()).orElse(null),
-                names(others, r -> new Shelves.Name(r.kind(), r.namespace(), r.name())));
-        shelves.kinds.fill(super::kind, names(others, ResourceRef::kind));
-        shelves.namespaces.fill(
+                others,
+                r -> new Shelves.Name(r.kind(), r.namespace(), r.name()));
+        fill(shelves.kinds, super::kind, others, ResourceRef::kind);
+        fill(
+                shelves.namespaces,
                 of -> super.kind(of.kind(), of.namespace()),
-                names(others, r -> new Shelves.Name(r.kind(), r.namespace(), "")));
+                others,
+                r -> new Shelves.Name(r.kind(), r.namespace(), ""));
     }
 
-    private static <K> Predicate<K> names(Optional<Set<ResourceRef>> of, Function<ResourceRef, K> name) {
-        if (of.isEmpty()) {
-            return key -> true;
+    private static <K, V> void fill(
+            Looks.Shelf<K, V> shelf,
+            Function<K, @Nullable V> content,
+            Optional<Set<ResourceRef>> others,
+            Function<ResourceRef, K> name) {
+        if (others.isPresent()) {
+            shelf.fill(content, others.get().stream().map(name).collect(Collectors.toSet()));
+        } else {
+            shelf.fill(content);
         }
-        Set<K> names = of.get().stream().map(name).collect(Collectors.toSet());
-        return names::contains;
     }
 
     /** Not for a step, which would depend on all there is. */

@@ -14,9 +14,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Function;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What became of every resource of ours, made from the problems that were found: each concerns the part of its resource
@@ -28,13 +26,13 @@ final class Outcomes {
 
     private Outcomes(Shelves shelves, List<Problem> problems) {
         this.shelves = shelves;
-        shelves.problems.fill(byResource::get);
         for (Problem problem : problems) {
             problem.resource()
                     .ifPresent(ref -> byResource
                             .computeIfAbsent(ref, r -> new ArrayList<>())
                             .add(problem));
         }
+        shelves.fill(byResource);
     }
 
     /** {@code problems} are those of reading and of translation. */
@@ -44,7 +42,7 @@ final class Outcomes {
             Steps<Resource, Named> steps,
             List<GatewayListener> listeners,
             List<Attachment> attachments,
-            Function<Resource, @Nullable List<Attachment>> attached,
+            Steps<Resource, List<Attachment>> attached,
             List<Policies> policies,
             List<Overrides.Remark> remarks,
             List<Problem> problems) {

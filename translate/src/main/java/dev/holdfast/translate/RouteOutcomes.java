@@ -12,8 +12,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
-import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /** What each parent of ours made of a route. */
 final class RouteOutcomes {
@@ -22,12 +20,11 @@ final class RouteOutcomes {
     private final Shelves shelves;
 
     /** @param attached where each route is */
-    RouteOutcomes(
-            ResourceSet set, Shelves shelves, Outcomes known, Function<Resource, @Nullable List<Attachment>> attached) {
+    RouteOutcomes(ResourceSet set, Shelves shelves, Outcomes known, Steps<Resource, List<Attachment>> attached) {
         this.set = set;
         this.shelves = shelves;
         this.known = known;
-        shelves.attachments.fill(attached);
+        shelves.attachments.fill(attached::taken, attached::isFresh);
     }
 
     Outcome of(Resource route) {

@@ -35,6 +35,7 @@ final class Shelves {
     final OfKind<Map<String, List<Resource>>> slicesByService = new OfKind<>(Backends::slices);
     final OfKind<Map<String, List<Resource>>> tlsPoliciesByBackend = new OfKind<>(Backends::tlsPolicies);
     private List<GatewayListener> lastListeners = List.of();
+    private Map<ResourceRef, List<Problem>> lastProblems = Map.of();
     private final Map<String, OfPolicies> policies = new HashMap<>();
 
     record Name(String kind, String namespace, String name) {}
@@ -59,8 +60,12 @@ final class Shelves {
                     others.add(target);
                 }
             });
-            claims.fill(now::get, others::contains);
-            held.fill(hold, place -> !others.isEmpty() && place.targets().anyMatch(others::contains));
+            claims.fill(now::get, others);
+            if (others.isEmpty()) {
+                held.fillAgain(hold);
+            } else {
+                held.fill(hold, place -> place.targets().anyMatch(others::contains));
+            }
             last = now;
         }
 
@@ -73,14 +78,31 @@ final class Shelves {
         }
     }
 
-    /** Whether these are the very listeners of the translation before; they are remembered for the next. */
-    boolean areListeners(List<GatewayListener> now) {
+    /** Puts listeners onto their shelf, and remembers them for the next time. */
+    void fill(List<GatewayListener> now, Function<Name, List<GatewayListener>> byOwner) {
         boolean same = now.size() == lastListeners.size();
         for (int i = 0; same && i < now.size(); i++) {
             same = now.get(i) == lastListeners.get(i);
         }
         lastListeners = List.copyOf(now);
-        return same;
+        if (same) {
+            listeners.fillAgain(byOwner::apply);
+        } else {
+            listeners.fill(byOwner::apply);
+        }
+    }
+
+    /** Puts problems onto their shelf, and remembers them for the next time. */
+    void fill(Map<ResourceRef, List<Problem>> byResource) {
+        Set<ResourceRef> others = new HashSet<>(lastProblems.keySet());
+        others.removeAll(byResource.keySet());
+        byResource.forEach((ref, of) -> {
+            if (!of.equals(lastProblems.get(ref))) {
+                others.add(ref);
+            }
+        });
+        lastProblems = byResource;
+        problems.fill(byResource::get, others);
     }
 
     OfPolicies policies(String kind) {
@@ -107,9 +129,13 @@ final class Shelves {
             return Objects.requireNonNull(made);
         }
 
-        /** Whether it was the very same when it was last asked for. */
-        boolean isSame() {
-            return same;
+        /** Onto a shelf. */
+        <K, V> void fill(Shelf<K, V> shelf, Function<K, V> content) {
+            if (same) {
+                shelf.fillAgain(content::apply);
+            } else {
+                shelf.fill(content::apply);
+            }
         }
     }
 }

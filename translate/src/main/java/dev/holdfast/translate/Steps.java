@@ -4,6 +4,7 @@ import dev.holdfast.problem.Problem;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +15,8 @@ final class Steps<K, V> {
     private long turn;
     /** How many of {@link #all} were taken in this turn. */
     private int taken;
+    /** Those of which the result is another than in the last turn. */
+    private final Map<K, Boolean> fresh = new IdentityHashMap<>();
 
     /** A step, and the turn in which it was taken last. */
     private static final class Taken<V> {
@@ -36,6 +39,7 @@ final class Steps<K, V> {
         }
         turn++;
         taken = 0;
+        fresh.clear();
     }
 
     /** Nothing of the last translation holds. */
@@ -49,23 +53,36 @@ final class Steps<K, V> {
      * nothing that has changed since. Its problems are added in either case.
      */
     V of(K key, List<Problem> problems, Supplier<V> work) {
+        return of(key, problems, work, lost -> {});
+    }
+
+    /** @param without told of a result of before that does not hold, and before another is made */
+    V of(K key, List<Problem> problems, Supplier<V> work, Consumer<V> without) {
         Taken<V> known = all.get(key);
         if (known == null) {
             known = new Taken<>(looks.during(problems, work));
             all.put(key, known);
+            fresh.put(key, true);
         } else if (known.step.holds()) {
             List<Problem> told = known.step.problems();
             if (!told.isEmpty()) {
                 problems.addAll(told);
             }
         } else {
+            without.accept(known.step.value());
             known.step = looks.during(problems, work);
+            fresh.put(key, true);
         }
         if (known.turn != turn) {
             known.turn = turn;
             taken++;
         }
         return known.step.value();
+    }
+
+    /** Whether what was taken for {@code key} in this translation may be another than in the last. */
+    boolean isFresh(K key) {
+        return fresh.containsKey(key);
     }
 
     /** What was taken for {@code key} in this translation, if anything. */

@@ -110,6 +110,10 @@ public final class Translator {
         // What is wrong with a route is told as well where its listener does not serve.
         Rules served = into.apply(new Clusters(shelves.clusters));
         Rules unserved = into.apply(new Clusters(shelves.unserved));
+        assembly.without(attachments)
+                .forEach(gone -> (gone.attachment().listener().serves() ? served : unserved)
+                        .clusters()
+                        .mayDiffer(gone.made().clusters()));
         List<Assembly.Placed> placed = new ArrayList<>(attachments.size());
         Map<GatewayListener, List<Attachment>> connections = new IdentityHashMap<>();
         for (Attachment attachment : attachments) {
@@ -121,8 +125,14 @@ public final class Translator {
                 continue;
             }
             Rules of = attachment.listener().serves() ? served : unserved;
-            Assembly.Placed one =
-                    rules.of(attachment, problems, () -> new Assembly.Placed(attachment, of.of(attachment)));
+            Assembly.Placed one = rules.of(
+                    attachment,
+                    problems,
+                    () -> new Assembly.Placed(attachment, of.of(attachment)),
+                    lost -> of.clusters().mayDiffer(lost.made().clusters()));
+            if (rules.isFresh(attachment)) {
+                of.clusters().mayDiffer(one.made().clusters());
+            }
             of.clusters().add(one.made().clusters());
             placed.add(one);
         }
@@ -151,7 +161,7 @@ public final class Translator {
                         outcomes,
                         listeners,
                         attachments,
-                        attaching::taken,
+                        attaching,
                         policies,
                         remarks,
                         Stream.concat(set.problems().stream(), found.stream()).toList()),

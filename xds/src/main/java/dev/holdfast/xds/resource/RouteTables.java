@@ -46,6 +46,7 @@ final class RouteTables {
      * @param port all its listeners, as far as every host of the table may depend on them
      * @param served the hosts of those whose hosts stand in the table
      * @param sent each host as it goes out apart from the table, by the name of the resource
+     * @param apart the table as it goes out with its hosts apart
      */
     record Table(
             List<Door> port,
@@ -53,7 +54,14 @@ final class RouteTables {
             Map<String, Served> served,
             ByName<Host> hosts,
             ByName<Message> sent,
-            RouteConfiguration message) {}
+            RouteConfiguration apart) {
+        /** In one piece. */
+        RouteConfiguration whole() {
+            RouteConfiguration.Builder out = apart.toBuilder().clearVhds();
+            hosts.values().forEach(host -> out.addVirtualHosts(host.message));
+            return out.build();
+        }
+    }
 
     /**
      * All that the hosts of a listener are made of beside their routes.
@@ -207,21 +215,22 @@ final class RouteTables {
                 .filter(domain -> !hosts.containsKey(domain))
                 .map(domain -> name + "/" + domain)
                 .collect(Collectors.toSet());
-        if (last != null && sent.isEmpty() && gone.isEmpty()) {
-            return new Table(doors, known.documents(), served, hosts, last.sent, last.message);
-        }
-        RouteConfiguration.Builder message = RouteConfiguration.newBuilder()
-                .setName(name)
-                .setIgnorePortInHostMatching(true)
-                .setMaxDirectResponseBodySizeBytes(UInt32Value.of(LARGEST_ANSWER));
-        hosts.values().forEach(host -> message.addVirtualHosts(host.message));
         return new Table(
                 doors,
                 known.documents(),
                 served,
                 hosts,
                 (last == null ? ByName.<Message>of(Map.of()) : last.sent).with(sent, gone),
-                message.build());
+                last == null ? apart(name) : last.apart);
+    }
+
+    private static RouteConfiguration apart(String name) {
+        return RouteConfiguration.newBuilder()
+                .setName(name)
+                .setIgnorePortInHostMatching(true)
+                .setMaxDirectResponseBodySizeBytes(UInt32Value.of(LARGEST_ANSWER))
+                .setVhds(XdsResources.BY_ADS)
+                .build();
     }
 
     private static Door door(Listener listener, Known known) {

@@ -36,6 +36,7 @@ import java.util.function.IntPredicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** What a plan is for Envoy: resources by kind and name, in order of the name. Equal plans give equal resources. */
 public final class XdsResources {
@@ -45,10 +46,14 @@ public final class XdsResources {
     /** Begins such a message. */
     private static final String QUOTES = "goo.gle/debug";
 
+    /** Hosts are asked for as everything else is. */
+    static final Vhds BY_ADS = Vhds.newBuilder().setConfigSource(Proto.ADS).build();
+
     private final Plan plan;
     private final Map<ResourceType, ByName<Message>> resources;
     private final List<Problem> problems;
     private final Parts parts;
+    private @Nullable ByName<Message> whole;
 
     /** What of these is as it was where the next plan is so too. */
     private record Parts(
@@ -137,10 +142,7 @@ public final class XdsResources {
         all.put(ResourceType.ENDPOINT, clusters.endpoints());
         all.put(ResourceType.SECRET, ByName.of(keys));
         all.put(ResourceType.LISTENER, ByName.of(listeners));
-        Map<String, Message> routes = new TreeMap<>();
-        tables.forEach((name, table) -> routes.put(name, table.message()));
-        all.put(ResourceType.ROUTE, ByName.of(routes));
-        List<Problem> problems = new ArrayList<>(patch(plan, all));
+        List<Problem> problems = new ArrayList<>(patch(plan, all, tables));
         problems.addAll(clusters.problems().toList());
         NotOnEnvoy.OfHosts ofHosts = before.hosts.next(plan, documents, limits);
         problems.addAll(NotOnEnvoy.of(plan, ofHosts));
@@ -158,15 +160,24 @@ public final class XdsResources {
                 new Parts(plan, clusters, Map.copyOf(tables), ofHosts));
     }
 
-    private static List<Problem> patch(Plan plan, Map<ResourceType, ByName<Message>> all) {
+    /** Tables are only put together where something is to be changed in them. */
+    private static List<Problem> patch(
+            Plan plan, Map<ResourceType, ByName<Message>> all, Map<String, RouteTables.Table> tables) {
         if (plan.patches().isEmpty()) {
             return List.of();
         }
+        all.put(ResourceType.ROUTE, whole(tables));
         Map<ResourceType, Map<String, Message>> open = new EnumMap<>(ResourceType.class);
         all.forEach((type, of) -> open.put(type, new TreeMap<>(of)));
         List<Problem> problems = Patching.apply(plan, open);
         open.forEach((type, of) -> all.put(type, ByName.of(of)));
         return problems;
+    }
+
+    private static ByName<Message> whole(Map<String, RouteTables.Table> tables) {
+        Map<String, Message> out = new HashMap<>();
+        tables.forEach((name, table) -> out.put(name, table.whole()));
+        return ByName.of(out);
     }
 
     /** The hosts of tables, each as it goes out apart from its table. */
@@ -224,25 +235,37 @@ public final class XdsResources {
 
     /** What of it the Envoys get whose listeners are bound to these ports. */
     public XdsResources share(IntPredicate ports) {
-        return new XdsResources(plan, Share.of(resources, ports), problems, parts);
+        Map<ResourceType, ByName<Message>> all = new EnumMap<>(resources);
+        all.put(ResourceType.ROUTE, of(ResourceType.ROUTE));
+        return new XdsResources(plan, Share.of(all, ports), problems, parts);
     }
 
     /** The resources of one kind by name. */
     public ByName<Message> of(ResourceType type) {
-        return resources.getOrDefault(type, ByName.of(Map.of()));
+        ByName<Message> known = resources.get(type);
+        return known != null ? known : type == ResourceType.ROUTE ? whole() : ByName.of(Map.of());
+    }
+
+    /** Tables in one piece, made when they are first asked for: those who have hosts sent apart never do. */
+    private synchronized ByName<Message> whole() {
+        if (whole == null) {
+            whole = whole(parts.tables);
+        }
+        return whole;
     }
 
     /** Of {@link ResourceType#ROUTE}, tables that have their hosts sent apart. */
     public ByName<Message> tables() {
         Map<String, Message> out = new LinkedHashMap<>();
+        if (!resources.containsKey(ResourceType.ROUTE)) {
+            parts.tables.forEach((name, table) -> out.put(name, table.apart()));
+            return ByName.of(out);
+        }
         of(ResourceType.ROUTE)
                 .forEach((name, table) -> out.put(
                         name,
                         ((RouteConfiguration) table)
-                                .toBuilder()
-                                        .clearVirtualHosts()
-                                        .setVhds(Vhds.newBuilder().setConfigSource(Proto.ADS))
-                                        .build()));
+                                .toBuilder().clearVirtualHosts().setVhds(BY_ADS).build()));
         return ByName.of(out);
     }
 
@@ -300,7 +323,9 @@ public final class XdsResources {
     Map<ResourceType, Map<String, Message>> redacted() {
         Redaction redaction = new Redaction(plan);
         Map<ResourceType, Map<String, Message>> out = new EnumMap<>(ResourceType.class);
-        resources.forEach((type, all) -> {
+        Map<ResourceType, ByName<Message>> whole = new EnumMap<>(resources);
+        whole.put(ResourceType.ROUTE, of(ResourceType.ROUTE));
+        whole.forEach((type, all) -> {
             Map<String, Message> shown = new LinkedHashMap<>();
             all.forEach((name, message) -> shown.put(name, redaction.of(message)));
             out.put(type, shown);

@@ -55,6 +55,10 @@ public final class Snapshot {
         Map<ResourceType, Step> ways = new EnumMap<>(ResourceType.class);
         for (ResourceType type : ResourceType.values()) {
             ByName<Versioned> before = of(type);
+            if (type != ResourceType.ROUTE && this.source.of(type) == source.of(type)) {
+                out.put(type, before);
+                continue;
+            }
             ByName<Versioned> after = ByName.along(
                     type == ResourceType.ROUTE ? source.tables() : source.of(type),
                     before,
