@@ -13,10 +13,12 @@ import dev.holdfast.translate.TranslateOptions;
 import dev.holdfast.translate.Translator;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -179,8 +181,15 @@ final class IncrementalTest {
     void afterAnyEditsThePlanIsTheOneMadeFromScratch(int seed) {
         World world = new World(new Random(seed));
         Translator kept = new Translator();
+        Translator following = new Translator();
+        ResourceSet followed = new ResourceSet(List.of(), List.of());
         for (int i = 0; i < EDITS; i++) {
             ResourceSet set = world.read().resources();
+            followed = changed(followed, set);
+            assertThat(followed.resources()).isEqualTo(set.resources());
+            assertThat(following.translateAgain(followed, world.options))
+                    .as("set made of the one before, seed %s after %s", seed, world.told)
+                    .isEqualTo(Translator.translate(set, world.options));
             Plan scratch = Translator.translate(set, world.options);
             Plan again = kept.translateAgain(set, world.options);
             String told = "seed " + seed + " after " + world.told;
@@ -195,6 +204,16 @@ final class IncrementalTest {
                     .isEqualTo(scratch);
             world.edit();
         }
+    }
+
+    /** {@code to}, made of {@code from} as a reader of files makes it. */
+    private static ResourceSet changed(ResourceSet from, ResourceSet to) {
+        Set<Resource> before = new HashSet<>(from.resources());
+        Set<Resource> after = new HashSet<>(to.resources());
+        return from.with(
+                from.resources().stream().filter(r -> !after.contains(r)).toList(),
+                to.resources().stream().filter(r -> !before.contains(r)).toList(),
+                to.problems());
     }
 
     static Stream<String> cases() {

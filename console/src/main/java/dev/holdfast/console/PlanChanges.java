@@ -1,5 +1,6 @@
 package dev.holdfast.console;
 
+import dev.holdfast.plan.ByName;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Listener;
@@ -10,7 +11,10 @@ import dev.holdfast.plan.VirtualHost;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What differs between two plans, value by value; where something stands in its file does not count. */
 public final class PlanChanges {
@@ -22,12 +26,12 @@ public final class PlanChanges {
 
     private PlanChanges() {}
 
-    /** Listeners, then routes, then clusters, each by name; of very many the first. */
+    /** Listeners, then routes, then clusters, each by name; of very many the first. Looks closer only at what is not the same. */
     public static List<Reload.Change> between(Plan before, Plan after) {
         PlanChanges found = new PlanChanges();
         found.compare("listener", listeners(before), listeners(after));
-        found.compare("route", routes(before), routes(after));
-        found.compare("cluster", clusters(before), clusters(after));
+        found.compare("route", routes(before, after), routes(after, before));
+        found.compare("cluster", clusters(before, after), clusters(after, before));
         return found.changes.subList(0, Math.min(found.changes.size(), ELEMENTS));
     }
 
@@ -70,7 +74,7 @@ public final class PlanChanges {
     private static Map<String, Map<String, String>> listeners(Plan plan) {
         Map<String, Map<String, String>> out = new TreeMap<>();
         for (Listener listener : plan.listeners()) {
-            Map<String, String> values = flat(listener, "virtualHosts");
+            Map<String, String> values = flat(listener.serving(List.of()), "virtualHosts");
             listener.tls().ifPresent(tls -> certificates(tls, values));
             out.put(listener.name(), values);
         }
@@ -90,28 +94,51 @@ public final class PlanChanges {
                         CERTIFICATE + c.name(), Integer.toHexString(c.chainPem().hashCode())));
     }
 
-    private static Map<String, Map<String, String>> routes(Plan plan) {
+    /** Those of {@code plan} that stand under a host which is another in {@code other}. */
+    private static Map<String, Map<String, String>> routes(Plan plan, Plan other) {
         Map<String, Map<String, String>> out = new TreeMap<>();
+        Map<String, List<VirtualHost>> others =
+                other.listeners().stream().collect(Collectors.toMap(Listener::name, Listener::virtualHosts));
         for (Listener listener : plan.listeners()) {
+            List<VirtualHost> hosts = others.getOrDefault(listener.name(), List.of());
+            // One that has left a host may stand under others, which are as they were.
+            Set<String> concerned = Stream.concat(
+                            VirtualHost.besides(listener.virtualHosts(), hosts).stream(),
+                            VirtualHost.besides(hosts, listener.virtualHosts()).stream())
+                    .flatMap(host -> host.routes().stream())
+                    .map(Route::id)
+                    .collect(Collectors.toSet());
+            if (concerned.isEmpty()) {
+                continue;
+            }
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
-                    Map<String, String> values =
-                            out.computeIfAbsent(route.id() + " on " + listener.name(), name -> flat(route, "id"));
-                    values.merge("hostnames", host.hostname(), (a, b) -> a + ", " + b);
+                    if (concerned.contains(route.id())) {
+                        Map<String, String> values =
+                                out.computeIfAbsent(on(route.id(), listener.name()), name -> flat(route, "id"));
+                        values.merge("hostnames", host.hostname(), (a, b) -> a + ", " + b);
+                    }
                 }
             }
         }
         for (L4Listener listener : plan.l4()) {
             for (L4Route route : listener.routes()) {
-                out.put(route.id() + " on " + listener.name(), flat(route, "id"));
+                out.put(on(route.id(), listener.name()), flat(route, "id"));
             }
         }
         return out;
     }
 
-    private static Map<String, Map<String, String>> clusters(Plan plan) {
+    private static String on(String route, String listener) {
+        return route + " on " + listener;
+    }
+
+    /** Those of {@code plan} that are others in {@code other}. */
+    private static Map<String, Map<String, String>> clusters(Plan plan, Plan other) {
         Map<String, Map<String, String>> out = new TreeMap<>();
-        plan.clusters().forEach((name, cluster) -> out.put(name, flat(cluster, "name")));
+        ByName.of(plan.clusters())
+                .besides(ByName.of(other.clusters()))
+                .forEach((name, cluster) -> out.put(name, flat(cluster, "name")));
         return out;
     }
 

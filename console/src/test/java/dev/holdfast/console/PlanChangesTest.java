@@ -87,6 +87,23 @@ class PlanChangesTest {
                 .containsExactly(org.assertj.core.groups.Tuple.tuple("listener", Reload.What.ADDED));
     }
 
+    /** Under the host that is left it is as it was. */
+    @Test
+    void aRouteThatLeavesOneOfItsHostsSaysWhichItHasNow() {
+        Route route = route("ns/r/0/0", 1, 1);
+        Listener listener = plan("x").listeners().getFirst();
+        VirtualHost a = new VirtualHost("a.test", List.of(route));
+        VirtualHost b = new VirtualHost("b.test", List.of(route));
+        assertThat(PlanChanges.between(
+                        new Plan(List.of(listener.serving(List.of(a, b))), Map.of(), List.of()),
+                        new Plan(List.of(listener.serving(List.of(b))), Map.of(), List.of())))
+                .containsExactly(new Reload.Change(
+                        "route",
+                        "ns/r/0/0 on ns/gw/https",
+                        Reload.What.CHANGED,
+                        List.of("hostnames: a.test, b.test → b.test")));
+    }
+
     @Test
     void aRenewedCertificateIsAChangeThatShowsNothingOfIt() {
         List<Reload.Change> changes = PlanChanges.between(plan("PEM-ONE"), plan("PEM-TWO"));

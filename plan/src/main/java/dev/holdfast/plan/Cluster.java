@@ -88,6 +88,26 @@ public record Cluster(
                 origin);
     }
 
+    /** The same cluster with room for so many streams. */
+    public Cluster withStreams(int most) {
+        return new Cluster(
+                name,
+                endpoints,
+                protocol,
+                useClientProtocol,
+                tls,
+                breaker,
+                most,
+                streamsInBreaker,
+                tcpKeepalive,
+                connectTimeout,
+                idleTimeout,
+                maxConnectionDuration,
+                http2,
+                traffic,
+                origin);
+    }
+
     /** The same cluster with other endpoints. */
     public Cluster at(List<Endpoint> others) {
         return new Cluster(

@@ -59,6 +59,11 @@ public record Listener(
         return new Listener(name, port, bindPort, hostname, tls, http, other, virtualHosts, telemetry, origin);
     }
 
+    /** The same listener with other hosts. */
+    public Listener serving(List<VirtualHost> others) {
+        return new Listener(name, port, bindPort, hostname, tls, http, client, others, telemetry, origin);
+    }
+
     /** The same listener bound elsewhere. */
     public Listener at(int otherPort) {
         return new Listener(name, port, otherPort, hostname, tls, http, client, virtualHosts, telemetry, origin);

@@ -35,7 +35,7 @@ final class Attachments {
                             new Shelves.Name(owner.kind(), owner.namespace(), owner.name()), o -> new ArrayList<>())
                     .add(listener);
         }
-        shelves.listeners.fill(owner -> byOwner.getOrDefault(owner, List.of()));
+        shelves.fill(listeners, owner -> byOwner.getOrDefault(owner, List.of()));
         this.problems = problems;
         this.namespaces = new Namespaces(set);
     }

@@ -55,24 +55,36 @@ final class Backends {
         this.shelves = shelves;
         this.certificates = new Certificates(set, grants, problems);
         this.zoning = new Zoning(options.zone(), problems);
-        Map<String, List<Resource>> slices = new HashMap<>();
-        for (Resource slice : set.kind("EndpointSlice")) {
+        Map<String, List<Resource>> slices = shelves.slicesByService.of(set.kind("EndpointSlice"));
+        shelves.slicesByService.fill(shelves.slices, service -> slices.getOrDefault(service, List.of()));
+        Map<String, List<Resource>> tlsPolicies = shelves.tlsPoliciesByBackend.of(set.kind("BackendTLSPolicy"));
+        shelves.tlsPoliciesByBackend.fill(shelves.tlsPolicies, backend -> tlsPolicies.getOrDefault(backend, List.of()));
+    }
+
+    /** By namespace and name of the Service. */
+    static Map<String, List<Resource>> slices(List<Resource> all) {
+        Map<String, List<Resource>> out = new HashMap<>();
+        for (Resource slice : all) {
             String service = slice.labels().getOrDefault("kubernetes.io/service-name", "");
-            slices.computeIfAbsent(slice.ref().namespace() + "/" + service, s -> new ArrayList<>())
+            out.computeIfAbsent(slice.ref().namespace() + "/" + service, s -> new ArrayList<>())
                     .add(slice);
         }
-        Map<String, List<Resource>> tlsPolicies = new HashMap<>();
-        for (Resource policy : set.kind("BackendTLSPolicy")) {
+        return out;
+    }
+
+    /** By namespace and name of what they are for. */
+    static Map<String, List<Resource>> tlsPolicies(List<Resource> all) {
+        Map<String, List<Resource>> out = new HashMap<>();
+        for (Resource policy : all) {
             for (Field target : policy.spec().get("targetRefs").items()) {
-                List<Resource> of = tlsPolicies.computeIfAbsent(
+                List<Resource> of = out.computeIfAbsent(
                         policy.ref().namespace() + "/" + target.get("name").text(""), s -> new ArrayList<>());
                 if (of.isEmpty() || of.getLast() != policy) {
                     of.add(policy);
                 }
             }
         }
-        shelves.slices.fill(service -> slices.getOrDefault(service, List.of()));
-        shelves.tlsPolicies.fill(backend -> tlsPolicies.getOrDefault(backend, List.of()));
+        return out;
     }
 
     /** What of a Backend's TLS says whom it must lead to; a BackendTLSPolicy says all of it. */

@@ -9,6 +9,7 @@ import dev.holdfast.resource.Node;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,8 +27,8 @@ final class Coverage {
     private static final Map<String, Set<String>> CARRIED = table();
 
     /** Kinds that are facts, not wishes. */
-    private static final Set<String> FACTS =
-            Set.of("Service", "EndpointSlice", "Secret", "ConfigMap", "Namespace", "ServiceAccount", "ReferenceGrant");
+    private static final Set<String> FACTS = new HashSet<>(List.of(
+            "Service", "EndpointSlice", "Secret", "ConfigMap", "Namespace", "ServiceAccount", "ReferenceGrant"));
 
     /** Kinds that only Envoy carries out; it does so whole, or says what it does not. */
     private static final Set<String> ENVOYS = Set.of("EnvoyPatchPolicy", "EnvoyExtensionPolicy");

@@ -59,7 +59,7 @@ record L4Rules(Rules rules, List<Problem> problems) {
                 out.add(route(attachment, rules.getFirst(), free));
             }
         }
-        rules.clusters().add(rules.clusters().taken());
+        rules.clusters().addFurther();
         return out;
     }
 

@@ -26,22 +26,23 @@ final class Outcomes {
 
     private Outcomes(Shelves shelves, List<Problem> problems) {
         this.shelves = shelves;
-        shelves.problems.fill(byResource::get);
         for (Problem problem : problems) {
             problem.resource()
                     .ifPresent(ref -> byResource
                             .computeIfAbsent(ref, r -> new ArrayList<>())
                             .add(problem));
         }
+        shelves.fill(byResource);
     }
 
     /** {@code problems} are those of reading and of translation. */
     static List<Outcome> of(
             ResourceSet set,
             Shelves shelves,
-            Steps<Resource, Outcome> steps,
+            Steps<Resource, Named> steps,
             List<GatewayListener> listeners,
             List<Attachment> attachments,
+            Steps<Resource, List<Attachment>> attached,
             List<Policies> policies,
             List<Overrides.Remark> remarks,
             List<Problem> problems) {
@@ -73,10 +74,12 @@ final class Outcomes {
                 out.add(gateways.of(gateway, gateway, attachedSets.getOrDefault(gateway, 0)));
             }
         }
-        RouteOutcomes routes = new RouteOutcomes(set, shelves, known, attachments);
+        RouteOutcomes routes = new RouteOutcomes(set, shelves, known, attached);
+        List<Named> named = new ArrayList<>();
+        List<Problem> none = new ArrayList<>();
         for (String kind : Attachments.ROUTE_KINDS) {
             for (Resource route : set.kind(kind)) {
-                out.add(steps.of(route, new ArrayList<>(), () -> routes.of(route)));
+                named.add(steps.of(route, none, () -> Named.of(routes.of(route))));
             }
         }
         PolicyOutcomes ancestors = new PolicyOutcomes(
@@ -86,15 +89,17 @@ final class Outcomes {
             BackendTlsOutcomes tls = new BackendTlsOutcomes(known, attachments);
             set.kind("BackendTLSPolicy").forEach(policy -> out.add(tls.of(policy)));
         }
-        return out.stream()
-                .map(o -> new Named(o.resource().toString(), o))
-                .sorted(Comparator.comparing(Named::name))
-                .map(Named::outcome)
-                .toList();
+        out.forEach(outcome -> named.add(Named.of(outcome)));
+        named.sort(Comparator.comparing(Named::name));
+        return named.stream().map(Named::outcome).toList();
     }
 
     /** An outcome and the name it is sorted by, made once. */
-    private record Named(String name, Outcome outcome) {}
+    record Named(String name, Outcome outcome) {
+        static Named of(Outcome outcome) {
+            return new Named(outcome.resource().toString(), outcome);
+        }
+    }
 
     private Outcome whole(Resource resource, String accepted, String refused) {
         Conditions conditions = new Conditions();

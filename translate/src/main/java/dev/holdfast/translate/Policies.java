@@ -61,7 +61,17 @@ final class Policies {
     }
 
     /** A rule of a route under a listener; {@code rule} is its name, empty where it has none. */
-    record Place(Resource route, String rule, GatewayListener listener) {}
+    record Place(Resource route, String rule, GatewayListener listener) {
+        /** All that a policy may have claimed to hold here. */
+        Stream<Target> targets() {
+            return Stream.of(
+                    Target.of(route, rule),
+                    Target.of(route, ""),
+                    Target.of(listener.owner(), listener.section()),
+                    Target.of(listener.owner(), ""),
+                    Target.of(listener.gateway(), ""));
+        }
+    }
 
     /** The policy of a rule or its route, and that of what is around them; of a route of requests or {@code connections}. */
     record Held(@Nullable Resource narrow, @Nullable Resource wider, boolean connections) {
@@ -74,8 +84,6 @@ final class Policies {
         this.policyKind = policyKind;
         this.problems = problems;
         this.shelves = shelves.policies(policyKind);
-        this.shelves.claims().fill(byTarget::get);
-        this.shelves.held().fill(this::hold);
         for (Resource policy : set.kind(policyKind)) {
             for (Field selector : policy.spec().get("targetSelectors").items()) {
                 select(set, policy, selector);
@@ -87,6 +95,7 @@ final class Policies {
                 claim(set, policy, policy.spec().get("targetRef"));
             }
         }
+        this.shelves.fill(byTarget, this::hold);
     }
 
     /**

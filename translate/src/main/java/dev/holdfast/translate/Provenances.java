@@ -112,7 +112,16 @@ final class Provenances {
         this.streams = streams;
     }
 
-    static ByName<Origin> listener(GatewayListener listener, Optional<Field> policy) {
+    /** By the names of listeners. */
+    static Map<String, ByName<Origin>> listeners(List<GatewayListener> listeners, Policies client) {
+        Map<String, ByName<Origin>> out = new HashMap<>();
+        for (GatewayListener l : listeners) {
+            out.put(l.name(), listener(l, client.listener(l.gateway(), l.owner(), l.section())));
+        }
+        return out;
+    }
+
+    private static ByName<Origin> listener(GatewayListener listener, Optional<Field> policy) {
         Map<String, Origin> found = new TreeMap<>();
         for (Line line : OF_LISTENER) {
             note(found, line, line.from == From.CLIENT ? policy.stream().toList() : List.of(listener.field()));

@@ -8,9 +8,7 @@ import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -21,15 +19,12 @@ final class RouteOutcomes {
     private final Outcomes known;
     private final Shelves shelves;
 
-    RouteOutcomes(ResourceSet set, Shelves shelves, Outcomes known, List<Attachment> attachments) {
+    /** @param attached where each route is */
+    RouteOutcomes(ResourceSet set, Shelves shelves, Outcomes known, Steps<Resource, List<Attachment>> attached) {
         this.set = set;
         this.shelves = shelves;
         this.known = known;
-        Map<Resource, List<Attachment>> byRoute = new IdentityHashMap<>();
-        for (Attachment attachment : attachments) {
-            byRoute.computeIfAbsent(attachment.route(), r -> new ArrayList<>()).add(attachment);
-        }
-        shelves.attachments.fill(byRoute::get);
+        shelves.attachments.fill(attached::taken, attached::isFresh);
     }
 
     Outcome of(Resource route) {

@@ -4,27 +4,48 @@ import dev.holdfast.problem.Problem;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** The steps of one pass over the same kind of thing, remembered until the next translation. */
 final class Steps<K, V> {
     private final Looks looks;
-    private Map<K, Looks.Step<V>> last = new IdentityHashMap<>();
-    private Map<K, Looks.Step<V>> now = new IdentityHashMap<>();
+    private final Map<K, Taken<V>> all = new IdentityHashMap<>();
+    private long turn;
+    /** How many of {@link #all} were taken in this turn. */
+    private int taken;
+    /** Those of which the result is another than in the last turn. */
+    private final Map<K, Boolean> fresh = new IdentityHashMap<>();
+
+    /** A step, and the turn in which it was taken last. */
+    private static final class Taken<V> {
+        private Looks.Step<V> step;
+        private long turn;
+
+        Taken(Looks.Step<V> step) {
+            this.step = step;
+        }
+    }
 
     Steps(Looks looks) {
         this.looks = looks;
     }
 
-    /** Begins a translation. */
+    /** Begins a translation: what was not taken in the last one is forgotten. */
     void begin() {
-        last = now;
-        now = new IdentityHashMap<>(last.size());
+        if (taken < all.size()) {
+            all.values().removeIf(t -> t.turn != turn);
+        }
+        turn++;
+        taken = 0;
+        fresh.clear();
     }
 
     /** Nothing of the last translation holds. */
     void forget() {
-        last = Map.of();
+        all.clear();
+        taken = 0;
     }
 
     /**
@@ -32,13 +53,42 @@ final class Steps<K, V> {
      * nothing that has changed since. Its problems are added in either case.
      */
     V of(K key, List<Problem> problems, Supplier<V> work) {
-        Looks.Step<V> step = last.get(key);
-        if (step != null && step.holds()) {
-            problems.addAll(step.problems());
+        return of(key, problems, work, lost -> {});
+    }
+
+    /** @param without told of a result of before that does not hold, and before another is made */
+    V of(K key, List<Problem> problems, Supplier<V> work, Consumer<V> without) {
+        Taken<V> known = all.get(key);
+        if (known == null) {
+            known = new Taken<>(looks.during(problems, work));
+            all.put(key, known);
+            fresh.put(key, true);
+        } else if (known.step.holds()) {
+            List<Problem> told = known.step.problems();
+            if (!told.isEmpty()) {
+                problems.addAll(told);
+            }
         } else {
-            step = looks.during(problems, work);
+            without.accept(known.step.value());
+            known.step = looks.during(problems, work);
+            fresh.put(key, true);
         }
-        now.put(key, step);
-        return step.value();
+        if (known.turn != turn) {
+            known.turn = turn;
+            taken++;
+        }
+        return known.step.value();
+    }
+
+    /** Whether what was taken for {@code key} in this translation may be another than in the last. */
+    boolean isFresh(K key) {
+        return fresh.containsKey(key);
+    }
+
+    /** What was taken for {@code key} in this translation, if anything. */
+    @Nullable
+    V taken(K key) {
+        Taken<V> known = all.get(key);
+        return known == null || known.turn != turn ? null : known.step.value();
     }
 }

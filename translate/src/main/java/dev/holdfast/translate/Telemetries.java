@@ -1,7 +1,9 @@
 package dev.holdfast.translate;
 
 import dev.holdfast.plan.Listener;
+import dev.holdfast.plan.Route;
 import dev.holdfast.plan.Telemetry;
+import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
@@ -43,17 +45,20 @@ final class Telemetries {
             if (listener.telemetry().tracing().isPresent()) {
                 continue;
             }
-            listener.virtualHosts().stream()
-                    .flatMap(h -> h.routes().stream())
-                    .filter(r -> r.spans().isPresent())
-                    .forEach(r -> problems.add(Problem.at(
-                            r.origin(),
-                            ProblemCode.NOT_CARRIED_OUT,
-                            Severity.WARNING,
-                            "a BackendTrafficPolicy says how this rule is traced, and its Gateway tells nobody of spans: the"
-                                    + " policy's telemetry.tracing does nothing",
-                            "Name a tracing provider in an EnvoyProxy, and that in the Gateway's"
-                                    + " infrastructure.parametersRef.")));
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    if (route.spans().isPresent()) {
+                        problems.add(Problem.at(
+                                route.origin(),
+                                ProblemCode.NOT_CARRIED_OUT,
+                                Severity.WARNING,
+                                "a BackendTrafficPolicy says how this rule is traced, and its Gateway tells nobody of spans:"
+                                        + " the policy's telemetry.tracing does nothing",
+                                "Name a tracing provider in an EnvoyProxy, and that in the Gateway's"
+                                        + " infrastructure.parametersRef."));
+                    }
+                }
+            }
         }
     }
 

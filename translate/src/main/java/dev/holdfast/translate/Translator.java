@@ -1,15 +1,19 @@
 package dev.holdfast.translate;
 
+import dev.holdfast.plan.ByName;
+import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.Listener;
-import dev.holdfast.plan.Outcome;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Provenance;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.resource.Resource;
 import dev.holdfast.resource.ResourceSet;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -26,10 +30,15 @@ public final class Translator {
     private final Shelves shelves = new Shelves();
     private final Steps<Resource, Boolean> coverage = new Steps<>(shelves.looks);
     private final Steps<Resource, List<Attachment>> attaching = new Steps<>(shelves.looks);
-    private final Steps<Attachment, Rules.Made> rules = new Steps<>(shelves.looks);
-    private final Steps<Resource, Outcome> outcomes = new Steps<>(shelves.looks);
+    private final Steps<Attachment, Assembly.Placed> rules = new Steps<>(shelves.looks);
+    private final Steps<Resource, Outcomes.Named> outcomes = new Steps<>(shelves.looks);
     private ResourceSet last = new ResourceSet(List.of(), List.of());
     private Map<String, List<GatewayListener>> lastListeners = Map.of();
+    private Assembly assembly = Assembly.EMPTY;
+    private ByName<Cluster> clusters = ByName.of(Map.of());
+    /** The names of those of {@link #clusters} that no step has made. */
+    private Set<String> further = Set.of();
+
     private Surroundings lastSurroundings = new Surroundings(TranslateOptions.NONE, new Ports(Map.of()));
 
     /** What every rule may depend on. */
@@ -40,8 +49,9 @@ public final class Translator {
     }
 
     public Plan translateAgain(ResourceSet given, TranslateOptions options) {
-        last = given.settled(last);
-        ResourceSet set = new NotedResources(last, shelves);
+        ResourceSet before = last;
+        last = given.settled(before);
+        ResourceSet set = new NotedResources(last, before, shelves);
         List.of(coverage, attaching, rules, outcomes).forEach(Steps::begin);
         List<Problem> problems = new ArrayList<>();
         Coverage.check(set, options, coverage, problems);
@@ -97,32 +107,53 @@ public final class Translator {
                 made,
                 provenances,
                 problems);
-        Assembly assembly = new Assembly(listeners, client);
         // What is wrong with a route is told as well where its listener does not serve.
         Rules served = into.apply(new Clusters(shelves.clusters));
         Rules unserved = into.apply(new Clusters(shelves.unserved));
+        assembly.without(attachments)
+                .forEach(gone -> (gone.attachment().listener().serves() ? served : unserved)
+                        .clusters()
+                        .mayDiffer(gone.made().clusters()));
+        List<Assembly.Placed> placed = new ArrayList<>(attachments.size());
+        Map<GatewayListener, List<Attachment>> connections = new IdentityHashMap<>();
         for (Attachment attachment : attachments) {
             if (attachment.listener().serves()
                     && !attachment.listener().protocol().http()) {
-                assembly.connections(attachment);
+                connections
+                        .computeIfAbsent(attachment.listener(), l -> new ArrayList<>())
+                        .add(attachment);
                 continue;
             }
             Rules of = attachment.listener().serves() ? served : unserved;
-            Rules.Made made = rules.of(attachment, problems, () -> of.of(attachment));
-            of.clusters().add(made.clusters());
-            assembly.made(attachment, made);
+            Assembly.Placed one = rules.of(
+                    attachment,
+                    problems,
+                    () -> new Assembly.Placed(attachment, of.of(attachment)),
+                    lost -> of.clusters().mayDiffer(lost.made().clusters()));
+            if (rules.isFresh(attachment)) {
+                of.clusters().mayDiffer(one.made().clusters());
+            }
+            of.clusters().add(one.made().clusters());
+            placed.add(one);
         }
+        assembly = assembly.next(List.copyOf(placed));
         Telemetries telemetries =
                 new Telemetries(set, grants, new SideClusters(backends, served.clusters()), options.envoy(), problems);
-        List<Listener> http = assembly.http(telemetries::of);
-        served.clusters().add(served.clusters().taken());
+        List<Listener> http = assembly.http(listeners, telemetries::of);
+        served.clusters().addFurther();
         Telemetries.untold(http, problems);
-        List<L4Listener> l4 = assembly.l4(new L4Rules(served, problems));
+        L4Rules l4Rules = new L4Rules(served, problems);
+        List<L4Listener> l4 = listeners.stream()
+                .filter(GatewayListener::serves)
+                .filter(l -> !l.protocol().http())
+                .map(l -> l.l4(l4Rules.of(l, connections.getOrDefault(l, List.of()))))
+                .toList();
+        settle(served.clusters());
         List<Problem> found = problems.stream().distinct().toList();
         return new Plan(
                 http,
                 l4,
-                served.clusters().all(),
+                clusters,
                 found,
                 Outcomes.of(
                         set,
@@ -130,11 +161,22 @@ public final class Translator {
                         outcomes,
                         listeners,
                         attachments,
+                        attaching,
                         policies,
                         remarks,
                         Stream.concat(set.problems().stream(), found.stream()).toList()),
-                assembly.provenance(),
+                new Provenance(Provenances.listeners(listeners, client), assembly.rules(), assembly.ofClusters()),
                 Patches.of(set, listeners));
+    }
+
+    private void settle(Clusters made) {
+        clusters = made.all(
+                clusters,
+                assembly.otherClusters()
+                        .map(others -> Stream.of(others, further, made.further())
+                                .flatMap(Set::stream)
+                                .collect(Collectors.toSet())));
+        further = made.further();
     }
 
     /** Each listener that is as it was is the very one of the last translation. */

@@ -53,8 +53,13 @@ public final class XdsPlane implements PlanSink {
      */
     public XdsPlane(InetSocketAddress listen, Optional<? extends XdsTls> tls, MeterRegistry metrics)
             throws IOException {
+        this(listen, tls, metrics, new Fleet(metrics));
+    }
+
+    XdsPlane(InetSocketAddress listen, Optional<? extends XdsTls> tls, MeterRegistry metrics, Fleet fleet)
+            throws IOException {
         this.metrics = metrics;
-        this.fleet = new Fleet(metrics);
+        this.fleet = fleet;
         try {
             this.server = new XdsServer(listen, tls, fleet);
         } catch (IOException e) {

@@ -3,13 +3,18 @@ package dev.holdfast.xds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.google.rpc.Status;
 import dev.holdfast.plan.Cluster;
+import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.xds.resource.ResourceType;
+import dev.holdfast.xds.server.Fleet;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.envoyproxy.envoy.service.discovery.v3.AggregatedDiscoveryServiceGrpc;
 import io.envoyproxy.envoy.service.discovery.v3.DeltaDiscoveryRequest;
@@ -34,6 +39,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /** Many clients over real gRPC: each gets every version, in small pieces, whatever the others do. */
 final class FleetTest {
@@ -44,16 +50,36 @@ final class FleetTest {
 
     private final List<ManagedChannel> channels = new ArrayList<>();
     private final SimpleMeterRegistry metrics = new SimpleMeterRegistry();
+    private final ListAppender<ILoggingEvent> lines = new ListAppender<>();
     private final XdsPlane plane = start();
 
     @BeforeEach
     void begin() {
         assertThat(plane.port()).isPositive();
+        lines.start();
+        log().addAppender(lines);
+    }
+
+    private static Logger log() {
+        return (Logger) LoggerFactory.getLogger(Fleet.class);
+    }
+
+    /** What was told of a node. */
+    private List<String> told(String node) {
+        return List.copyOf(lines.list).stream()
+                .filter(e -> e.getKeyValuePairs() != null
+                        && e.getKeyValuePairs().stream().anyMatch(p -> p.key.equals("node") && node.equals(p.value)))
+                .map(ILoggingEvent::getFormattedMessage)
+                .toList();
     }
 
     private XdsPlane start() {
         try {
-            return new XdsPlane(new InetSocketAddress("127.0.0.1", 0), Optional.empty(), metrics);
+            return new XdsPlane(
+                    new InetSocketAddress("127.0.0.1", 0),
+                    Optional.empty(),
+                    metrics,
+                    new Fleet(metrics, Duration.ofSeconds(1)));
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
@@ -61,6 +87,7 @@ final class FleetTest {
 
     @AfterEach
     void end() {
+        log().detachAppender(lines);
         channels.forEach(ManagedChannel::shutdownNow);
         plane.close();
     }
@@ -168,6 +195,10 @@ final class FleetTest {
         untilAllHold(List.of(good));
         // One response of each kind that it asks for awaits its answer.
         assertThat(silent.responses.get()).isLessThanOrEqualTo(3);
+        await().atMost(PATIENCE)
+                .untilAsserted(
+                        () -> assertThat(told("silent")).anyMatch(line -> line.contains("has not taken a change")));
+        assertThat(told("good")).noneMatch(line -> line.contains("has not taken a change"));
     }
 
     @Test
@@ -302,8 +333,33 @@ final class FleetTest {
                         >= of.size());
     }
 
-    /** So many routes, each with a host of its own; {@code timeout} is the last one's. */
+    private static final Plan LARGE = large();
+
+    /** So many routes, each with a host of its own; {@code timeout} is the last one's. As translation makes it, the rest is the same. */
     private static Plan large(Duration timeout) {
+        Listener listener = LARGE.listeners().getFirst();
+        List<VirtualHost> hosts = new ArrayList<>(listener.virtualHosts());
+        hosts.replaceAll(host -> host.hostname().equals("h" + (ROUTES - 1) + ".example.test") ? last(timeout) : host);
+        return new Plan(List.of(listener.serving(hosts)), LARGE.clusters(), List.of());
+    }
+
+    private static VirtualHost last(Duration timeout) {
+        Plans plans = new Plans();
+        plans.requestTimeout = timeout;
+        return host(plans, ROUTES - 1);
+    }
+
+    private static VirtualHost host(Plans plans, int i) {
+        return new VirtualHost(
+                "h" + i + ".example.test",
+                List.of(plans.route(
+                        "r/" + i,
+                        new Route.PathMatch.Prefix("/"),
+                        new Route.Action.Forward(
+                                List.of(new Route.Destination("c/" + i % CLUSTERS, 1, 0, List.of()))))));
+    }
+
+    private static Plan large() {
         Plans plans = new Plans();
         for (int i = 0; i < CLUSTERS; i++) {
             String name = "c/" + i;
@@ -311,16 +367,8 @@ final class FleetTest {
                     name, plans.cluster(name, List.of(new Cluster.Endpoint("10.0." + i / 256 + "." + i % 256, 80))));
         }
         for (int i = 0; i < ROUTES; i++) {
-            plans.requestTimeout = i == ROUTES - 1 ? timeout : Duration.ZERO;
-            plans.moreHosts.add(new VirtualHost(
-                    "h" + i + ".example.test",
-                    List.of(plans.route(
-                            "r/" + i,
-                            new Route.PathMatch.Prefix("/"),
-                            new Route.Action.Forward(
-                                    List.of(new Route.Destination("c/" + i % CLUSTERS, 1, 0, List.of())))))));
+            plans.moreHosts.add(host(plans, i));
         }
-        plans.requestTimeout = Duration.ZERO;
         return http(plans);
     }
 

@@ -1,6 +1,7 @@
 package dev.holdfast.resource.file;
 
-import dev.holdfast.resource.Resource;
+import dev.holdfast.resource.ResourceSet;
+import dev.holdfast.resource.read.FoundFile.Print;
 import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import java.io.IOException;
@@ -11,17 +12,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchEvent;
 import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.StreamSupport;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,13 +50,16 @@ public final class FileSource implements AutoCloseable {
     private final ManifestReader reader = new ManifestReader();
     private final Consumer<ReadResult> sink;
     private final Set<Path> watched = new HashSet<>();
+    /** Folders of which all manifests are read. */
+    private final Set<Path> whole = new HashSet<>();
+
     private final Thread thread;
     private volatile boolean closed;
     private Map<String, Print> seen;
     private ReadResult last;
-
-    /** What a file looked like; equal prints are taken for equal contents. */
-    private record Print(long size, long modifiedNanos, String key) {}
+    private long lookedAt;
+    /** Whether there may be folders that are not watched yet. */
+    private boolean foldersMoved;
 
     /** Reads once, hands that to {@code sink}, and goes on watching on a thread of its own. */
     public FileSource(List<Path> paths, Consumer<ReadResult> sink) {
@@ -69,14 +76,18 @@ public final class FileSource implements AutoCloseable {
             register(events);
             while (!closed) {
                 WatchKey key = events.poll(LOOK.toMillis(), TimeUnit.MILLISECONDS);
-                if (key != null) {
-                    key.pollEvents();
-                    if (!key.reset()) {
-                        watched.remove((Path) key.watchable());
-                    }
+                Touched touched = touched(key, events);
+                boolean due = key == null || System.nanoTime() - lookedAt > LOOK.toNanos();
+                if (touched.none() && !due) {
+                    continue;
                 }
-                if (!prints().equals(seen)) {
-                    changed();
+                Map<String, Print> now = due ? prints() : look(seen, touched);
+                if (!now.equals(seen)) {
+                    changed(events, now, !touched.none());
+                    foldersMoved |= touched.none();
+                }
+                if (foldersMoved) {
+                    foldersMoved = false;
                     register(events);
                 }
             }
@@ -87,13 +98,76 @@ public final class FileSource implements AutoCloseable {
         }
     }
 
-    private void changed() throws InterruptedException {
+    /**
+     * What the kernel says has changed.
+     *
+     * @param all where only a look at everything tells
+     */
+    private record Touched(Set<Path> files, boolean all) {
+        boolean none() {
+            return files.isEmpty() && !all;
+        }
+    }
+
+    /** Of {@code first} and all that has come by now. */
+    private Touched touched(@Nullable WatchKey first, WatchService events) {
+        Set<Path> files = new HashSet<>();
+        boolean all = false;
+        for (WatchKey key = first; key != null; key = events.poll()) {
+            Path folder = (Path) key.watchable();
+            for (WatchEvent<?> event : key.pollEvents()) {
+                if (!(event.context() instanceof Path name)) {
+                    all = true;
+                    continue;
+                }
+                Path file = folder.resolve(name);
+                boolean plain = ManifestReader.isManifest(name.toString()) && !watched.contains(file);
+                if (plain && whole.contains(folder)) {
+                    files.add(file);
+                }
+                // A folder has come or gone, a link may have been swapped; of other files nothing is to be seen.
+                all |= name.toString().startsWith(".")
+                        || (plain && !whole.contains(folder))
+                        || watched.contains(file)
+                        || Files.isDirectory(file);
+            }
+            if (!key.reset()) {
+                watched.remove(folder);
+                all = true;
+            }
+        }
+        foldersMoved |= all;
+        return new Touched(files, all);
+    }
+
+    /** How the files look now, where they looked as in {@code from} but for what was touched. */
+    private Map<String, Print> look(Map<String, Print> from, Touched touched) {
+        if (touched.all) {
+            return prints();
+        }
+        Map<String, Print> out = new HashMap<>(from);
+        for (Path file : touched.files) {
+            out.remove(file.toString());
+            try {
+                BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+                if (attributes.isRegularFile()) {
+                    out.put(file.toString(), Print.of(attributes));
+                }
+            } catch (IOException gone) {
+                // That is how it looks.
+            }
+        }
+        return out;
+    }
+
+    /** @param told whether the kernel tells of changes here */
+    private void changed(WatchService events, Map<String, Print> found, boolean told) throws InterruptedException {
         long deadline = System.nanoTime() + AT_MOST.toNanos();
         Map<String, Print> before = seen;
-        Map<String, Print> now = quiet(QUIET, prints(), deadline);
+        Map<String, Print> now = quiet(events, QUIET, found, told, deadline);
         ReadResult read = reader.readAgain(paths);
         while (!closed && suspicious(before, now, read) && System.nanoTime() < deadline) {
-            Map<String, Print> later = quiet(GRACE, now, deadline);
+            Map<String, Print> later = quiet(events, GRACE, now, told, deadline);
             boolean same = later.equals(now);
             now = later;
             read = reader.readAgain(paths);
@@ -109,13 +183,18 @@ public final class FileSource implements AutoCloseable {
     }
 
     /** Waits until nothing has changed for {@code time}; returns how the files look then. */
-    private Map<String, Print> quiet(Duration time, Map<String, Print> from, long deadline)
+    private Map<String, Print> quiet(
+            WatchService events, Duration time, Map<String, Print> from, boolean told, long deadline)
             throws InterruptedException {
         Map<String, Print> now = from;
         long since = System.nanoTime();
         while (!closed && System.nanoTime() - since < time.toNanos() && System.nanoTime() < deadline) {
             TimeUnit.NANOSECONDS.sleep(STEP.toNanos());
-            Map<String, Print> look = prints();
+            Touched touched = touched(events.poll(), events);
+            if (touched.none() && told) {
+                continue;
+            }
+            Map<String, Print> look = touched.none() ? prints() : look(now, touched);
             if (!look.equals(now)) {
                 now = look;
                 since = System.nanoTime();
@@ -130,35 +209,32 @@ public final class FileSource implements AutoCloseable {
         }
         boolean shrunken = now.entrySet().stream().anyMatch(e -> {
             Print old = before.get(e.getKey());
-            return e.getValue().size == 0 || (old != null && e.getValue().size < old.size);
+            return e.getValue().size() == 0 || (old != null && e.getValue().size() < old.size());
         });
-        return shrunken || !resourcesOf(now.keySet(), read).containsAll(resourcesOf(now.keySet(), last));
+        return shrunken || isLess(now.keySet(), read.resources());
     }
 
-    /** The resources of those of {@code files} that are still there. */
-    private static Set<String> resourcesOf(Set<String> files, ReadResult read) {
-        Set<String> out = new HashSet<>();
-        for (Resource resource : read.resources().resources()) {
-            if (files.contains(resource.root().position().file())) {
-                out.add(resource.toString());
-            }
-        }
-        return out;
+    /** Whether a resource is missing whose file is still there. */
+    private boolean isLess(Set<String> files, ResourceSet read) {
+        ResourceSet was = last.resources();
+        return read.othersThan(was)
+                .map(others -> others.stream().flatMap(r -> was.find(r.kind(), r.namespace(), r.name()).stream()))
+                .orElseGet(() -> was.resources().stream())
+                .anyMatch(resource -> files.contains(resource.root().position().file())
+                        && read.find(
+                                        resource.ref().kind(),
+                                        resource.ref().namespace(),
+                                        resource.ref().name())
+                                .isEmpty());
     }
 
     private Map<String, Print> prints() {
-        Map<String, Print> out = new TreeMap<>();
+        lookedAt = System.nanoTime();
+        Map<String, Print> out = new HashMap<>();
         for (Path path : paths) {
             try {
-                for (Path file : ManifestReader.files(List.of(path))) {
-                    BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
-                    out.put(
-                            file.toString(),
-                            new Print(
-                                    attributes.size(),
-                                    attributes.lastModifiedTime().to(TimeUnit.NANOSECONDS),
-                                    String.valueOf(attributes.fileKey())));
-                }
+                ManifestReader.found(List.of(path))
+                        .forEach(file -> out.put(file.path().toString(), file.print()));
             } catch (IOException | UncheckedIOException goneMeanwhile) {
                 out.put(path + " (unreadable)", new Print(0, 0, ""));
             }
@@ -175,6 +251,12 @@ public final class FileSource implements AutoCloseable {
                     public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes)
                             throws IOException {
                         register(events, folder);
+                        boolean hidden = StreamSupport.stream(
+                                        path.relativize(folder).spliterator(), false)
+                                .anyMatch(name -> name.toString().startsWith("."));
+                        if (!hidden) {
+                            whole.add(folder);
+                        }
                         return FileVisitResult.CONTINUE;
                     }
 

@@ -10,9 +10,13 @@ import dev.holdfast.resource.Resource;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** One file's resources, each checked by itself; the same text always gives the same. */
 final class ManifestFile {
@@ -23,6 +27,8 @@ final class ManifestFile {
     private final List<Problem> problems = new ArrayList<>();
     private final List<Document> documents = new ArrayList<>();
     private final boolean unreadable;
+    private @Nullable List<Problem> told;
+    private @Nullable List<Resource> ruled;
 
     /** A resource and what is wrong with it; none where the document is not one we read. */
     record Document(Optional<Resource> resource, List<Problem> problems) {
@@ -73,6 +79,40 @@ final class ManifestFile {
 
     boolean unreadable() {
         return unreadable;
+    }
+
+    /** Its resources, whether or not they stand elsewhere too. */
+    Stream<Resource> resources() {
+        return documents.stream().flatMap(document -> document.resource().stream());
+    }
+
+    /** What is wrong with it and with all that stands in it; asked for by one thread. */
+    List<Problem> told() {
+        if (told == null) {
+            told = Stream.concat(
+                            problems.stream(), documents.stream().flatMap(document -> document.problems().stream()))
+                    .toList();
+        }
+        return told;
+    }
+
+    /** Its resources that {@link Rules} has something to say of; asked for by one thread. */
+    List<Resource> ruled() {
+        if (ruled == null) {
+            ruled = resources().filter(Rules::concerns).toList();
+        }
+        return ruled;
+    }
+
+    /** The same, with the very documents of {@code before} where they are as they were. */
+    ManifestFile after(ManifestFile before) {
+        Map<ResourceRef, Document> known = new HashMap<>();
+        before.documents.forEach(d -> d.resource().ifPresent(r -> known.putIfAbsent(r.ref(), d)));
+        documents.replaceAll(document -> document.resource()
+                .map(r -> known.get(r.ref()))
+                .filter(document::equals)
+                .orElse(document));
+        return this;
     }
 
     private void add(Node node) {

@@ -13,16 +13,25 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Stream;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /**
  * Files and folders of YAML or JSON into a {@link ResourceSet}; every mistake becomes a problem with its place. A file
@@ -32,9 +41,12 @@ public final class ManifestReader {
     private static final int PARALLEL_FROM = 8;
     private static final long LARGEST = 64L << 20;
 
-    private Map<String, Kept> kept = Map.of();
+    private Map<Path, Kept> kept = Map.of();
+    private List<ManifestFile> files = List.of();
+    private ReadResult last = joined(files);
 
-    private record Kept(byte[] bytes, ManifestFile file) {}
+    /** @param sure whether its print alone tells that it is as it was */
+    private record Kept(FoundFile.Print print, boolean sure, byte[] bytes, ManifestFile file) {}
 
     /** A reader that remembers the files it has read. */
     public ManifestReader() {}
@@ -73,44 +85,72 @@ public final class ManifestReader {
     /** Reads {@code paths}; what has not changed since the last time is taken from there. Not for two threads at once. */
     public ReadResult readAgain(List<Path> paths) {
         List<ManifestFile> read = new ArrayList<>();
-        Map<String, Kept> next = new ConcurrentHashMap<>();
+        Map<Path, Kept> next = new ConcurrentHashMap<>();
         for (Path path : paths) {
             read.addAll(path(path, next));
         }
         kept = next;
-        return joined(read);
+        last = joined(read, files, last);
+        files = read;
+        return last;
     }
 
-    private List<ManifestFile> path(Path path, Map<String, Kept> next) {
+    private List<ManifestFile> path(Path path, Map<Path, Kept> next) {
         if (!Files.exists(path)) {
             return List.of(
                     ManifestFile.unreadable(path, "there is no such file or folder", "Check the path given with -f."));
         }
         try {
-            List<Path> files = files(List.of(path));
-            if (files.isEmpty()) {
+            List<FoundFile> found = found(List.of(path));
+            if (found.isEmpty()) {
                 return List.of(ManifestFile.unreadable(
                         path, "the folder holds no .yaml, .yml or .json file", "Put manifests into it."));
             }
-            Stream<Path> each = files.size() < PARALLEL_FROM ? files.stream() : files.parallelStream();
-            return each.map(file -> file(file, next)).toList();
+            List<FoundFile> anew = new ArrayList<>();
+            for (FoundFile file : found) {
+                Kept known = kept.get(file.path());
+                if (known != null && known.sure && known.print.equals(file.print())) {
+                    next.put(file.path(), known);
+                } else {
+                    anew.add(file);
+                }
+            }
+            Map<Path, ManifestFile> wrong = new ConcurrentHashMap<>();
+            (anew.size() < PARALLEL_FROM ? anew.stream() : anew.parallelStream())
+                    .forEach(file -> read(file, next, wrong));
+            return found.stream()
+                    .map(file -> {
+                        Kept known = next.get(file.path());
+                        return known != null ? known.file : Objects.requireNonNull(wrong.get(file.path()));
+                    })
+                    .toList();
         } catch (IOException | UncheckedIOException e) {
             return List.of(ManifestFile.unreadable(path, "it cannot be read", "Check its permissions."));
         }
     }
 
-    private ManifestFile file(Path path, Map<String, Kept> next) {
+    /** Into {@code next}, or where it cannot be read into {@code wrong}. */
+    private void read(FoundFile found, Map<Path, Kept> next, Map<Path, ManifestFile> wrong) {
+        Path path = found.path();
         try {
             if (Files.size(path) > LARGEST) {
-                return ManifestFile.unreadable(path, "it is larger than 64 MiB", "Split it.");
+                wrong.put(path, ManifestFile.unreadable(path, "it is larger than 64 MiB", "Split it."));
+                return;
             }
+            boolean sure = found.print().isOlder(TimeUnit.MILLISECONDS.toNanos(System.currentTimeMillis()));
             byte[] bytes = Files.readAllBytes(path);
-            Kept known = kept.get(path.toString());
-            ManifestFile file = known != null && Arrays.equals(known.bytes, bytes) ? known.file : decoded(path, bytes);
-            next.put(path.toString(), new Kept(bytes, file));
-            return file;
+            Kept known = kept.get(path);
+            ManifestFile file;
+            if (known == null) {
+                file = decoded(path, bytes);
+            } else {
+                file = Arrays.equals(known.bytes, bytes)
+                        ? known.file
+                        : decoded(path, bytes).after(known.file);
+            }
+            next.put(path, new Kept(found.print(), sure, bytes, file));
         } catch (IOException e) {
-            return ManifestFile.unreadable(path, "it cannot be read", "Check its permissions.");
+            wrong.put(path, ManifestFile.unreadable(path, "it cannot be read", "Check its permissions."));
         }
     }
 
@@ -124,6 +164,67 @@ public final class ManifestReader {
         } catch (CharacterCodingException e) {
             return ManifestFile.unreadable(path, "it is not UTF-8 text", "Save it as UTF-8.");
         }
+    }
+
+    /**
+     * What {@link #joined(List)} gives for {@code files}, sooner where most of them are the very ones of before, as it is for
+     * watched folders.
+     */
+    private static ReadResult joined(List<ManifestFile> files, List<ManifestFile> before, ReadResult last) {
+        int most = Math.min(files.size(), before.size());
+        int first = 0;
+        while (first < most && files.get(first) == before.get(first)) {
+            first++;
+        }
+        int end = 0;
+        while (end < most - first && files.get(files.size() - 1 - end) == before.get(before.size() - 1 - end)) {
+            end++;
+        }
+        List<ManifestFile> then = before.subList(first, before.size() - end);
+        List<ManifestFile> now = files.subList(first, files.size() - end);
+        if (then.isEmpty() && now.isEmpty()) {
+            return last;
+        }
+        boolean twice = now.stream().mapToLong(file -> file.resources().count()).sum()
+                != now.stream()
+                        .flatMap(ManifestFile::resources)
+                        .map(Resource::ref)
+                        .distinct()
+                        .count();
+        Set<Resource> gone = all(then);
+        Set<Resource> come = all(now);
+        Set<Resource> stays = all(now);
+        stays.retainAll(gone);
+        gone.removeAll(stays);
+        come.removeAll(stays);
+        Set<ResourceRef> left = gone.stream().map(Resource::ref).collect(Collectors.toSet());
+        twice |= come.stream()
+                .map(Resource::ref)
+                .anyMatch(r -> !left.contains(r)
+                        && last.resources()
+                                .find(r.kind(), r.namespace(), r.name())
+                                .isPresent());
+        if (twice
+                || now.size() == files.size()
+                || last.problems().stream().anyMatch(p -> p.code() == ProblemCode.DUPLICATE)) {
+            return joined(files);
+        }
+        List<Problem> problems = new ArrayList<>();
+        List<Resource> ruled = new ArrayList<>();
+        boolean unreadable = false;
+        for (ManifestFile file : files) {
+            problems.addAll(file.told());
+            ruled.addAll(file.ruled());
+            unreadable |= file.unreadable();
+        }
+        Rules.check(ruled, problems);
+        return new ReadResult(last.resources().with(gone, come, problems), problems, unreadable);
+    }
+
+    private static Set<Resource> all(List<ManifestFile> files) {
+        Set<Resource> out = Collections.newSetFromMap(new IdentityHashMap<>());
+        files.forEach(file -> file.resources().forEach(out::add));
+        return out;
     }
 
     /** In the order of the files; a resource that stands twice counts where it stands first. */
@@ -161,32 +262,60 @@ public final class ManifestReader {
 
     /**
      * The manifest files of {@code paths}, folders walked, in a fixed order. Hidden files and folders are left out, among
-     * them the {@code ..data} folders of a mounted ConfigMap, whose files show as links beside them.
+     * them the {@code ..data} folders of a mounted ConfigMap, whose files show as links beside them. A file costs one look, a link
+     * a second.
      */
-    public static List<Path> files(List<Path> paths) throws IOException {
-        List<Path> files = new ArrayList<>();
+    public static List<FoundFile> found(List<Path> paths) throws IOException {
+        List<FoundFile> out = new ArrayList<>();
         for (Path path : paths) {
             if (Files.isDirectory(path)) {
-                try (Stream<Path> walk = Files.walk(path)) {
-                    walk.filter(Files::isRegularFile)
-                            .filter(f -> isManifest(path.relativize(f)))
-                            .sorted()
-                            .forEach(files::add);
-                }
+                List<FoundFile> below = new ArrayList<>();
+                Files.walkFileTree(path, new Walk(path, below));
+                below.sort(Comparator.comparing(FoundFile::path));
+                out.addAll(below);
             } else {
-                files.add(path);
+                out.add(FoundFile.of(path, Files.readAttributes(path, BasicFileAttributes.class)));
             }
         }
-        return files;
+        return out;
     }
 
-    private static boolean isManifest(Path relative) {
-        for (Path part : relative) {
-            if (part.toString().startsWith(".")) {
-                return false;
-            }
+    /** Whether a file that is called so is taken for one. */
+    public static boolean isManifest(String name) {
+        return !name.startsWith(".") && (name.endsWith(".yaml") || name.endsWith(".yml") || name.endsWith(".json"));
+    }
+
+    /** Of one folder. */
+    private static final class Walk extends SimpleFileVisitor<Path> {
+        private final Path root;
+        private final List<FoundFile> out;
+
+        Walk(Path root, List<FoundFile> out) {
+            this.root = root;
+            this.out = out;
         }
-        String name = relative.toString();
-        return name.endsWith(".yaml") || name.endsWith(".yml") || name.endsWith(".json");
+
+        @Override
+        public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
+            return !folder.equals(root) && name(folder).startsWith(".")
+                    ? FileVisitResult.SKIP_SUBTREE
+                    : FileVisitResult.CONTINUE;
+        }
+
+        @Override
+        public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+            if (isManifest(name(file))) {
+                if (attributes.isRegularFile()) {
+                    out.add(FoundFile.of(file, attributes));
+                } else if (attributes.isSymbolicLink() && Files.isRegularFile(file)) {
+                    out.add(FoundFile.of(file, Files.readAttributes(file, BasicFileAttributes.class)));
+                }
+            }
+            return FileVisitResult.CONTINUE;
+        }
+
+        private static String name(Path path) {
+            return Objects.requireNonNullElse(path.getFileName(), path).toString();
+        }
     }
 }

@@ -16,6 +16,12 @@ final class Rules {
 
     private Rules() {}
 
+    /** Whether it is of a kind that {@link #check} looks at. */
+    static boolean concerns(Resource resource) {
+        return POLICIES.contains(resource.ref().kind()) || resource.ref().kind().equals("Gateway");
+    }
+
+    /** @param all those that are of {@link #concerns}, at least */
     static void check(List<Resource> all, List<Problem> problems) {
         for (Resource resource : all) {
             if (POLICIES.contains(resource.ref().kind())) {

@@ -8,9 +8,14 @@ import org.jspecify.annotations.Nullable;
 
 /** What covers a host name pattern most closely: the pattern itself, else the longest {@code *.} above it, else {@code *}. */
 final class ByHost<T> {
-    private final Map<String, T> patterns = new HashMap<>();
+    private final Map<String, T> patterns;
+
+    ByHost(Map<String, T> patterns) {
+        this.patterns = patterns;
+    }
 
     ByHost(List<T> all, Function<T, String> pattern) {
+        this(new HashMap<>());
         all.forEach(one -> patterns.putIfAbsent(pattern.apply(one), one));
     }
 

@@ -37,7 +37,6 @@ import io.envoyproxy.envoy.type.v3.Percent;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -76,16 +75,7 @@ public final class Clusters {
     record Made(
             List<io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters,
             Optional<ClusterLoadAssignment> endpoints,
-            List<Secret> secrets) {
-        void addTo(
-                Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters,
-                Map<String, ClusterLoadAssignment> endpoints,
-                Map<String, Secret> secrets) {
-            this.clusters.forEach(c -> clusters.put(c.getName(), c));
-            this.endpoints.ifPresent(e -> endpoints.put(e.getClusterName(), e));
-            this.secrets.forEach(s -> secrets.put(s.getName(), s));
-        }
-    }
+            List<Secret> secrets) {}
 
     static Made of(Cluster cluster, Telemetry.Statistics statistics) {
         List<Secret> secrets = new ArrayList<>();

@@ -1,9 +1,13 @@
 package dev.holdfast.xds.resource;
 
+import com.google.protobuf.Message;
+import dev.holdfast.plan.ByName;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.L4Route;
+import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.VirtualHost;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.CommonLbConfig;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.CustomClusterType;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster.LbPolicy;
@@ -11,7 +15,7 @@ import io.envoyproxy.envoy.extensions.clusters.aggregate.v3.ClusterConfig;
 import io.envoyproxy.envoy.type.v3.Percent;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -77,21 +81,23 @@ final class Levels {
         return List.copyOf(row);
     }
 
-    /** Those of all routes. */
-    static List<Levels> of(Plan plan) {
+    /** Those of all routes; most have no fallback, which is soon seen. */
+    private static List<Levels> of(Plan plan) {
         List<Levels> out = new ArrayList<>();
-        plan.listeners().stream()
-                .flatMap(l -> l.virtualHosts().stream())
-                .flatMap(h -> h.routes().stream())
-                .forEach(r -> {
-                    if (r.action() instanceof Route.Action.Forward(List<Route.Destination> all)) {
+        for (Listener listener : plan.listeners()) {
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    if (route.action() instanceof Route.Action.Forward(List<Route.Destination> all)
+                            && anyFallback(all)) {
                         out.add(of(all.stream()
                                 .filter(d -> d.failure() == 0
                                         && d.weight() > 0
                                         && plan.clusters().containsKey(d.cluster()))
                                 .toList()));
                     }
-                });
+                }
+            }
+        }
         plan.l4().stream()
                 .flatMap(l -> l.routes().stream())
                 .forEach(r -> out.add(ofConnections(r.destinations().stream()
@@ -102,34 +108,49 @@ final class Levels {
         return out.stream().filter(Levels::any).toList();
     }
 
-    /** The rows as clusters, and in those that stand in them the end of panic for as long as anybody is well. */
-    static void addTo(Plan plan, Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters) {
-        Set<String> calmed = new HashSet<>();
-        for (Levels levels : of(plan)) {
+    private static boolean anyFallback(List<Route.Destination> all) {
+        for (Route.Destination one : all) {
+            if (one.fallback()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** {@code clusters} with the rows, and in those that stand in them the end of panic for as long as anybody is well. */
+    static ByName<Message> join(Plan plan, ByName<Message> clusters) {
+        List<Levels> all = of(plan);
+        if (all.isEmpty()) {
+            return clusters;
+        }
+        Map<String, Message> out = new HashMap<>();
+        Set<String> calmed = new LinkedHashSet<>();
+        for (Levels levels : all) {
             for (String cluster : levels.first) {
                 List<String> row = levels.row(cluster);
                 Cluster of = plan.clusters().get(cluster);
                 if (of == null) {
                     continue;
                 }
-                put(aggregate(levels.through(cluster), row, of), clusters);
+                put(aggregate(levels.through(cluster), row, of), out);
                 put(
                         aggregate(
                                 Clusters.streams(levels.through(cluster)),
                                 row.stream().map(Clusters::streams).toList(),
                                 of),
-                        clusters);
-                row.stream()
-                        .flatMap(name -> List.of(name, Clusters.streams(name)).stream())
-                        .filter(calmed::add)
-                        .forEach(name -> clusters.computeIfPresent(name, (n, c) -> calm(c)));
+                        out);
+                row.forEach(name -> calmed.addAll(List.of(name, Clusters.streams(name))));
             }
         }
+        for (String name : calmed) {
+            if (clusters.get(name) instanceof io.envoyproxy.envoy.config.cluster.v3.Cluster cluster) {
+                put(calm(cluster), out);
+            }
+        }
+        return clusters.with(out, Set.of());
     }
 
-    private static void put(
-            io.envoyproxy.envoy.config.cluster.v3.Cluster made,
-            Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters) {
+    private static void put(io.envoyproxy.envoy.config.cluster.v3.Cluster made, Map<String, Message> clusters) {
         clusters.put(made.getName(), made);
     }
 

@@ -14,44 +14,84 @@ import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
 import dev.holdfast.problem.Severity;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** What a plan asks and Envoy cannot do: a warning for each, once, however many hosts a route has. */
 final class NotOnEnvoy {
     private final OidcDocuments documents;
+    private final StreamLimits limits;
     private final Set<Problem> found = new LinkedHashSet<>();
 
-    private NotOnEnvoy(OidcDocuments documents) {
+    private NotOnEnvoy(OidcDocuments documents, StreamLimits limits) {
         this.documents = documents;
+        this.limits = limits;
     }
 
-    static List<Problem> of(Plan plan, OidcDocuments documents, Reuse reuse) {
-        NotOnEnvoy out = new NotOnEnvoy(documents);
-        plan.clusters().values().forEach(out::cluster);
-        for (L4Listener listener : plan.l4()) {
-            out.relayed(listener);
-        }
+    /** Of listeners and what comes by them; that of clusters is told apart. */
+    static List<Problem> of(Plan plan, OfHosts hosts) {
+        NotOnEnvoy out = new NotOnEnvoy(hosts.documents, hosts.limits);
+        plan.l4().forEach(out::relayed);
         for (Listener listener : plan.listeners()) {
             out.listener(listener);
-            for (VirtualHost host : listener.virtualHosts()) {
-                out.found.addAll(reuse.of(
-                        "problems " + listener.name() + "/" + host.hostname(),
-                        List.of(host.routes(), documents),
-                        () -> of(host.routes(), documents)));
-            }
+            hosts.of(listener).forEach(out.found::addAll);
         }
         return List.copyOf(out.found);
     }
 
-    private static List<Problem> of(List<Route> routes, OidcDocuments documents) {
-        NotOnEnvoy out = new NotOnEnvoy(documents);
-        routes.forEach(out::route);
+    static List<Problem> of(Cluster cluster) {
+        NotOnEnvoy out = new NotOnEnvoy(OidcDocuments.NONE, StreamLimits.NONE);
+        out.cluster(cluster);
         return List.copyOf(out.found);
+    }
+
+    private static List<Problem> of(String listener, List<Route> routes, OidcDocuments documents, StreamLimits limits) {
+        NotOnEnvoy out = new NotOnEnvoy(documents, limits);
+        routes.forEach(route -> out.route(listener, route));
+        return List.copyOf(out.found);
+    }
+
+    /** Of the routes of a plan, by listener; what is the same in the next plan is not looked at again. */
+    record OfHosts(OidcDocuments documents, StreamLimits limits, Map<String, Told> byListener) {
+        static final OfHosts NONE = new OfHosts(OidcDocuments.NONE, StreamLimits.NONE, Map.of());
+
+        /** @param problems by host, of those that have some */
+        private record Told(List<VirtualHost> hosts, Map<String, List<Problem>> problems) {
+            static final Told NONE = new Told(List.of(), Map.of());
+
+            Told next(String listener, List<VirtualHost> now, OidcDocuments documents, StreamLimits limits) {
+                Map<String, List<Problem>> out = new TreeMap<>(problems);
+                VirtualHost.besides(hosts, now).forEach(host -> out.remove(host.hostname()));
+                for (VirtualHost host : VirtualHost.besides(now, hosts)) {
+                    List<Problem> found = NotOnEnvoy.of(listener, host.routes(), documents, limits);
+                    if (!found.isEmpty()) {
+                        out.put(host.hostname(), found);
+                    }
+                }
+                return new Told(now, out);
+            }
+        }
+
+        OfHosts next(Plan plan, OidcDocuments said, StreamLimits kept) {
+            boolean alike = documents.equals(said) && limits.equals(kept);
+            Map<String, Told> out = new HashMap<>();
+            for (Listener listener : plan.listeners()) {
+                Told before = alike ? byListener.getOrDefault(listener.name(), Told.NONE) : Told.NONE;
+                out.put(listener.name(), before.next(listener.name(), listener.virtualHosts(), said, kept));
+            }
+            return new OfHosts(said, kept, Map.copyOf(out));
+        }
+
+        private Collection<List<Problem>> of(Listener listener) {
+            return byListener.getOrDefault(listener.name(), Told.NONE).problems.values();
+        }
     }
 
     private void cluster(Cluster cluster) {
@@ -101,7 +141,11 @@ final class NotOnEnvoy {
                     "Run it on the embedded plane, or live without it.");
         }
         for (L4Route route : listener.routes()) {
-            streams(route.streams(), route.origin(), "Run these routes on the embedded plane.");
+            streams(
+                    lacks(route.streams(), false, false),
+                    route.streams(),
+                    route.origin(),
+                    "Run these routes on the embedded plane.");
             if (!(listener.layer() instanceof L4Listener.Layer.Udp)) {
                 continue;
             }
@@ -146,7 +190,7 @@ final class NotOnEnvoy {
         }
     }
 
-    private void route(Route route) {
+    private void route(String listener, Route route) {
         Origin at = route.origin();
         RouteFilters made = RouteFilters.of(route, documents);
         if (!made.lacks().isEmpty()) {
@@ -157,6 +201,10 @@ final class NotOnEnvoy {
                     "Run these routes on the embedded plane.");
         }
         streams(
+                lacks(
+                        route.streams(),
+                        limits.listeners().contains(listener),
+                        limits.routes().contains(route.route())),
                 route.streams(),
                 at,
                 "Run these routes on the embedded plane, or have the backend check what the policy would.");
@@ -189,8 +237,7 @@ final class NotOnEnvoy {
         }
     }
 
-    private void streams(StreamRules rules, Origin at, String fix) {
-        List<String> lacks = lacks(rules);
+    private void streams(List<String> lacks, StreamRules rules, Origin at, String fix) {
         if (!lacks.isEmpty()) {
             warn(
                     at,
@@ -199,12 +246,16 @@ final class NotOnEnvoy {
         }
     }
 
-    /** What Envoy, which does not look into frames and counts streams by cluster, has no setting for. */
-    private static List<String> lacks(StreamRules rules) {
+    /**
+     * What Envoy, which does not look into frames and counts streams by cluster, has no setting for.
+     *
+     * @param listenerCounted whether a cluster's limit is the listener's; likewise {@code routeCounted}
+     */
+    private static List<String> lacks(StreamRules rules, boolean listenerCounted, boolean routeCounted) {
         StreamRules.Limits limits = rules.limits();
         Map<String, Boolean> asked = new LinkedHashMap<>();
-        asked.put("limits.perListener", limits.perListener() > 0);
-        asked.put("limits.perRoute", limits.perRoute() > 0);
+        asked.put("limits.perListener", limits.perListener() > 0 && !listenerCounted);
+        asked.put("limits.perRoute", limits.perRoute() > 0 && !routeCounted);
         asked.put("limits.perClient", limits.perClient() > 0);
         asked.put("limits.perUser", rules.perUser().streams() > 0);
         asked.put("limits of messages and bytes", limits.ofFrames());

@@ -1,13 +1,20 @@
 package dev.holdfast.xds.resource;
 
+import dev.holdfast.plan.HttpFilter;
 import dev.holdfast.plan.HttpUri;
+import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
+import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecurityFilter.Oidc;
 import dev.holdfast.plan.SecurityFilter.OidcProvider;
+import dev.holdfast.plan.VirtualHost;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What OpenID providers have said of themselves (OpenID Connect Discovery 1.0 §4), by issuer. Envoy does not ask, so who makes
@@ -32,13 +39,25 @@ public record OidcDocuments(Map<String, Document> byIssuer) {
     /** The providers of a plan whose documents are of use, by issuer. */
     public static Map<String, OidcProvider> wanted(Plan plan) {
         return plan.listeners().stream()
-                .flatMap(l -> l.virtualHosts().stream())
-                .flatMap(h -> h.routes().stream())
-                .flatMap(r -> r.httpFilters().stream())
-                .filter(Oidc.class::isInstance)
-                .map(f -> ((Oidc) f).provider())
+                .flatMap(OidcDocuments::signOns)
+                .map(Oidc::provider)
                 .filter(p -> HttpUri.parse(p.issuer()).isPresent())
                 .collect(Collectors.toMap(OidcProvider::issuer, p -> p, (one, other) -> one, TreeMap::new));
+    }
+
+    /** Those of a listener's routes; most routes have no filters at all. */
+    static Stream<Oidc> signOns(Listener listener) {
+        List<Oidc> out = new ArrayList<>();
+        for (VirtualHost host : listener.virtualHosts()) {
+            for (Route route : host.routes()) {
+                for (HttpFilter filter : route.httpFilters()) {
+                    if (filter instanceof Oidc oidc) {
+                        out.add(oidc);
+                    }
+                }
+            }
+        }
+        return out.stream();
     }
 
     /** Where a provider's endpoints are: what the policy says, and for the rest its document; empty where neither does. */

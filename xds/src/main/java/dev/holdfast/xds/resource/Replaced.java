@@ -5,6 +5,7 @@ import dev.holdfast.plan.L4Listener;
 import dev.holdfast.plan.L4Route;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
+import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ProblemCode;
@@ -12,13 +13,11 @@ import dev.holdfast.problem.Severity;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * A part of a listener whose streams end with a change, after Envoy's drain time.
@@ -66,11 +65,16 @@ public record Replaced(
                                 && QuicListeners.name(l.bindPort()).equals(name)))
                 .filter(l -> chain.isEmpty() || chain.equals(name) || l.name().equals(chain))
                 .toList();
-        Set<String> clusters = listeners.stream()
-                .flatMap(l -> l.virtualHosts().stream())
-                .flatMap(h -> h.routes().stream())
-                .flatMap(r -> clusters(r.action()))
-                .collect(Collectors.toCollection(TreeSet::new));
+        Set<String> clusters = new HashSet<>();
+        for (dev.holdfast.plan.Listener listener : listeners) {
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    if (route.action() instanceof Route.Action.Forward(List<Route.Destination> destinations)) {
+                        destinations.forEach(d -> clusters.add(d.cluster()));
+                    }
+                }
+            }
+        }
         Optional<Origin> origin = listeners.stream().findFirst().map(dev.holdfast.plan.Listener::origin);
         for (L4Listener listener : plan.l4()) {
             boolean port = Listeners.name(listener.bindPort()).equals(name)
@@ -97,12 +101,6 @@ public record Replaced(
                 : "Apply it when few streams are open; docs/planes.md lists what Envoy can change without.";
         return origin.map(o -> Problem.at(o, ProblemCode.STREAMS_CUT, Severity.WARNING, message, fix))
                 .orElseGet(() -> Problem.of(ProblemCode.STREAMS_CUT, Severity.WARNING, Optional.empty(), message, fix));
-    }
-
-    private static Stream<String> clusters(Route.Action action) {
-        return action instanceof Route.Action.Forward(List<Route.Destination> destinations)
-                ? destinations.stream().map(Route.Destination::cluster)
-                : Stream.empty();
     }
 
     private static Listener without(Listener listener) {

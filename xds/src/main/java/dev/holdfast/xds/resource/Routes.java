@@ -3,7 +3,6 @@ package dev.holdfast.xds.resource;
 import com.google.protobuf.UInt32Value;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.ClusterTraffic;
-import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
@@ -29,9 +28,9 @@ import java.util.Optional;
  * server-sent events, gRPC (where the backend is HTTP/2) and pages. All but the last go to the streams' cluster, which has a budget and a
  * protocol of its own; Envoy decides both by cluster, and chooses the cluster by route.
  *
- * @param seen the port by which clients come to the listener, 0 where that is not known
+ * @param door by which its requests come
  */
-record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
+record Routes(Plan plan, RouteTables.Door door, OidcDocuments documents) {
     /**
      * Goes out where an upgrade that came by extended CONNECT, which has no such header, meets an HTTP/1.1 backend. It only
      * proves that a server speaks WebSocket (RFC 6455 §1.3), so a fixed one does: 16 bytes in base64.
@@ -159,8 +158,8 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
         // With another host Envoy forgets the port that the client came to, which stays where nothing is said of it.
         boolean stays =
                 scheme.isEmpty() && redirect.port() == 0 && !redirect.hostname().isEmpty();
-        String told = stays ? listener.tls().isPresent() ? "https" : "http" : scheme;
-        int port = stays ? seen : redirect.port();
+        String told = stays ? door.tls() ? "https" : "http" : scheme;
+        int port = stays ? door.seen() : redirect.port();
         boolean usual = (told.equals("https") && port == 443) || (told.equals("http") && port == 80);
         if (!usual) {
             out.setPortRedirect(port);
@@ -233,7 +232,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
         if (http2) {
             out.add(one(route, filters, good, Kind.GRPC, upgrades));
         }
-        if (http2 && listener.client().grpcWeb()) {
+        if (http2 && door.client().grpcWeb()) {
             out.add(one(route, filters, good, Kind.GRPC_WEB, upgrades));
         }
         out.add(one(route, filters, good, Kind.PAGE, upgrades));
@@ -264,7 +263,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
         io.envoyproxy.envoy.config.route.v3.Route.Builder out = named(route, httpFilters, kind.suffix);
         RouteMatch.Builder match = match(route, kind);
         RouteAction.Builder action = RouteAction.newBuilder();
-        Duration idle = route.idleTimeout().isZero() ? listener.http().streamIdleTimeout() : route.idleTimeout();
+        Duration idle = route.idleTimeout().isZero() ? door.http().streamIdleTimeout() : route.idleTimeout();
         action.setIdleTimeout(Proto.duration(idle));
         switch (kind) {
             case CONNECT -> {
@@ -280,8 +279,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
                 if (route.streams().origins().checked()) {
                     out.putTypedPerFilterConfig(
                             HttpFilters.ORIGIN,
-                            Proto.any(StreamOrigins.of(
-                                    route.streams().origins(), listener.tls().isPresent())));
+                            Proto.any(StreamOrigins.of(route.streams().origins(), door.tls())));
                 }
                 match.addHeaders(HeaderMatcher.newBuilder().setName("upgrade").setStringMatch(Matches.anyOf(upgrades)));
                 // Of a request that never ends Envoy asks no request timeout; none is set, so that none is suspected.
@@ -334,7 +332,7 @@ record Routes(Plan plan, Listener listener, OidcDocuments documents, int seen) {
                     .forEach(m -> action.addRequestMirrorPolicies(Ways.mirror(m)));
         }
         Duration life =
-                route.maxStreamDuration().isZero() ? listener.http().maxStreamDuration() : route.maxStreamDuration();
+                route.maxStreamDuration().isZero() ? door.http().maxStreamDuration() : route.maxStreamDuration();
         if (kind != Kind.PAGE && !life.isZero()) {
             action.setMaxStreamDuration(
                     RouteAction.MaxStreamDuration.newBuilder().setMaxStreamDuration(Proto.duration(life)));

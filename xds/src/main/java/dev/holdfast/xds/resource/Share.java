@@ -2,13 +2,12 @@ package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.Message;
+import dev.holdfast.plan.ByName;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
 import java.util.ArrayDeque;
-import java.util.Collections;
 import java.util.Deque;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,18 +27,18 @@ final class Share {
 
     private static final String SECRET = SdsSecretConfig.getDescriptor().getFullName();
 
-    private final Map<ResourceType, Map<String, Message>> all;
+    private final Map<ResourceType, ByName<Message>> all;
     private final Map<ResourceType, Set<String>> found = new EnumMap<>(ResourceType.class);
     private final Deque<Message> open = new ArrayDeque<>();
     /** Routes of a policy have the same configurations packed in them, and to unpack these is most of the work. */
     private final Set<Any> walked = new HashSet<>();
 
-    private Share(Map<ResourceType, Map<String, Message>> all) {
+    private Share(Map<ResourceType, ByName<Message>> all) {
         this.all = all;
     }
 
     /** @param ports those that the fleet's listeners are bound to */
-    static Map<ResourceType, Map<String, Message>> of(Map<ResourceType, Map<String, Message>> all, IntPredicate ports) {
+    static Map<ResourceType, ByName<Message>> of(Map<ResourceType, ByName<Message>> all, IntPredicate ports) {
         Share share = new Share(all);
         share.of(ResourceType.LISTENER).forEach((name, message) -> {
             if (ports.test(((Listener) message).getAddress().getSocketAddress().getPortValue())) {
@@ -57,7 +56,7 @@ final class Share {
     }
 
     private Map<String, Message> of(ResourceType type) {
-        return all.getOrDefault(type, Map.of());
+        return all.getOrDefault(type, ByName.of(Map.of()));
     }
 
     private Set<String> names(ResourceType type) {
@@ -100,12 +99,12 @@ final class Share {
     }
 
     /** In the order of the whole. */
-    private Map<ResourceType, Map<String, Message>> made() {
-        Map<ResourceType, Map<String, Message>> out = new HashMap<>();
+    private Map<ResourceType, ByName<Message>> made() {
+        Map<ResourceType, ByName<Message>> out = new EnumMap<>(ResourceType.class);
         all.forEach((type, of) -> {
             Map<String, Message> kept = new LinkedHashMap<>(of);
             kept.keySet().retainAll(names(type));
-            out.put(type, Collections.unmodifiableMap(kept));
+            out.put(type, ByName.of(kept));
         });
         return out;
     }

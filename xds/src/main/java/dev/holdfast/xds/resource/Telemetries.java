@@ -8,6 +8,7 @@ import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.Telemetry;
+import dev.holdfast.plan.VirtualHost;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLog;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLogFilter;
 import io.envoyproxy.envoy.config.accesslog.v3.OrFilter;
@@ -62,11 +63,13 @@ final class Telemetries {
         if (!listener.telemetry().metrics().isEmpty()) {
             out.add("metrics sinks, which stand in the bootstrap");
         }
-        boolean perEndpoint = listener.virtualHosts().stream()
-                .flatMap(h -> h.routes().stream())
-                .anyMatch(r -> r.statistics().perEndpoint());
-        if (perEndpoint) {
-            out.add("metrics by endpoint, which it has not where it reports its streams to us");
+        for (VirtualHost host : listener.virtualHosts()) {
+            for (Route route : host.routes()) {
+                if (route.statistics().perEndpoint()) {
+                    out.add("metrics by endpoint, which it has not where it reports its streams to us");
+                    return out;
+                }
+            }
         }
         return out;
     }

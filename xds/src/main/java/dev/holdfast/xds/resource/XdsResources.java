@@ -1,6 +1,7 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
+import dev.holdfast.plan.ByName;
 import dev.holdfast.plan.Cluster;
 import dev.holdfast.plan.Condition;
 import dev.holdfast.plan.L4Listener;
@@ -8,7 +9,6 @@ import dev.holdfast.plan.Listener;
 import dev.holdfast.plan.Outcome;
 import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
-import dev.holdfast.plan.SecurityFilter;
 import dev.holdfast.plan.Telemetry;
 import dev.holdfast.plan.Tls;
 import dev.holdfast.plan.VirtualHost;
@@ -16,17 +16,16 @@ import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.Problem;
 import dev.holdfast.problem.ResourceRef;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
-import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.config.route.v3.Vhds;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +36,7 @@ import java.util.function.IntPredicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** What a plan is for Envoy: resources by kind and name, in order of the name. Equal plans give equal resources. */
 public final class XdsResources {
@@ -46,15 +46,33 @@ public final class XdsResources {
     /** Begins such a message. */
     private static final String QUOTES = "goo.gle/debug";
 
-    private final Plan plan;
-    private final Map<ResourceType, Map<String, Message>> resources;
-    private final List<Problem> problems;
-    private final Reuse reuse;
+    /** Hosts are asked for as everything else is. */
+    static final Vhds BY_ADS = Vhds.newBuilder().setConfigSource(Proto.ADS).build();
 
-    private XdsResources(
-            Plan plan, Map<ResourceType, Map<String, Message>> resources, List<Problem> problems, Reuse reuse) {
+    private final Plan plan;
+    private final Map<ResourceType, ByName<Message>> resources;
+    private final List<Problem> problems;
+    private final Parts parts;
+    private @Nullable ByName<Message> whole;
+
+    /** What of these is as it was where the next plan is so too. */
+    private record Parts(
+            Plan plan, ClusterMessages clusters, Map<String, RouteTables.Table> tables, NotOnEnvoy.OfHosts hosts) {
+        static final Parts NONE = new Parts(Plan.EMPTY, ClusterMessages.NONE, Map.of(), NotOnEnvoy.OfHosts.NONE);
+
+        /** The names of clusters that are others in {@code next}. */
+        Set<String> clustersUntil(Plan next) {
+            ByName<Cluster> before = ByName.of(plan.clusters());
+            ByName<Cluster> after = ByName.of(next.clusters());
+            Set<String> out = new HashSet<>(before.besides(after).keySet());
+            out.addAll(after.besides(before).keySet());
+            return out;
+        }
+    }
+
+    private XdsResources(Plan plan, Map<ResourceType, ByName<Message>> resources, List<Problem> problems, Parts parts) {
         this.plan = plan;
-        this.reuse = reuse;
+        this.parts = parts;
         this.resources = resources;
         this.problems = problems;
     }
@@ -66,20 +84,21 @@ public final class XdsResources {
 
     /** The resources of {@code plan}; reads nothing but its arguments. */
     public static XdsResources of(Plan plan, Known known) {
-        return of(plan, known, Reuse.none());
+        return of(plan, known, Parts.NONE);
     }
 
-    /** The same as {@link #of(Plan, Known)}, sooner where {@code plan} has much in common with the one of these. */
+    /**
+     * The same as {@link #of(Plan, Known)}, sooner where {@code plan} has much in common with the one of these: what is made of
+     * the same is the very same message.
+     */
     public XdsResources next(Plan plan, Known known) {
-        return of(plan, known, reuse.next());
+        return of(plan, known, parts);
     }
 
-    private static XdsResources of(Plan plan, Known known, Reuse reuse) {
+    private static XdsResources of(Plan plan, Known known, Parts before) {
         OidcDocuments documents = known.documents();
         Map<String, Message> listeners = new TreeMap<>();
-        Map<String, RouteConfiguration> routes = new TreeMap<>();
-        Map<String, io.envoyproxy.envoy.config.cluster.v3.Cluster> clusters = new TreeMap<>();
-        Map<String, ClusterLoadAssignment> endpoints = new TreeMap<>();
+        Map<String, RouteTables.Table> tables = new TreeMap<>();
         Map<String, Secret> secrets = new TreeMap<>();
         Map<Integer, List<Listener>> ports = new TreeMap<>();
         for (Listener listener : plan.listeners()) {
@@ -98,6 +117,7 @@ public final class XdsResources {
             }
         }
         relayed.keySet().forEach(port -> ports.putIfAbsent(port, List.of()));
+        Set<String> changed = before.clustersUntil(plan);
         ports.forEach((port, of) -> {
             List<L4Listener> others = relayed.getOrDefault(port, List.of());
             io.envoyproxy.envoy.config.listener.v3.Listener made = Listeners.of(port, of, others, plan);
@@ -106,41 +126,83 @@ public final class XdsResources {
             }
             QuicListeners.of(port, of).ifPresent(quic -> listeners.put(quic.getName(), quic));
             if (!of.isEmpty()) {
-                new RouteTables(plan, of, known, reuse).addTo(routes);
+                new RouteTables(plan, of, known, before.tables, changed).addTo(tables);
             }
             of.forEach(l -> {
                 l.tls().ifPresent(tls -> secrets(l.name(), tls, secrets));
                 signOns(l, documents, secrets);
             });
         });
-        Map<String, Telemetry.Statistics> statistics = statistics(plan);
-        for (Cluster cluster : plan.clusters().values()) {
-            Telemetry.Statistics told = statistics.getOrDefault(cluster.name(), Telemetry.Statistics.NONE);
-            reuse.of("cluster " + cluster.name(), List.of(cluster, told), () -> Clusters.of(cluster, told))
-                    .addTo(clusters, endpoints, secrets);
-        }
-        Levels.addTo(plan, clusters);
-        Map<ResourceType, Map<String, Message>> all = new EnumMap<>(ResourceType.class);
-        all.put(ResourceType.CLUSTER, new TreeMap<>(clusters));
-        all.put(ResourceType.ENDPOINT, new TreeMap<>(endpoints));
-        all.put(ResourceType.SECRET, new TreeMap<>(secrets));
-        all.put(ResourceType.LISTENER, listeners);
-        all.put(ResourceType.ROUTE, new TreeMap<>(routes));
-        List<Problem> problems = new ArrayList<>(Patching.apply(plan, all));
-        problems.addAll(NotOnEnvoy.of(plan, documents, reuse));
-        Map<String, Message> hosts = new LinkedHashMap<>();
-        all.getOrDefault(ResourceType.ROUTE, Map.of())
-                .forEach((name, table) -> ((RouteConfiguration) table)
-                        .getVirtualHostsList()
-                        .forEach(host -> hosts.put(name + "/" + host.getName(), sent(name, host))));
-        all.put(ResourceType.VIRTUAL_HOST, hosts);
-        all.replaceAll((type, of) -> Collections.unmodifiableMap(of));
-        return new XdsResources(plan, all, List.copyOf(problems), reuse.settled());
+        StreamLimits limits = StreamLimits.of(plan);
+        ClusterMessages clusters = before.clusters.next(ByName.of(plan.clusters()), statistics(plan), limits);
+        Map<String, Message> keys = new TreeMap<>(secrets);
+        keys.putAll(clusters.secrets());
+        Map<ResourceType, ByName<Message>> all = new EnumMap<>(ResourceType.class);
+        all.put(ResourceType.CLUSTER, Levels.join(plan, clusters.clusters()));
+        all.put(ResourceType.ENDPOINT, clusters.endpoints());
+        all.put(ResourceType.SECRET, ByName.of(keys));
+        all.put(ResourceType.LISTENER, ByName.of(listeners));
+        List<Problem> problems = new ArrayList<>(patch(plan, all, tables));
+        problems.addAll(clusters.problems().toList());
+        NotOnEnvoy.OfHosts ofHosts = before.hosts.next(plan, documents, limits);
+        problems.addAll(NotOnEnvoy.of(plan, ofHosts));
+        all.put(
+                ResourceType.VIRTUAL_HOST,
+                plan.patches().isEmpty()
+                        ? ByName.joined(tables.values().stream()
+                                .map(RouteTables.Table::sent)
+                                .toList())
+                        : hosts(all.getOrDefault(ResourceType.ROUTE, ByName.of(Map.of()))));
+        return new XdsResources(
+                plan,
+                all,
+                problems.stream().distinct().toList(),
+                new Parts(plan, clusters, Map.copyOf(tables), ofHosts));
     }
 
-    /** Of clusters; where Gateways differ over one that they share, the first listener's hold. */
+    /** Tables are only put together where something is to be changed in them. */
+    private static List<Problem> patch(
+            Plan plan, Map<ResourceType, ByName<Message>> all, Map<String, RouteTables.Table> tables) {
+        if (plan.patches().isEmpty()) {
+            return List.of();
+        }
+        all.put(ResourceType.ROUTE, whole(tables));
+        Map<ResourceType, Map<String, Message>> open = new EnumMap<>(ResourceType.class);
+        all.forEach((type, of) -> open.put(type, new TreeMap<>(of)));
+        List<Problem> problems = Patching.apply(plan, open);
+        open.forEach((type, of) -> all.put(type, ByName.of(of)));
+        return problems;
+    }
+
+    private static ByName<Message> whole(Map<String, RouteTables.Table> tables) {
+        Map<String, Message> out = new HashMap<>();
+        tables.forEach((name, table) -> out.put(name, table.whole()));
+        return ByName.of(out);
+    }
+
+    /** The hosts of tables, each as it goes out apart from its table. */
+    private static ByName<Message> hosts(ByName<Message> tables) {
+        Map<String, Message> out = new HashMap<>();
+        tables.forEach((name, table) -> ((RouteConfiguration) table)
+                .getVirtualHostsList()
+                .forEach(host -> out.put(name + "/" + host.getName(), sent(name + "/" + host.getName(), host))));
+        return ByName.of(out);
+    }
+
+    /** Of clusters; where Gateways differ over one that they share, the first listener's hold. Most plans say nothing of it. */
     private static Map<String, Telemetry.Statistics> statistics(Plan plan) {
         Map<String, Telemetry.Statistics> out = new HashMap<>();
+        boolean any = false;
+        for (Listener listener : plan.listeners()) {
+            for (VirtualHost host : listener.virtualHosts()) {
+                for (Route route : host.routes()) {
+                    any |= !route.statistics().equals(Telemetry.Statistics.NONE);
+                }
+            }
+        }
+        if (!any) {
+            return out;
+        }
         for (Listener listener : plan.listeners()) {
             for (VirtualHost host : listener.virtualHosts()) {
                 for (Route route : host.routes()) {
@@ -157,9 +219,9 @@ public final class XdsResources {
      * A host as it is sent apart from its table. Envoy keeps hosts by the name within, and takes away by that of the resource: were they
      * not the same, a host that has gone would serve on.
      */
-    private static io.envoyproxy.envoy.config.route.v3.VirtualHost sent(
-            String table, io.envoyproxy.envoy.config.route.v3.VirtualHost host) {
-        return host.toBuilder().setName(table + "/" + host.getName()).build();
+    static io.envoyproxy.envoy.config.route.v3.VirtualHost sent(
+            String resource, io.envoyproxy.envoy.config.route.v3.VirtualHost host) {
+        return host.toBuilder().setName(resource).build();
     }
 
     private static void relay(L4Listener listener, Map<Integer, List<L4Listener>> ports) {
@@ -173,26 +235,38 @@ public final class XdsResources {
 
     /** What of it the Envoys get whose listeners are bound to these ports. */
     public XdsResources share(IntPredicate ports) {
-        return new XdsResources(plan, Share.of(resources, ports), problems, reuse);
+        Map<ResourceType, ByName<Message>> all = new EnumMap<>(resources);
+        all.put(ResourceType.ROUTE, of(ResourceType.ROUTE));
+        return new XdsResources(plan, Share.of(all, ports), problems, parts);
     }
 
     /** The resources of one kind by name. */
-    public Map<String, Message> of(ResourceType type) {
-        return resources.getOrDefault(type, Map.of());
+    public ByName<Message> of(ResourceType type) {
+        ByName<Message> known = resources.get(type);
+        return known != null ? known : type == ResourceType.ROUTE ? whole() : ByName.of(Map.of());
+    }
+
+    /** Tables in one piece, made when they are first asked for: those who have hosts sent apart never do. */
+    private synchronized ByName<Message> whole() {
+        if (whole == null) {
+            whole = whole(parts.tables);
+        }
+        return whole;
     }
 
     /** Of {@link ResourceType#ROUTE}, tables that have their hosts sent apart. */
-    public Map<String, Message> tables() {
+    public ByName<Message> tables() {
         Map<String, Message> out = new LinkedHashMap<>();
+        if (!resources.containsKey(ResourceType.ROUTE)) {
+            parts.tables.forEach((name, table) -> out.put(name, table.apart()));
+            return ByName.of(out);
+        }
         of(ResourceType.ROUTE)
                 .forEach((name, table) -> out.put(
                         name,
                         ((RouteConfiguration) table)
-                                .toBuilder()
-                                        .clearVirtualHosts()
-                                        .setVhds(Vhds.newBuilder().setConfigSource(Proto.ADS))
-                                        .build()));
-        return out;
+                                .toBuilder().clearVirtualHosts().setVhds(BY_ADS).build()));
+        return ByName.of(out);
     }
 
     /** What the plan asks and Envoy cannot do; with an error among it the resources are offered to no Envoy. */
@@ -249,7 +323,9 @@ public final class XdsResources {
     Map<ResourceType, Map<String, Message>> redacted() {
         Redaction redaction = new Redaction(plan);
         Map<ResourceType, Map<String, Message>> out = new EnumMap<>(ResourceType.class);
-        resources.forEach((type, all) -> {
+        Map<ResourceType, ByName<Message>> whole = new EnumMap<>(resources);
+        whole.put(ResourceType.ROUTE, of(ResourceType.ROUTE));
+        whole.forEach((type, all) -> {
             Map<String, Message> shown = new LinkedHashMap<>();
             all.forEach((name, message) -> shown.put(name, redaction.of(message)));
             out.put(type, shown);
@@ -352,11 +428,7 @@ public final class XdsResources {
     }
 
     private static void signOns(Listener listener, OidcDocuments documents, Map<String, Secret> out) {
-        listener.virtualHosts().stream()
-                .flatMap(h -> h.routes().stream())
-                .flatMap(r -> r.httpFilters().stream())
-                .filter(SecurityFilter.Oidc.class::isInstance)
-                .map(SecurityFilter.Oidc.class::cast)
+        OidcDocuments.signOns(listener)
                 .filter(oidc -> documents.endpoints(oidc.provider()).isPresent())
                 .flatMap(oidc -> SignOn.secrets(oidc).stream())
                 .forEach(secret -> out.put(secret.getName(), secret));

@@ -207,7 +207,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
         }
         // They come with a kind's first request; later they could fill our memory.
         if (request.getInitialResourceVersionsCount() > 0 && !subscription.begun) {
-            subscription.known.putAll(request.getInitialResourceVersionsMap());
+            request.getInitialResourceVersionsMap().forEach(subscription::knows);
             subscription.asksAnew();
         }
         subscription.begun = true;
@@ -222,7 +222,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 subscription.asks(name);
                 // Asking again for what one has means that one has it no more.
                 if (!request.containsInitialResourceVersions(name)) {
-                    subscription.known.remove(name);
+                    subscription.knowsNoMore(name);
                     if (type == ResourceType.ROUTE) {
                         stream.forgetHosts(name);
                     }
@@ -235,7 +235,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 subscription.wildcard = false;
             } else {
                 subscription.asksNoMore(name);
-                subscription.known.remove(name);
+                subscription.knowsNoMore(name);
             }
             subscription.asksAnew();
         }
@@ -265,7 +265,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                     .forEach(subscription::asksNoMore);
             names.forEach(subscription::asks);
             if (!wildcard) {
-                subscription.known.keySet().retainAll(names);
+                subscription.knowsNoMore(name -> !names.contains(name));
             }
             subscription.asksAnew();
         }
@@ -277,7 +277,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 && request.getVersionInfo().equals(stream.versionOf(type, asked))) {
             asked.forEach(name -> {
                 Versioned resource = wanted.get(name);
-                subscription.known.put(name, resource == null ? Subscription.NONE : resource.version());
+                subscription.knows(name, resource == null ? Subscription.NONE : resource.version());
             });
             subscription.answered = true;
             subscription.accepted = true;

@@ -12,6 +12,7 @@ import dev.holdfast.xds.snapshot.Snapshot;
 import dev.holdfast.xds.snapshot.Versioned;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -39,10 +40,14 @@ public final class Fleet implements AutoCloseable {
     /** The fleet of those who have none of their own. */
     public static final String EVERYONE = "";
 
+    /** More than an Envoy takes for a change, which may wait 15 s for endpoints (initial_fetch_timeout). */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
     private static final int NODES_REMEMBERED = 1000;
     static final int STREAMS_AT_MOST = 2000;
 
     private final MeterRegistry metrics;
+    private final Duration patience;
     private final ScheduledThreadPoolExecutor loop;
     private final Set<NodeStream> streams = ConcurrentHashMap.newKeySet();
     private final Map<String, Memory> memories = new LinkedHashMap<>(16, 0.75f, true) {
@@ -71,7 +76,13 @@ public final class Fleet implements AutoCloseable {
     private record Refusal(long plan, String error, Optional<Origin> origin) {}
 
     public Fleet(MeterRegistry metrics) {
+        this(metrics, PATIENCE);
+    }
+
+    /** @param patience after which it is told who has not taken a change */
+    public Fleet(MeterRegistry metrics, Duration patience) {
         this.metrics = metrics;
+        this.patience = patience;
         this.loop = new ScheduledThreadPoolExecutor(
                 1, task -> Thread.ofPlatform().daemon().name("xds").unstarted(task));
         loop.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
@@ -98,6 +109,7 @@ public final class Fleet implements AutoCloseable {
                 stream.retarget(
                         next,
                         was == before.get(fleet) ? gone.computeIfAbsent(fleet, f -> gone(was, next)) : gone(was, next));
+                expect(stream);
             }
             tell();
         });
@@ -203,6 +215,25 @@ public final class Fleet implements AutoCloseable {
         loop.schedule(stream::advance, millis + 1, TimeUnit.MILLISECONDS);
     }
 
+    /** Says so where it has not taken all by then; one that refuses has been told of, and one that has gone as well. */
+    private void expect(NodeStream stream) {
+        Snapshot target = stream.target();
+        loop.schedule(
+                () -> {
+                    List<String> waiting = stream.waiting();
+                    if (streams.contains(stream) && stream.target() == target && !waiting.isEmpty()) {
+                        LOG.atWarn()
+                                .addKeyValue("node", stream.id())
+                                .addKeyValue("types", waiting)
+                                .addKeyValue("seconds", patience.toSeconds())
+                                .log(
+                                        "an Envoy has not taken a change; it is sent no more until it answers, and serves what it has");
+                    }
+                },
+                patience.toMillis(),
+                TimeUnit.MILLISECONDS);
+    }
+
     /** A node that refused the plan in force is given what it last held, should it come back with nothing. */
     void named(NodeStream stream, Node node) {
         stream.named(node);
@@ -218,6 +249,7 @@ public final class Fleet implements AutoCloseable {
                 .addKeyValue("cluster", node.getCluster())
                 .addKeyValue("protocol", stream.view().protocol())
                 .log("an Envoy has connected");
+        expect(stream);
     }
 
     void sent(ResourceType type, String protocol) {

@@ -1,5 +1,6 @@
 package dev.holdfast.xds.server;
 
+import dev.holdfast.plan.ByName;
 import dev.holdfast.xds.resource.ResourceType;
 import dev.holdfast.xds.resource.XdsResources;
 import dev.holdfast.xds.snapshot.Snapshot;
@@ -10,7 +11,6 @@ import io.envoyproxy.envoy.type.v3.SemanticVersion;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -51,6 +51,10 @@ final class NodeStream {
     private final Map<ResourceType, Subscription> subscriptions = new EnumMap<>(ResourceType.class);
     /** Out of the plan, but not to be taken away before listeners and routes have let go of them. */
     private final Map<ResourceType, Map<String, Versioned>> retained = new EnumMap<>(ResourceType.class);
+    /** The plan's with the {@link #retained}, of kinds that have some. */
+    private final Map<ResourceType, ByName<Versioned>> withRetained = new EnumMap<>(ResourceType.class);
+    /** From what was {@link #withRetained} to the plan's alone. */
+    private final Map<ResourceType, Snapshot.Step> releases = new EnumMap<>(ResourceType.class);
 
     private Snapshot target = Snapshot.EMPTY;
     private String id = "";
@@ -134,7 +138,9 @@ final class NodeStream {
             keep.putAll(gone.getOrDefault(type, Map.of()));
             keep.keySet().removeAll(next.of(type).keySet());
             retained.put(type, keep);
+            withRetained.put(type, next.of(type).with(keep, Set.of()));
         }
+        releases.clear();
         target = next;
         subscriptions.values().forEach(s -> s.dirty = true);
         advance();
@@ -152,25 +158,41 @@ final class NodeStream {
         if (type == ResourceType.VIRTUAL_HOST) {
             return hosts();
         }
-        Map<String, Versioned> extra = retained.getOrDefault(type, Map.of());
-        if (extra.isEmpty()) {
-            return target.of(type);
+        return retained.getOrDefault(type, Map.of()).isEmpty()
+                ? target.of(type)
+                : withRetained.getOrDefault(type, target.of(type));
+    }
+
+    /** The way from what it was to have to {@code wanted}, where one is known that spares looking at all of it. */
+    private Optional<Snapshot.Step> step(ResourceType type, Map<String, Versioned> wanted) {
+        Optional<Snapshot.Step> step = target.step(type);
+        if (wanted == target.of(type)) {
+            return Optional.ofNullable(releases.get(type)).or(() -> step);
         }
-        Map<String, Versioned> out = new LinkedHashMap<>(target.of(type));
-        out.putAll(extra);
-        return out;
+        return wanted == withRetained.get(type)
+                ? step.map(s -> new Snapshot.Step(s.before(), s.changed(), Set.of()))
+                : Optional.empty();
+    }
+
+    /** What was kept to the end may go. */
+    private void release() {
+        retained.forEach((type, of) -> {
+            if (!of.isEmpty()) {
+                releases.put(
+                        type,
+                        new Snapshot.Step(
+                                withRetained.getOrDefault(type, target.of(type)), Map.of(), Set.copyOf(of.keySet())));
+            }
+        });
+        retained.clear();
+        withRetained.clear();
     }
 
     /** Of the tables that it has: it throws away hosts of a table it does not know, and would never ask for them again. */
     private Map<String, Versioned> hosts() {
         Subscription tables = subscription(ResourceType.ROUTE);
         Map<String, Versioned> all = target.of(ResourceType.VIRTUAL_HOST);
-        Set<String> known = new HashSet<>();
-        tables.known.forEach((name, v) -> {
-            if (!v.equals(Subscription.NONE)) {
-                known.add(name);
-            }
-        });
+        Set<String> known = tables.holds();
         if (known.containsAll(target.of(ResourceType.ROUTE).keySet())) {
             return all;
         }
@@ -200,7 +222,7 @@ final class NodeStream {
     /** It has asked for a table again, so it has none of its hosts. */
     void forgetHosts(String table) {
         Subscription hosts = subscription(ResourceType.VIRTUAL_HOST);
-        hosts.known.keySet().removeIf(name -> name.lastIndexOf('/') == table.length() && name.startsWith(table));
+        hosts.knowsNoMore(name -> name.lastIndexOf('/') == table.length() && name.startsWith(table));
         hosts.asksAnew();
     }
 
@@ -224,9 +246,9 @@ final class NodeStream {
             subscription.synced = subscription.asksAnew ? null : pending.wanted();
             pending.versions().forEach((name, v) -> {
                 if (v.equals(Subscription.NONE) && !subscription.names.contains(name)) {
-                    subscription.known.remove(name);
+                    subscription.knowsNoMore(name);
                 } else {
-                    subscription.known.put(name, v);
+                    subscription.knows(name, v);
                 }
             });
             if (type == ResourceType.CLUSTER) {
@@ -241,7 +263,7 @@ final class NodeStream {
             subscription.error = XdsResources.shown(error);
             subscription.synced = null;
             // Whatever of it was taken in is not known: it goes out again with the next plan.
-            pending.versions().keySet().forEach(subscription.known::remove);
+            pending.versions().keySet().forEach(subscription::knowsNoMore);
             subscription.refusedNames = pending.versions().keySet().stream()
                     .sorted()
                     .limit(NAMES_SHOWN)
@@ -266,7 +288,7 @@ final class NodeStream {
                 && done(ResourceType.LISTENER)
                 && done(ResourceType.ROUTE)
                 && done(ResourceType.VIRTUAL_HOST)) {
-            retained.clear();
+            release();
             KEPT_TO_THE_END.forEach(t -> subscription(t).dirty = true);
             KEPT_TO_THE_END.forEach(this::send);
         }
@@ -287,7 +309,7 @@ final class NodeStream {
                 continue;
             }
             Subscription subscription = subscriptions.get(type);
-            int known = subscription == null ? 0 : subscription.known.size();
+            int known = subscription == null ? 0 : subscription.knownNames();
             if (known < target.of(type).size() || (subscription != null && subscription.refused >= 0)) {
                 return false;
             }
@@ -302,6 +324,14 @@ final class NodeStream {
             }
         }
         return retained.values().stream().allMatch(Map::isEmpty);
+    }
+
+    /** The kinds of which something is on its way to it, or ready to go. */
+    List<String> waiting() {
+        return subscriptions.entrySet().stream()
+                .filter(e -> e.getValue().refused != target.number() && !done(e.getKey()))
+                .map(e -> e.getKey().plural())
+                .toList();
     }
 
     private boolean done(ResourceType type) {
@@ -323,8 +353,7 @@ final class NodeStream {
             return;
         }
         Map<String, Versioned> wanted = wanted(type);
-        Subscription.Change change = to.toward(
-                wanted, wanted == target.of(type) ? target.step(type) : Optional.empty(), target.number(), nextNonce());
+        Subscription.Change change = to.toward(wanted, step(type, wanted), target.number(), nextNonce());
         if (change.isEmpty() && to.answered) {
             to.synced = wanted;
             to.dirty = false;
@@ -360,14 +389,11 @@ final class NodeStream {
         if (endpoints != null && endpoints.pending != null) {
             return false;
         }
-        Set<String> missing = new HashSet<>(target.of(ResourceType.ENDPOINT).keySet());
-        if (endpoints != null) {
-            if (endpoints.dirty) {
-                return false;
-            }
-            missing.removeAll(endpoints.known.keySet());
+        if (endpoints != null && endpoints.dirty) {
+            return false;
         }
-        if (missing.isEmpty()) {
+        Map<String, Versioned> all = target.of(ResourceType.ENDPOINT);
+        if (endpoints == null ? all.isEmpty() : endpoints.knowsAll(all, target.step(ResourceType.ENDPOINT))) {
             return true;
         }
         // Envoy asks for a new cluster's endpoints a moment after it has accepted the cluster. Another client may

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** What an Envoy asks of one kind of resource, and what it has of it. At most one response awaits its answer. */
@@ -26,8 +28,14 @@ final class Subscription {
     final Set<String> names = new LinkedHashSet<>();
 
     private long octets;
-    /** Name to version of what it holds. */
-    final Map<String, String> known = new HashMap<>();
+    /** Name to version of what it holds, or {@link #NONE}. */
+    private final Map<String, String> known = new HashMap<>();
+
+    /** How many of these are {@link #NONE}. */
+    private int absent;
+
+    /** All that is to be had, as it was when it held something of each; null where that is not known. */
+    private @Nullable Map<String, Versioned> complete;
 
     /** What it throws away when it takes in a change of something else, and does not ask for again. */
     private final Set<String> forgotten = new LinkedHashSet<>();
@@ -137,9 +145,57 @@ final class Subscription {
         }
     }
 
+    /** It holds this version, or with {@link #NONE} knows that there is none. */
+    void knows(String name, String version) {
+        count(known.put(name, version), -1);
+        count(version, 1);
+    }
+
+    /** Whether anything was known. */
+    boolean knowsNoMore(String name) {
+        String was = known.remove(name);
+        count(was, -1);
+        complete = null;
+        return was != null;
+    }
+
+    /** Nothing of what has such a name. */
+    void knowsNoMore(Predicate<String> names) {
+        List.copyOf(known.keySet()).stream().filter(names).forEach(this::knowsNoMore);
+    }
+
+    private void count(@Nullable String version, int by) {
+        if (NONE.equals(version)) {
+            absent += by;
+        }
+    }
+
+    /** The names of what it holds. */
+    Set<String> holds() {
+        return known.entrySet().stream()
+                .filter(e -> !e.getValue().equals(NONE))
+                .map(Map.Entry::getKey)
+                .collect(Collectors.toSet());
+    }
+
+    /** Whether something is known of each of {@code all}; {@code step} may spare looking at all of it. */
+    boolean knowsAll(Map<String, Versioned> all, Optional<Snapshot.Step> step) {
+        if (complete == all) {
+            return true;
+        }
+        Set<String> anew = step.filter(s -> s.before() == complete)
+                .map(s -> s.changed().keySet())
+                .orElse(all.keySet());
+        if (!known.keySet().containsAll(anew)) {
+            return false;
+        }
+        complete = all;
+        return true;
+    }
+
     /** It has let go of this one: it goes out again, changed or not. */
     void forgot(String name) {
-        if (known.remove(name) != null) {
+        if (knowsNoMore(name)) {
             forgotten.add(name);
             dirty = true;
         }
@@ -167,7 +223,13 @@ final class Subscription {
         return octets;
     }
 
+    /** How many it holds. */
     int size() {
-        return (int) known.values().stream().filter(v -> !v.equals(NONE)).count();
+        return known.size() - absent;
+    }
+
+    /** Of how many it holds them or has been told that there are none. */
+    int knownNames() {
+        return known.size();
     }
 }

@@ -1,6 +1,6 @@
 package dev.holdfast.xds.snapshot;
 
-import com.google.protobuf.Message;
+import dev.holdfast.plan.ByName;
 import dev.holdfast.xds.resource.Chain;
 import dev.holdfast.xds.resource.Digest;
 import dev.holdfast.xds.resource.ResourceType;
@@ -24,7 +24,7 @@ public final class Snapshot {
 
     private final long number;
     private final XdsResources source;
-    private final Map<ResourceType, Map<String, Versioned>> resources;
+    private final Map<ResourceType, ByName<Versioned>> resources;
     private @Nullable Map<String, Versioned> whole;
     private @Nullable Map<Chain, Set<String>> chains;
 
@@ -36,7 +36,7 @@ public final class Snapshot {
     private Snapshot(
             long number,
             XdsResources source,
-            Map<ResourceType, Map<String, Versioned>> resources,
+            Map<ResourceType, ByName<Versioned>> resources,
             Map<ResourceType, Step> steps) {
         this.number = number;
         this.source = source;
@@ -51,29 +51,24 @@ public final class Snapshot {
 
     /** The snapshot after this one; what is equal in both is shared, a kind without change whole. */
     public Snapshot next(XdsResources source) {
-        Map<ResourceType, Map<String, Versioned>> out = new EnumMap<>(ResourceType.class);
+        Map<ResourceType, ByName<Versioned>> out = new EnumMap<>(ResourceType.class);
         Map<ResourceType, Step> ways = new EnumMap<>(ResourceType.class);
         for (ResourceType type : ResourceType.values()) {
-            Map<String, Versioned> before = of(type);
-            Map<String, Versioned> after = new LinkedHashMap<>();
-            Map<String, Versioned> changed = new LinkedHashMap<>();
-            Map<String, Message> made = type == ResourceType.ROUTE ? source.tables() : source.of(type);
-            boolean same = before.size() == made.size();
-            for (Map.Entry<String, Message> entry : made.entrySet()) {
-                Versioned known = before.get(entry.getKey());
-                boolean kept = known != null && known.message().equals(entry.getValue());
-                Versioned now = kept ? known : Versioned.of(entry.getValue());
-                after.put(entry.getKey(), now);
-                if (!kept) {
-                    changed.put(entry.getKey(), now);
-                }
-                same &= kept;
+            ByName<Versioned> before = of(type);
+            if (type != ResourceType.ROUTE && this.source.of(type) == source.of(type)) {
+                out.put(type, before);
+                continue;
             }
-            out.put(type, same ? before : Collections.unmodifiableMap(after));
-            if (!same) {
-                Set<String> gone = new HashSet<>(before.keySet());
-                gone.removeAll(after.keySet());
-                ways.put(type, new Step(before, Collections.unmodifiableMap(changed), Set.copyOf(gone)));
+            ByName<Versioned> after = ByName.along(
+                    type == ResourceType.ROUTE ? source.tables() : source.of(type),
+                    before,
+                    (message, known) -> known.isOf(message),
+                    (name, message) -> Versioned.of(message));
+            out.put(type, after);
+            if (after != before) {
+                Set<String> gone = new HashSet<>(before.besides(after).keySet());
+                gone.removeIf(after::containsKey);
+                ways.put(type, new Step(before, after.besides(before), Set.copyOf(gone)));
             }
         }
         return new Snapshot(number + 1, source, out, ways);
@@ -88,8 +83,8 @@ public final class Snapshot {
         return source;
     }
 
-    public Map<String, Versioned> of(ResourceType type) {
-        return resources.getOrDefault(type, Map.of());
+    public ByName<Versioned> of(ResourceType type) {
+        return resources.getOrDefault(type, ByName.of(Map.of()));
     }
 
     /** Route tables in one piece, for clients of the state-of-the-world form; made when the first of them asks. */
@@ -112,12 +107,9 @@ public final class Snapshot {
 
     /** Of {@code type}, what is here and not in {@code later}. */
     public Map<String, Versioned> goneIn(Snapshot later, ResourceType type) {
-        Map<String, Versioned> then = later.of(type);
-        if (then == of(type)) {
-            return Map.of();
-        }
+        ByName<Versioned> then = later.of(type);
         Map<String, Versioned> out = new LinkedHashMap<>();
-        of(type).forEach((name, resource) -> {
+        of(type).besides(then).forEach((name, resource) -> {
             if (!then.containsKey(name)) {
                 out.put(name, resource);
             }

@@ -10,6 +10,7 @@ import dev.holdfast.plan.Plan;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecretText;
 import dev.holdfast.plan.SecurityFilter;
+import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.testkit.golden.Golden;
 import dev.holdfast.xds.Plans;
 import dev.holdfast.xds.snapshot.Snapshot;
@@ -23,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 final class XdsResourcesTest {
@@ -341,6 +343,47 @@ final class XdsResourcesTest {
                 s.maxRequestsPerConnection(),
                 s.tcpKeepalive(),
                 s.http2());
+    }
+
+    /** So many hosts and clusters, and one of them with another timeout, or a cluster with another endpoint. */
+    private static Plan many(int slow, int moved) {
+        Plans plans = new Plans();
+        for (int i = 0; i < 40; i++) {
+            String name = "c/" + i;
+            plans.moreClusters.put(
+                    name, plans.cluster(name, List.of(new Cluster.Endpoint("10.0.0." + i, i == moved ? 81 : 80))));
+            plans.requestTimeout = i == slow ? Duration.ofSeconds(7) : Duration.ZERO;
+            plans.moreHosts.add(new VirtualHost(
+                    "h" + i + ".example.test",
+                    List.of(plans.route(
+                            "r/" + i,
+                            new Route.PathMatch.Prefix("/"),
+                            new Route.Action.Forward(List.of(new Route.Destination(name, 1, 0, List.of())))))));
+        }
+        plans.requestTimeout = Duration.ZERO;
+        return plans.plan();
+    }
+
+    /** Whatever is the very same is not compared, packed or hashed again. */
+    @Test
+    void whatAChangeDoesNotConcernIsTheVerySameMessage() {
+        XdsResources last = XdsResources.of(many(-1, -1));
+        assertThat(others(last, last.next(many(-1, -1), Known.NOTHING))).isEmpty();
+        XdsResources slow = last.next(many(7, -1), Known.NOTHING);
+        assertThat(others(last, slow)).isNotEmpty().allMatch(name -> name.endsWith("/h7.example.test"));
+        XdsResources moved = slow.next(many(7, 9), Known.NOTHING);
+        assertThat(others(slow, moved)).containsExactly("c/9");
+        assertThat(others(moved, moved.next(many(-1, -1), Known.NOTHING)))
+                .contains("c/9")
+                .allMatch(name -> name.equals("c/9") || name.endsWith("/h7.example.test"));
+    }
+
+    private static List<String> others(XdsResources before, XdsResources after) {
+        return Stream.of(ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.VIRTUAL_HOST)
+                .flatMap(type -> after.of(type).entrySet().stream()
+                        .filter(e -> before.of(type).get(e.getKey()) != e.getValue())
+                        .map(Map.Entry::getKey))
+                .toList();
     }
 
     /** Envoy keeps hosts by the name within, and takes them away by that of the resource. */

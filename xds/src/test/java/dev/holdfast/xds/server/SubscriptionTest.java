@@ -16,13 +16,13 @@ final class SubscriptionTest {
                 Map.of("e", new Versioned(Any.getDefaultInstance(), Any.getDefaultInstance(), "1"));
         Subscription endpoints = new Subscription();
         endpoints.asks("e");
-        endpoints.known.put("e", "1");
+        endpoints.knows("e", "1");
         endpoints.synced = wanted;
         endpoints.forgot("e");
-        endpoints.known.put("e", "1");
+        endpoints.knows("e", "1");
         assertThat(endpoints.toward(wanted, Optional.empty(), 2, "n").resources())
                 .containsKey("e");
-        endpoints.known.put("e", "1");
+        endpoints.knows("e", "1");
         assertThat(endpoints.toward(wanted, Optional.empty(), 2, "n").isEmpty()).isTrue();
     }
 }
