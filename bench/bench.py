@@ -164,7 +164,7 @@ class Run:
                     memory.append(peer.process.rss() / 2**20)
                 held = load.take()
                 out = {"streams": load.opened, "minutes": self.a.windows * 2 * self.a.window / 60, "dropped": held["dropped"], "ws_p99": held["p99_ms"],
-                       "h1_p99s": ever[True], "h2_p99s": ever[False], "mib": memory[-1]}
+                       "h1_p99s": ever[True], "h2_p99s": ever[False], "h1_p99": statistics.median(ever[True]), "h2_p99": statistics.median(ever[False]), "mib": memory[-1]}
                 out |= {f"{name}_{k}": v for name, values, step in (("h1", ever[True], self.a.window / 30), ("h2", ever[False], self.a.window / 30), ("mib", memory, self.a.window / 60)) for k, v in slope(values, step).items()}
                 return out | self.changed(peer, load)
         self.each({"e streams through changes": measure}, 1)
