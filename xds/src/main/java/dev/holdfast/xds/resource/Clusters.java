@@ -199,7 +199,7 @@ public final class Clusters {
             // Where connections are too many a handshake would wait for one to end; where requests are it is refused.
             UInt32Value most = Proto.count(cluster.maxStreams() == 0 ? Integer.MAX_VALUE : cluster.maxStreams());
             return out.setMaxConnections(Proto.count(Integer.MAX_VALUE))
-                    .setMaxPendingRequests(Proto.count(Integer.MAX_VALUE))
+                    .setMaxPendingRequests(most)
                     .setMaxRequests(most)
                     .build();
         }
