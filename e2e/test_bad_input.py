@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from lib import manifests
-from lib.gateway import Gateway, ROOT, free_port, run, wait
+from lib.gateway import BOTH_PLANES, Gateway, ROOT, free_port, run, wait
 
 
 def start(*args):
@@ -92,6 +92,7 @@ def test_the_seeds_snippets_as_printed_name_the_line_and_the_lines_to_add(tmp_pa
     assert err.count("either targetRef or targetRefs must be used") == 2 and "kind: Gateway" in err and "name: envoy" in err
 
 
+@BOTH_PLANES
 def test_a_broken_change_is_refused_and_the_last_good_plan_serves(seed):
     import urllib.request
     file = seed.folder / "route.yaml"
@@ -106,6 +107,7 @@ def test_a_broken_change_is_refused_and_the_last_good_plan_serves(seed):
     wait(lambda: not [p for p in seed.gateway.json("/api/problems") if p["severity"] == "ERROR"])
 
 
+@BOTH_PLANES
 def test_a_half_written_file_is_waited_out(seed):
     """Written in place in two halves: neither a refused nor a shrunken plan in between."""
     import time
@@ -122,7 +124,8 @@ def test_a_half_written_file_is_waited_out(seed):
     assert len(seed.gateway.reloads()) == 1
 
 
-def test_a_service_without_endpoints_answers_503_with_the_reason(tmp_path):
+@BOTH_PLANES
+def test_a_service_without_endpoints_answers_503_with_the_reason(tmp_path, plane):
     import http.client
     port = free_port()
     (tmp_path / "m.yaml").write_text(GATEWAY + f"    - {{name: a, port: {port}, protocol: HTTP}}\n---\n" + """apiVersion: gateway.networking.k8s.io/v1
@@ -144,7 +147,7 @@ addressType: IPv4
 ports: [{name: http, port: 8080}]
 endpoints: []
 """)
-    with Gateway("-f", tmp_path) as gateway:
+    with Gateway("-f", tmp_path, plane=plane) as gateway:
         gateway.ready()
         connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.request("GET", "/")

@@ -2,6 +2,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -114,6 +115,32 @@ def test_an_envoy_that_ends_is_started_again(site):
         except OSError:
             return False
     wait(serves, 30)
+
+
+def test_garbage_on_the_xds_port_harms_nobody(site):
+    gateway = site.start()
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+    call = preface + bytes.fromhex("00000501040000000182848641")  # HEADERS that are cut off
+    for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", os.urandom(100_000), preface + os.urandom(1000), call):
+        with socket.create_connection(("127.0.0.1", site.xds), 10) as peer:
+            try:
+                peer.sendall(garbage)
+                peer.shutdown(socket.SHUT_WR)
+                peer.settimeout(30)
+                while peer.recv(65536):
+                    pass
+            except ConnectionError:
+                pass  # closed the harder way
+    # Idle ones are no harm either.
+    idle = [socket.create_connection(("127.0.0.1", site.xds), 10) for _ in range(100)]
+    manifests.write(site.folder / "other.yaml", manifests.route("other", site.backend.port, host=site.host, path="/other"))
+    gateway.wait_reload(2)
+    assert site.page("/other") == 200
+    assert len(gateway.json("/api/envoys")) == 1
+    assert "a connection to the xDS port has failed" in gateway.text(), gateway.text()
+    assert "\tat " not in gateway.text() and "Exception" not in gateway.text(), gateway.text()
+    for peer in idle:
+        peer.close()
 
 
 def test_a_users_envoy_by_the_printed_bootstrap_with_mutual_tls(site, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from lib import frames, manifests
 from lib.gateway import BOTH_PLANES, wait
+from lib.http3 import Http3
 
 pytestmark = BOTH_PLANES
 
@@ -26,87 +27,6 @@ def seed3(seed_with):
     file = seed_with.folder / "1-client-traffic-policy.yaml"
     manifests.write(file, file.read_text() + "  http3: {}\n")
     return seed_with()
-
-
-class Http3:
-    """One connection of aioquic's; `told` are the settings that came, `gone` is set by GOAWAY or the connection's end."""
-
-    def __init__(self, host):
-        self.host = host
-        self.came = {}
-
-    async def connect(self, port):
-        from aioquic.asyncio.client import connect
-        from aioquic.asyncio.protocol import QuicConnectionProtocol
-        from aioquic.h3.connection import H3_ALPN, H3Connection
-        from aioquic.h3.events import DataReceived, HeadersReceived
-        from aioquic.quic.configuration import QuicConfiguration
-        from aioquic.quic.events import StreamReset
-        mine = self
-
-        class Protocol(QuicConnectionProtocol):
-            def __init__(self, *args, **more):
-                super().__init__(*args, **more)
-                mine.h3 = H3Connection(self._quic)
-
-            def quic_event_received(self, event):
-                if isinstance(event, StreamReset):
-                    mine.queue(event.stream_id).put_nowait(("reset", event.error_code, True))
-                for e in mine.h3.handle_event(event):
-                    if isinstance(e, HeadersReceived):
-                        mine.queue(e.stream_id).put_nowait(("headers", dict(e.headers), e.stream_ended))
-                    elif isinstance(e, DataReceived):
-                        mine.queue(e.stream_id).put_nowait(("data", e.data, e.stream_ended))
-
-        configuration = QuicConfiguration(alpn_protocols=H3_ALPN, is_client=True, server_name=self.host, verify_mode=ssl.CERT_NONE)
-        self._context = connect("127.0.0.1", port, configuration=configuration, create_protocol=Protocol)
-        self.protocol = await self._context.__aenter__()
-        return self
-
-    def queue(self, stream):
-        return self.came.setdefault(stream, asyncio.Queue())
-
-    async def next(self, stream):
-        return await asyncio.wait_for(self.queue(stream).get(), 60)
-
-    def ask(self, method, path, more=(), end=True):
-        stream = self.protocol._quic.get_next_available_stream_id()
-        head = [(b":method", method), (b":scheme", b"https"), (b":authority", self.host.encode()), (b":path", path), *more]
-        self.h3.send_headers(stream, head, end)
-        self.protocol.transmit()
-        return stream
-
-    def send(self, stream, data, end=False):
-        self.h3.send_data(stream, data, end)
-        self.protocol.transmit()
-
-    async def get(self, path):
-        stream = self.ask(b"GET", path)
-        kind, head, ended = await self.next(stream)
-        assert kind == "headers", (kind, head)
-        body = b""
-        while not ended:
-            _, data, ended = await self.next(stream)
-            body += data
-        return int(head[b":status"]), head, body
-
-    async def websocket(self, path=b"/api/websocket"):
-        stream = self.ask(b"CONNECT", path, [(b":protocol", b"websocket"), (b"sec-websocket-version", b"13")], end=False)
-        kind, head, _ = await self.next(stream)
-        assert (kind, head[b":status"]) == ("headers", b"200"), head
-        return stream
-
-    async def frame(self, stream):
-        """The next frame that comes, unmasked and shorter than 126 octets: first octet and payload."""
-        got = b""
-        while len(got) < 2 or len(got) < 2 + got[1]:
-            kind, data, _ = await self.next(stream)
-            assert kind == "data", (kind, data)
-            got += data
-        return got[0], got[2:2 + got[1]]
-
-    async def close(self):
-        await self._context.__aexit__(None, None, None)
 
 
 def test_aioquic_has_pages_and_a_websocket_that_outlives_changes_and_is_told_goodbye(seed3, go):

@@ -196,8 +196,9 @@ public final class Clusters {
                         .setBudgetPercent(Percent.newBuilder().setValue(Math.clamp(budget.percent(), 0, 100)))
                         .setMinRetryConcurrency(Proto.count(budget.atLeast()))));
         if (streams && !cluster.streamsInBreaker()) {
+            // Where connections are too many a handshake would wait for one to end; where requests are it is refused.
             UInt32Value most = Proto.count(cluster.maxStreams() == 0 ? Integer.MAX_VALUE : cluster.maxStreams());
-            return out.setMaxConnections(most)
+            return out.setMaxConnections(Proto.count(Integer.MAX_VALUE))
                     .setMaxPendingRequests(most)
                     .setMaxRequests(most)
                     .build();

@@ -28,6 +28,7 @@ public final class XdsServer implements AutoCloseable {
         if (tls.isEmpty() && !listen.getAddress().isLoopbackAddress()) {
             throw new IOException("xDS carries private keys: off loopback it needs mutual TLS");
         }
+        TransportLog.begin();
         ServerCredentials credentials = InsecureServerCredentials.create();
         if (tls.isPresent()) {
             credentials = tls.get().credentials();
