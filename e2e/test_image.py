@@ -2,6 +2,8 @@
 import json
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -68,11 +70,19 @@ def test_what_it_says_of_itself(image):
     assert not [p for p in root.rglob("*") if p.is_file() and p.stat().st_mode & 0o6000]
 
 
-def run(image, *args, **how):
+def run(image, *args, also=(), **how):
     root, config = image
-    script = INSIDE.format(environment=" ".join(config["Env"]), user=config["User"])
+    script = INSIDE.format(environment=" ".join(map(shlex.quote, [*config["Env"], *also])), user=config["User"])
     return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", root, *config["Entrypoint"], *map(str, args)],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **how)
+
+
+def test_it_starts_in_as_little_memory_as_an_envoys_drain_is_given(image):
+    source = (ROOT / "kubernetes/src/main/java/dev/holdfast/kubernetes/envoy/EnvoyObjects.java").read_text()
+    (options,) = re.findall('"JDK_JAVA_OPTIONS", "value", "([^"]*)"', source)
+    process = run(image, "envoy-drain", "--help", also=[f"JDK_JAVA_OPTIONS={options}"])
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "--drain-timeout" in said, said
 
 
 def test_it_serves_without_rights_on_a_root_that_nobody_can_write(image):

@@ -132,9 +132,10 @@ class Image:
         java = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"],
                               capture_output=True, text=True, check=True).stdout.strip()
         self.program = self.folder / "holdfast"
+        options = re.findall("<arg>(-(?:X|D|-)[^<]*)</arg>", (ROOT / "app" / "pom.xml").read_text())
+        assert "-XX:+UseSerialGC" in options
         self.program.write_text(f"""#!/bin/sh
-exec {java}/bin/java -XX:+UseSerialGC -Xss512k --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \\
-  -Dio.netty.noUnsafe=false -Djava.awt.headless=true -cp "{self.folder}/lib/*" dev.holdfast.app.cli.Main "$@"
+exec {java}/bin/java {" ".join(options)} -cp "{self.folder}/lib/*" dev.holdfast.app.cli.Main "$@"
 """)
         subprocess.run(["chmod", "-R", "a+rX", str(self.folder)], check=True)
         self.program.chmod(0o755)

@@ -136,10 +136,10 @@ public final class Translator {
             of.clusters().add(one.made().clusters());
             placed.add(one);
         }
-        assembly = assembly.next(List.copyOf(placed));
+        Assembly next = assembly.next(List.copyOf(placed));
         Telemetries telemetries =
                 new Telemetries(set, grants, new SideClusters(backends, served.clusters()), options.envoy(), problems);
-        List<Listener> http = assembly.http(listeners, telemetries::of);
+        List<Listener> http = next.http(listeners, telemetries::of);
         served.clusters().addFurther();
         Telemetries.untold(http, problems);
         L4Rules l4Rules = new L4Rules(served, problems);
@@ -148,7 +148,7 @@ public final class Translator {
                 .filter(l -> !l.protocol().http())
                 .map(l -> l.l4(l4Rules.of(l, connections.getOrDefault(l, List.of()))))
                 .toList();
-        settle(served.clusters());
+        settle(next, served.clusters());
         List<Problem> found = problems.stream().distinct().toList();
         return new Plan(
                 http,
@@ -169,7 +169,9 @@ public final class Translator {
                 Patches.of(set, listeners));
     }
 
-    private void settle(Clusters made) {
+    /** What was placed and its clusters go together: of neither is anything kept where a translation has ended with a defect. */
+    private void settle(Assembly next, Clusters made) {
+        assembly = next;
         clusters = made.all(
                 clusters,
                 assembly.otherClusters()

@@ -8,7 +8,7 @@ import java.util.function.LongSupplier;
  * and where it has become twice what it was after the last time, as reloads make it become. By itself the collector would let it
  * grow up to its limit, a quarter of the machine, before it looks at what is old.
  *
- * <p>A collection stands still for about a millisecond for each megabyte that is in use, so a second without requests is
+ * <p>A collection stands still for about a millisecond for each megabyte that is in use, so a second in which nothing passes is
  * waited for.
  */
 final class HeapTrim implements AutoCloseable {
@@ -27,8 +27,8 @@ final class HeapTrim implements AutoCloseable {
         /** Streams that are open now. */
         int streams();
 
-        /** Requests that have been answered. */
-        long requests();
+        /** Grows with each request that is answered and all that passes. */
+        long activity();
 
         /** Bytes of the heap that are in use, waste included. */
         long used();
@@ -40,13 +40,13 @@ final class HeapTrim implements AutoCloseable {
     private final Thread looking;
     private int most;
     private int waited;
-    private long asked;
+    private long active;
     private long kept = -1;
     /** What a connection with TLS held is let go by a finalizer of Netty's, after a first collection. */
     private boolean again;
 
     /** Begins to look, once a second. */
-    static HeapTrim start(IntSupplier streams, LongSupplier requests) {
+    static HeapTrim start(IntSupplier streams, LongSupplier activity) {
         HeapTrim made = new HeapTrim(new Process() {
             @Override
             public int streams() {
@@ -54,8 +54,8 @@ final class HeapTrim implements AutoCloseable {
             }
 
             @Override
-            public long requests() {
-                return requests.getAsLong();
+            public long activity() {
+                return activity.getAsLong();
             }
 
             @Override
@@ -106,9 +106,9 @@ final class HeapTrim implements AutoCloseable {
             waited = 0;
             return;
         }
-        long now = process.requests();
-        boolean quiet = waited >= LEAST_LOOKS && now == asked;
-        asked = now;
+        long now = process.activity();
+        boolean quiet = waited >= LEAST_LOOKS && now == active;
+        active = now;
         waited++;
         if (quiet || waited > PATIENCE_LOOKS) {
             collect();

@@ -75,7 +75,8 @@ public final class Pipeline implements AutoCloseable {
         this.plane = settings.envoy().isPresent()
                 ? new EnvoyPlane(settings.envoy().orElseThrow(), meters, settings.accessLog())
                 : new EmbeddedPlane(meters, settings.accessLog(), telemetry);
-        this.trim = HeapTrim.start(plane.streams()::size, () -> figures().requests());
+        this.trim = HeapTrim.start(
+                plane.streams()::size, () -> figures().requests() + figures().bytes());
         this.devTls = settings.devTls() ? Optional.of(new DevTls()) : Optional.empty();
         this.token = settings.adminTokenFile().isPresent()
                 ? AdminToken.in(settings.adminTokenFile().get())

@@ -20,7 +20,7 @@ final class HeapTrimTest {
         }
 
         @Override
-        public long requests() {
+        public long activity() {
             return requests;
         }
 

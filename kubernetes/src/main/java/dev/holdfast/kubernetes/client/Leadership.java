@@ -90,6 +90,9 @@ public final class Leadership implements AutoCloseable {
                 } catch (KubernetesClientException refused) {
                     // Somebody was faster, or the API server is away: for how long we still lead, leads() knows.
                     LOG.atDebug().addKeyValue("reason", Reason.of(refused)).log("the Lease could not be looked after");
+                } catch (RuntimeException defect) {
+                    // Nobody would stand any more.
+                    LOG.atError().setCause(defect).log("the Lease could not be looked after");
                 }
                 if (held && !leads()) {
                     held = false;

@@ -9,6 +9,7 @@ import dev.holdfast.kubernetes.gateway.Names;
 import dev.holdfast.problem.Problem;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.time.InstantSource;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -17,12 +18,16 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Makes and keeps the Envoys of each group of Gateways. All that belongs to a group is owned by its Service, so that Kubernetes removes it
  * when the Service goes, whether we live or not.
  */
 public final class Fleets implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Fleets.class);
     private static final Set<Type> WORKLOADS = Set.of(Type.DEPLOYMENT, Type.DAEMON_SET);
     /** What stays until others serve. */
     private static final Set<Type> BEFORE = Set.of(Type.ACCOUNT, Type.DEPLOYMENT, Type.DAEMON_SET);
@@ -67,49 +72,70 @@ public final class Fleets implements AutoCloseable {
         wanted.add(Type.SECRET + "/" + XdsSecrets.AUTHORITY);
         wanted.add(Type.SECRET + "/" + XdsSecrets.SERVER);
         for (Group group : groups.values()) {
-            GenericKubernetesResource service = services.get(group.name());
-            wanted.add(Type.SECRET + "/" + Names.object(group.name()));
-            if (service == null) {
-                // It is made first, and what is still there of the group waits for it.
+            try {
+                all &= reconcile(group, services.get(group.name()), authorities.get(), wanted, refused);
+            } catch (KubernetesClientException away) {
+                throw away;
+            } catch (RuntimeException defect) {
+                // One group's is no other's.
+                LOG.atError()
+                        .addKeyValue("gateway", group.name())
+                        .setCause(defect)
+                        .log("Envoys could not be looked after");
                 ofGroup(group.name()).forEach(wanted::add);
-                continue;
-            }
-            Map<String, Object> owner = owner(service);
-            all &= secrets.fleet(group.name(), authorities.get(), Names.labels(group), owner);
-            EnvoyObjects objects = new EnvoyObjects(group, pods, namespace, owner, Exposer.drain(service));
-            Optional<Problem> beyond = objects.refused();
-            if (beyond.isPresent()) {
-                refused.accept(beyond.get());
-                ofGroup(group.name()).forEach(wanted::add);
-                continue;
-            }
-            for (Map.Entry<Type, Map<String, Object>> one : objects.all().entrySet()) {
-                Type type = one.getKey();
-                String name = String.valueOf(Json.at(one.getValue(), "metadata", "name"));
-                wanted.add(type + "/" + name);
-                Optional<GenericKubernetesResource> there = ours.find(type, name);
-                Written.Outcome outcome = written.claim(
-                        type.context(),
-                        type == Type.DEPLOYMENT && there.isEmpty()
-                                ? objects.begun(one.getValue(), serving(group.name()))
-                                : one.getValue(),
-                        there.orElse(null),
-                        Names.marks(group));
-                all &= outcome != Written.Outcome.AGAIN;
-                if (outcome == Written.Outcome.NOT_FREE) {
-                    refused.accept(Exposer.notFree(group, type.part(), type.kind(), name));
-                    // No Pods with an account that is another's; what is there of the group stays as it is.
-                    ofGroup(group.name()).forEach(wanted::add);
-                    break;
-                }
-                if (WORKLOADS.contains(type)
-                        && there.filter(EnvoyObjects::isWhole).isEmpty()) {
-                    // Those of before serve until those that follow can, and their Pods need their account.
-                    BEFORE.forEach(of -> ofGroup(of, group.name()).forEach(wanted::add));
-                }
+                all = false;
             }
         }
         return all & remove(wanted);
+    }
+
+    /** One group's; what is its stands in {@code wanted} afterwards. */
+    private boolean reconcile(
+            Group group,
+            @Nullable GenericKubernetesResource service,
+            Authorities authorities,
+            Set<String> wanted,
+            Consumer<Problem> refused) {
+        wanted.add(Type.SECRET + "/" + Names.object(group.name()));
+        if (service == null) {
+            // It is made first, and what is still there of the group waits for it.
+            ofGroup(group.name()).forEach(wanted::add);
+            return true;
+        }
+        Map<String, Object> owner = owner(service);
+        boolean all = secrets.fleet(group.name(), authorities, Names.labels(group), owner);
+        EnvoyObjects objects = new EnvoyObjects(group, pods, namespace, owner, Exposer.drain(service));
+        Optional<Problem> beyond = objects.refused();
+        if (beyond.isPresent()) {
+            refused.accept(beyond.get());
+            ofGroup(group.name()).forEach(wanted::add);
+            return all;
+        }
+        for (Map.Entry<Type, Map<String, Object>> one : objects.all().entrySet()) {
+            Type type = one.getKey();
+            String name = String.valueOf(Json.at(one.getValue(), "metadata", "name"));
+            wanted.add(type + "/" + name);
+            Optional<GenericKubernetesResource> there = ours.find(type, name);
+            Written.Outcome outcome = written.claim(
+                    type.context(),
+                    type == Type.DEPLOYMENT && there.isEmpty()
+                            ? objects.begun(one.getValue(), serving(group.name()))
+                            : one.getValue(),
+                    there.orElse(null),
+                    Names.marks(group));
+            all &= outcome != Written.Outcome.AGAIN;
+            if (outcome == Written.Outcome.NOT_FREE) {
+                refused.accept(Exposer.notFree(group, type.part(), type.kind(), name));
+                // No Pods with an account that is another's; what is there of the group stays as it is.
+                ofGroup(group.name()).forEach(wanted::add);
+                break;
+            }
+            if (WORKLOADS.contains(type) && there.filter(EnvoyObjects::isWhole).isEmpty()) {
+                // Those of before serve until those that follow can, and their Pods need their account.
+                BEFORE.forEach(of -> ofGroup(of, group.name()).forEach(wanted::add));
+            }
+        }
+        return all;
     }
 
     /** How many Envoys of a group can serve. */

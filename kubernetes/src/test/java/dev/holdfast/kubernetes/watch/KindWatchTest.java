@@ -163,6 +163,8 @@ class KindWatchTest {
                 "message": "too old resource version: 1 (9)"}\
                 """.strip()));
         follows("b", "c");
+        // What is told before is told to the watch that has ended.
+        watched(2);
         events.add(event("DELETED", service("c", 10)));
         follows("b");
     }

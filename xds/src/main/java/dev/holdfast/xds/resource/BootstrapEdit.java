@@ -46,10 +46,37 @@ public final class BootstrapEdit {
      */
     public static Result of(
             Map<String, Object> ours, String type, Map<String, Object> value, List<Map<String, Object>> patches) {
+        try {
+            return edited(ours, type, value, patches);
+        } catch (NoJson no) {
+            return new Result.Refused(type.equals("JSONPatch") ? "jsonPatches" : "value", String.valueOf(no.getMessage()));
+        }
+    }
+
+    /** What YAML can say and JSON cannot: numbers that are none, and infinite ones (RFC 8259 §6). */
+    private static final class NoJson extends Exception {
+        private static final long serialVersionUID = 1;
+
+        NoJson(IllegalArgumentException why) {
+            super("it has what JSON has not: " + why.getMessage());
+        }
+    }
+
+    private static JsonElement tree(Object value) throws NoJson {
+        try {
+            return GSON.toJsonTree(value);
+        } catch (IllegalArgumentException e) {
+            throw new NoJson(e);
+        }
+    }
+
+    private static Result edited(
+            Map<String, Object> ours, String type, Map<String, Object> value, List<Map<String, Object>> patches)
+            throws NoJson {
         JsonObject before = GSON.toJsonTree(ours).getAsJsonObject();
         JsonElement after = before.deepCopy();
         switch (type) {
-            case "Merge" -> after = merged(after, GSON.toJsonTree(value));
+            case "Merge" -> after = merged(after, tree(value));
             case "JSONPatch" -> {
                 for (int i = 0; i < patches.size(); i++) {
                     try {
@@ -60,7 +87,7 @@ public final class BootstrapEdit {
                     }
                 }
             }
-            default -> after = GSON.toJsonTree(value);
+            default -> after = tree(value);
         }
         String field = type.equals("JSONPatch") ? "jsonPatches" : "value";
         String text = after.toString();
@@ -77,13 +104,15 @@ public final class BootstrapEdit {
         }
     }
 
-    private static JsonEdit.Operation operation(Map<String, Object> patch) {
+    private static JsonEdit.Operation operation(Map<String, Object> patch) throws NoJson {
         return new JsonEdit.Operation(
                 text(patch, "op"),
                 text(patch, "path"),
                 text(patch, "from"),
                 text(patch, "jsonPath"),
-                Optional.ofNullable(patch.get("value")).map(GSON::toJson));
+                patch.get("value") == null
+                        ? Optional.empty()
+                        : Optional.of(tree(patch.get("value")).toString()));
     }
 
     private static String text(Map<String, Object> patch, String name) {

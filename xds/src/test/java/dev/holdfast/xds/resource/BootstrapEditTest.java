@@ -57,6 +57,22 @@ class BootstrapEditTest {
     }
 
     @Test
+    void whatJsonCannotSayIsRefused() {
+        for (String type : List.of("Merge", "Replace")) {
+            assertThat(BootstrapEdit.of(OURS, type, Map.of("x", Double.NaN), List.of()))
+                    .isInstanceOfSatisfying(
+                            Result.Refused.class, r -> assertThat(r.field()).isEqualTo("value"));
+        }
+        assertThat(BootstrapEdit.of(
+                        OURS,
+                        "JSONPatch",
+                        Map.of(),
+                        List.of(Map.of("op", "add", "path", "/x", "value", Double.POSITIVE_INFINITY))))
+                .isInstanceOfSatisfying(
+                        Result.Refused.class, r -> assertThat(r.field()).isEqualTo("jsonPatches"));
+    }
+
+    @Test
     void patchesAreCarriedOutInTheirOrder() {
         assertThat(json(text(patched("""
                 [{"op": "add", "path": "/stats_flush_interval", "value": "5s"},
