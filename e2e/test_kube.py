@@ -252,7 +252,7 @@ def test_changes_take_effect_amid_many_routes_and_churn_and_streams_live(shop):
     plans = logs(shop).count("applied in")
     began, cpu, resident, lags = time.monotonic(), process.cpu(), [process.resident()], []
     with scale.churn(shop) as churn, Meanwhile(5, stream):
-        while time.monotonic() < began + scale.SECONDS:
+        while time.monotonic() < began + scale.SECONDS and not broken:
             wanted = f"turn-{len(lags)}"
             shop.apply(route("turning", "/turning").replace("value: turning", f"value: {wanted}"))
             changed = time.monotonic()
@@ -260,6 +260,8 @@ def test_changes_take_effect_amid_many_routes_and_churn_and_streams_live(shop):
             lags.append(time.monotonic() - changed)
             resident.append(process.resident())
         took, cpu = time.monotonic() - began, process.cpu() - cpu
+    ended = [line for line in logs(shop).splitlines() if '"path":"/ws"' in line]
+    assert broken == [], (broken[:3], ended[-3:])
     for one in held:
         one.echo("at the end")
         one.close()
@@ -269,8 +271,8 @@ def test_changes_take_effect_amid_many_routes_and_churn_and_streams_live(shop):
           f" {logs(shop).count('applied in') - plans} plans, {len(lags)} changes of a route: lag median {statistics.median(lags) * 1000:.0f} ms,"
           f" p99 {lags[min(len(lags) - 1, int(len(lags) * .99))] * 1000:.0f} ms, most {lags[-1] * 1000:.0f} ms; {cpu / took * 100:.0f} % of a processor;"
           f" resident {resident[0]} MB before, at most {max(resident[:half])} MB in the first half and {max(resident[half:])} MB in the second,"
-          f" {resident[-1]} MB after; {len(held)} streams, {len(broken)} broken", flush=True)
-    assert churn.turns > 0 and broken == []
+          f" {resident[-1]} MB after; {len(held)} streams, none broken", flush=True)
+    assert churn.turns > 0
     if scale.SECONDS >= 300:
         # A heap that has come to rest: what grows with each change would show in the second half.
         assert max(resident[half:]) < max(resident[:half]) * 1.1
@@ -400,6 +402,8 @@ def test_the_chart_is_the_manifests_and_the_api_server_takes_it(shop, values):
             of, to = (d["spec"]["template"]["spec"]["containers"][0] for d in (document, made))
             assert [a for a in of["args"] if a not in to["args"]] == [] and of["securityContext"] == to["securityContext"]
             assert ("--take-envoy-gateway" in to["args"]) == ("takeEnvoyGateway=true" in values)
+            # Which the java command reads; the image has no script that would read another.
+            assert ({"name": "JDK_JAVA_OPTIONS", "value": "-Xmx512m"} in to["env"]) == ("javaOpts=-Xmx512m" in values)
     for document in rendered.values():
         meta = document["metadata"]
         at = shop.path(document["apiVersion"], document["kind"], meta.get("namespace"), meta["name"])

@@ -132,10 +132,11 @@ class Image:
         java = subprocess.run(["bash", "-c", f". {ROOT}/build/find-jdk.sh; holdfast_find_jdk; echo $JAVA_HOME"],
                               capture_output=True, text=True, check=True).stdout.strip()
         self.program = self.folder / "holdfast"
-        options = re.findall("<arg>(-(?:X|D|-)[^<]*)</arg>", (ROOT / "app" / "pom.xml").read_text())
-        assert "-XX:+UseSerialGC" in options
+        # As the image begins, and as if the Pod's limit of memory were that of a container.
+        flags = re.search(r"<entrypoint>(.*?)<arg>-cp</arg>", (ROOT / "app" / "pom.xml").read_text(), re.S).group(1)
+        flags = " ".join(re.findall(r"<arg>(-.*?)</arg>", flags))
         self.program.write_text(f"""#!/bin/sh
-exec {java}/bin/java {" ".join(options)} -cp "{self.folder}/lib/*" dev.holdfast.app.cli.Main "$@"
+exec {java}/bin/java {flags} ${{MEMORY_LIMIT:+-XX:MaxRAM=$MEMORY_LIMIT}} -cp "{self.folder}/lib/*" dev.holdfast.app.cli.Main "$@"
 """)
         subprocess.run(["chmod", "-R", "a+rX", str(self.folder)], check=True)
         self.program.chmod(0o755)
@@ -198,6 +199,7 @@ class Socket:
         host, _, port = (at or address(cluster)).partition(":")
         with inside(cluster.name):
             link = socket.create_connection((host, int(port or 80)), timeout=20)
+        link.settimeout(None)  # or it would end when it has been quiet for so long
         self.link = connect("ws://shop.example/ws", sock=link, origin="http://shop.example", open_timeout=20, ping_interval=None)
 
     def echo(self, text):
@@ -363,7 +365,7 @@ def conformance(cluster, folder):
     cluster.delete("v1", "Namespace", name="shop")
     features = [f["name"] for f in cluster.get(API, "GatewayClass", name="holdfast")["status"]["supportedFeatures"]]
     report = pathlib.Path(os.environ.get("HOLDFAST_CONFORMANCE_REPORT", folder / "report.yaml"))
-    line = [kube.BUILT / "conformance.test", "-test.run=^TestConformance$", "-test.timeout=40m", "--gateway-class=holdfast",
+    line = [kube.BUILT / "conformance.test", "-test.run=^TestConformance$", "-test.timeout=40m", "-test.parallel=8", "--gateway-class=holdfast",
             "--conformance-profiles=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS", f"--supported-features={','.join(features)}", f"--report-output={report}",
             "--cleanup-base-resources=false", "--organization=holdfast", "--project=holdfast", "--url=https://holdfast.dev", "--version=0.1.0",
             "--contact=none", "--usable-address=10.244.1.250", "--unusable-address=192.0.2.1"]

@@ -205,6 +205,10 @@ func fieldOf(spec *corev1.Pod, path, ip string) string {
 func (p *pod) environment(ctx context.Context, c *corev1.Container) ([]string, error) {
 	env := []string{"HOSTNAME=" + p.spec.Name, "PATH=" + os.Getenv("PATH"), "KUBERNETES_SERVICE_HOST=" + p.kubelet.apiHost,
 		"KUBERNETES_SERVICE_PORT=" + p.kubelet.apiPort, "KUBERNETES_SERVICE_PORT_HTTPS=" + p.kubelet.apiPort}
+	if limit := c.Resources.Limits.Memory(); !limit.IsZero() {
+		// Of the control group that there would be.
+		env = append(env, fmt.Sprintf("MEMORY_LIMIT=%d", limit.Value()))
+	}
 	for _, e := range c.Env {
 		value := e.Value
 		if from := e.ValueFrom; from != nil {
