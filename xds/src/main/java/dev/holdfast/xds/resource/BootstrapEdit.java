@@ -49,7 +49,8 @@ public final class BootstrapEdit {
         try {
             return edited(ours, type, value, patches);
         } catch (NoJson no) {
-            return new Result.Refused(type.equals("JSONPatch") ? "jsonPatches" : "value", String.valueOf(no.getMessage()));
+            return new Result.Refused(
+                    type.equals("JSONPatch") ? "jsonPatches" : "value", String.valueOf(no.getMessage()));
         }
     }
 
