@@ -87,8 +87,17 @@ public final class Exposer {
             List<GenericKubernetesResource> known = there.getOrDefault(group.name(), List.of());
             GenericKubernetesResource now = named(known, name);
             Written.Outcome outcome =
-                    written.claim(SERVICE, service(group, own, drain(now, known)), now, Names.marks(group));
+                    written.claim(SERVICE, service(group, own, drain(now, known), now), now, Names.marks(group));
             all &= outcome != Written.Outcome.AGAIN;
+            if (now != null && isOfOtherFamily(group, now)) {
+                refused.accept(
+                        group.refused(
+                                "ipFamily",
+                                ProblemCode.CONFLICTED,
+                                "the Service " + name
+                                        + " stays as it is: Kubernetes lets nobody change the first family of one",
+                                "Give it another name by provider.kubernetes.envoyService.name: one with that family follows it."));
+            }
             if (outcome == Written.Outcome.NOT_FREE) {
                 refused.accept(notFree(group, "envoyService", "Service", name));
             } else if (now != null) {
@@ -215,6 +224,7 @@ public final class Exposer {
             Map<String, String> annotations = service.getMetadata().getAnnotations();
             if (annotations != null
                     && annotations.containsKey(Claims.GATEWAY)
+                    && Names.isOurs(service, annotations.get(Claims.GATEWAY))
                     && exposure.namespace().equals(service.getMetadata().getNamespace())) {
                 out.computeIfAbsent(annotations.get(Claims.GATEWAY), g -> new ArrayList<>())
                         .add(service);
@@ -309,7 +319,17 @@ public final class Exposer {
         return out;
     }
 
-    private Map<String, Object> service(Group group, Map<Integer, Port> ports, Optional<String> drain) {
+    /** Whether it was made for the other family, which the API server takes from nobody any more. */
+    private static boolean isOfOtherFamily(Group group, GenericKubernetesResource service) {
+        List<String> asked = group.families();
+        return asked.size() == 1
+                && service.get("spec", "ipFamilies") instanceof List<?> there
+                && !there.isEmpty()
+                && !asked.getFirst().equals(there.getFirst());
+    }
+
+    private Map<String, Object> service(
+            Group group, Map<Integer, Port> ports, Optional<String> drain, @Nullable GenericKubernetesResource now) {
         Map<String, Object> says = group.kubernetes("envoyService");
         Map<String, Object> labels = new TreeMap<>(group.infrastructure("labels"));
         labels.putAll(Json.map(says.get("labels")));
@@ -348,9 +368,11 @@ public final class Exposer {
                     "externalTrafficPolicy");
         }
         group.asked().ifPresent(ip -> spec.put("loadBalancerIP", ip));
-        // The API server takes them only where the cluster has both, and says so.
-        if (!group.families().isEmpty()) {
-            spec.put("ipFamilyPolicy", group.families().size() > 1 ? "RequireDualStack" : "SingleStack");
+        // What the API server refuses would keep the ports from being written, too.
+        if (group.families().size() > 1) {
+            spec.put("ipFamilyPolicy", "PreferDualStack");
+        } else if (!group.families().isEmpty() && (now == null || !isOfOtherFamily(group, now))) {
+            spec.put("ipFamilyPolicy", "SingleStack");
             spec.put("ipFamilies", group.families());
         }
         Map<String, Object> out = new LinkedHashMap<>();

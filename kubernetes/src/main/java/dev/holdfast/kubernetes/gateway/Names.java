@@ -1,5 +1,6 @@
 package dev.holdfast.kubernetes.gateway;
 
+import io.fabric8.kubernetes.api.model.HasMetadata;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
@@ -55,6 +56,14 @@ public final class Names {
         Map<String, String> out = new TreeMap<>(fleet(group));
         out.put(MANAGED_BY, "holdfast");
         return out;
+    }
+
+    /** Whether we have made an object for a group, be there such a group or not; an annotation alone comes along with a copy. */
+    static boolean isOurs(HasMetadata object, String group) {
+        Map<String, String> labels = object.getMetadata().getLabels();
+        return labels != null
+                && "holdfast".equals(labels.get(MANAGED_BY))
+                && label(group).equals(labels.get(FLEET));
     }
 
     /** The labels of a group's own Envoys. */

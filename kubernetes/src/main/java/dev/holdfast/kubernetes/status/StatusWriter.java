@@ -35,6 +35,8 @@ import org.slf4j.LoggerFactory;
 public final class StatusWriter {
     public static final String FIELD_MANAGER = "holdfast-status";
     private static final Logger LOG = LoggerFactory.getLogger(StatusWriter.class);
+    /** So many without an answer: one alone may be a slow admission webhook's. */
+    private static final int AWAY = 3;
 
     private final KubernetesClient client;
     private final KubernetesSource source;
@@ -68,6 +70,7 @@ public final class StatusWriter {
         String now = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
         boolean all = true;
         Set<String> refusals = new HashSet<>();
+        int unanswered = 0;
         for (Outcome outcome : outcomes) {
             if (Thread.currentThread().isInterrupted()) {
                 return false;
@@ -84,7 +87,7 @@ public final class StatusWriter {
                             .log(
                                     "a status could not be written; it is tried again, and others of its kind are not told of");
                 }
-                if (refused.getCode() == 0) {
+                if (refused.getCode() == 0 && ++unanswered == AWAY) {
                     // The API server is away: there is no use in going on for now.
                     break;
                 }
