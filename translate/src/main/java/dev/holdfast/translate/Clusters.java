@@ -23,12 +23,15 @@ final class Clusters {
 
     Clusters(Shelf<String, Cluster> shelf) {
         this.shelf = shelf;
-        shelf.fill(all::get, others::contains);
+        shelf.fillGrowing(all::get, others);
     }
 
     /** What was made by a step that does not hold any more, or is made by one that is new: later steps may find something else. */
     void mayDiffer(List<Cluster> made) {
-        made.forEach(cluster -> others.add(cluster.name()));
+        for (Cluster cluster : made) {
+            others.add(cluster.name());
+            shelf.mayDiffer(cluster.name());
+        }
     }
 
     Optional<Cluster> find(String name) {

@@ -24,7 +24,7 @@ final class RouteOutcomes {
         this.set = set;
         this.shelves = shelves;
         this.known = known;
-        shelves.attachments.fill(attached::taken, attached::isFresh);
+        shelves.attachments.fill(attached::taken, attached.fresh());
     }
 
     Outcome of(Resource route) {

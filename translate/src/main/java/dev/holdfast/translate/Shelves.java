@@ -48,7 +48,8 @@ final class Shelves {
 
         private OfPolicies(Looks looks) {
             this.claims = new Shelf<>(looks);
-            this.held = new Shelf<>(looks);
+            // A listener has a long hash, and changes of policies are seen by the places that they claim.
+            this.held = new Shelf<>(looks, false);
         }
 
         /** @param hold what follows of {@code now} alone */

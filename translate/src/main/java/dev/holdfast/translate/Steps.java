@@ -1,9 +1,11 @@
 package dev.holdfast.translate;
 
 import dev.holdfast.problem.Problem;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +18,7 @@ final class Steps<K, V> {
     /** How many of {@link #all} were taken in this turn. */
     private int taken;
     /** Those of which the result is another than in the last turn. */
-    private final Map<K, Boolean> fresh = new IdentityHashMap<>();
+    private final Set<K> fresh = Collections.newSetFromMap(new IdentityHashMap<>());
 
     /** A step, and the turn in which it was taken last. */
     private static final class Taken<V> {
@@ -62,8 +64,8 @@ final class Steps<K, V> {
         if (known == null) {
             known = new Taken<>(looks.during(problems, work));
             all.put(key, known);
-            fresh.put(key, true);
-        } else if (known.step.holds()) {
+            fresh.add(key);
+        } else if (known.step.holds(looks)) {
             List<Problem> told = known.step.problems();
             if (!told.isEmpty()) {
                 problems.addAll(told);
@@ -71,7 +73,7 @@ final class Steps<K, V> {
         } else {
             without.accept(known.step.value());
             known.step = looks.during(problems, work);
-            fresh.put(key, true);
+            fresh.add(key);
         }
         if (known.turn != turn) {
             known.turn = turn;
@@ -82,7 +84,12 @@ final class Steps<K, V> {
 
     /** Whether what was taken for {@code key} in this translation may be another than in the last. */
     boolean isFresh(K key) {
-        return fresh.containsKey(key);
+        return fresh.contains(key);
+    }
+
+    /** All that {@link #isFresh}. */
+    Set<K> fresh() {
+        return fresh;
     }
 
     /** What was taken for {@code key} in this translation, if anything. */

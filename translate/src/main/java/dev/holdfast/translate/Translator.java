@@ -49,6 +49,7 @@ public final class Translator {
     }
 
     public Plan translateAgain(ResourceSet given, TranslateOptions options) {
+        shelves.looks.begin();
         ResourceSet before = last;
         last = given.settled(before);
         ResourceSet set = new NotedResources(last, before, shelves);
