@@ -215,23 +215,31 @@ public final class Fleet implements AutoCloseable {
         loop.schedule(stream::advance, millis + 1, TimeUnit.MILLISECONDS);
     }
 
-    /** Says so where it has not taken all by then; one that refuses has been told of, and one that has gone as well. */
+    /** Looks after a while whether it has taken all; one that refuses has been told of, and one that has gone as well. */
     private void expect(NodeStream stream) {
-        Snapshot target = stream.target();
-        loop.schedule(
-                () -> {
-                    List<String> waiting = stream.waiting();
-                    if (streams.contains(stream) && stream.target() == target && !waiting.isEmpty()) {
-                        LOG.atWarn()
-                                .addKeyValue("node", stream.id())
-                                .addKeyValue("types", waiting)
-                                .addKeyValue("seconds", patience.toSeconds())
-                                .log(
-                                        "an Envoy has not taken a change; it is sent no more until it answers, and serves what it has");
-                    }
-                },
-                patience.toMillis(),
-                TimeUnit.MILLISECONDS);
+        if (!stream.expected) {
+            stream.expected = true;
+            loop.schedule(() -> look(stream), patience.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private void look(NodeStream stream) {
+        stream.expected = false;
+        List<String> waiting = stream.waiting();
+        if (!streams.contains(stream) || waiting.isEmpty()) {
+            stream.late = false;
+            return;
+        }
+        if (!stream.late && System.currentTimeMillis() - stream.heardAtMillis() >= patience.toMillis()) {
+            stream.late = true;
+            LOG.atWarn()
+                    .addKeyValue("node", stream.id())
+                    .addKeyValue("types", waiting)
+                    .addKeyValue("seconds", patience.toSeconds())
+                    .log(
+                            "an Envoy has not taken a change; it is sent no more until it answers, and serves what it has");
+        }
+        expect(stream);
     }
 
     /** A node that refused the plan in force is given what it last held, should it come back with nothing. */

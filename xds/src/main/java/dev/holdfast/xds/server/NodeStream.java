@@ -56,6 +56,12 @@ final class NodeStream {
     /** From what was {@link #withRetained} to the plan's alone. */
     private final Map<ResourceType, Snapshot.Step> releases = new EnumMap<>(ResourceType.class);
 
+    /** Whether somebody will look whether it has taken all. */
+    boolean expected;
+
+    /** Whether it has been told that it has not. */
+    boolean late;
+
     private Snapshot target = Snapshot.EMPTY;
     private String id = "";
     private String cluster = "";
@@ -324,6 +330,13 @@ final class NodeStream {
             }
         }
         return retained.values().stream().allMatch(Map::isEmpty);
+    }
+
+    /** When it last answered, or came. */
+    long heardAtMillis() {
+        return subscriptions.values().stream()
+                .mapToLong(s -> s.answeredAtMillis)
+                .reduce(connectedAt, Math::max);
     }
 
     /** The kinds of which something is on its way to it, or ready to go. */
