@@ -9,7 +9,7 @@ import tempfile
 import time
 
 import peers
-from load import Beside, Refused, Sockets, h2load, paced, slope, until, visits, wrk
+from load import Beside, Refused, Sockets, h2load, paced, quantile, slope, until, visits, wrk
 
 RATE = 200
 
@@ -32,25 +32,50 @@ class Run:
         print(f"{scenario:26} {peer:9} " + "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items() if not isinstance(v, list)), flush=True)
 
     def measured(self, scenario, peer, measure):
+        self.tried(scenario, peer, lambda p: self.note(scenario, p.name, **measure(p)))
+
+    def tried(self, scenario, peer, work):
+        """Whether it could be done."""
         try:
-            self.note(scenario, peer.name, **measure(peer))
+            work(peer)
+            return True
         except Refused as e:
             print(f"{scenario:26} {peer.name:9} not done: {e}", flush=True)
         except Exception as e:  # one peer's failure is told and does not end the run
             self.failed += 1
             print(f"{scenario:26} {peer.name:9} FAILED {str(e)[-400:]}", flush=True)
+        return False
 
-    def each(self, measures, rounds=None, first=lambda peer: None, hosts=0):
+    def each(self, measures, rounds=1, hosts=0):
         """Every measurement in one process of each peer, one after another: it is as warm as a gateway that has been up for a while."""
         wanted = {name: measure for name, measure in measures.items() if self.wanted(name)}
-        for _ in range((rounds or self.a.rounds) if wanted else 0):
+        for _ in range(rounds if wanted else 0):
             for kind in self.peers:
                 peer = kind(self.folder, self.pages, self.sockets, hosts).start()
                 try:
-                    first(peer)
                     for name, measure in wanted.items():
                         self.measured(name, peer, measure)
                 finally:
+                    peer.stop()
+
+    def in_turn(self, measures):
+        """
+        Every measurement in one process of each peer, all of them up at once and measured one after another, again and again: a machine is not equally
+        fast at all times, and what is compared lies seconds apart. Those whose turn it is not have nothing to do. Of each measurement, what warms up and what measures.
+        """
+        wanted = {name: both for name, both in measures.items() if self.wanted(name)}
+        for _ in range(self.a.rounds if wanted else 0):
+            up = []
+            try:
+                for kind in self.peers:
+                    up.append(kind(self.folder, self.pages, self.sockets).start())
+                for name, (warm, measure) in wanted.items():
+                    able = [peer for peer in up if self.tried(name, peer, warm)]
+                    for _ in range(self.a.turns):
+                        for peer in able:
+                            self.measured(name, peer, measure)
+            finally:
+                for peer in up:
                     peer.stop()
 
     def wanted(self, name):
@@ -59,12 +84,13 @@ class Run:
     def throughput(self):
         s, a = self.a.seconds, self.a
 
-        def loaded(load, peer):
-            load(peer, warm=True)
-            cpu, start = peer.process.cpu(), time.monotonic()
-            n = load(peer, warm=False)
-            wall = time.monotonic() - start
-            return {"rps": n / wall, "cpu_us": (peer.process.cpu() - cpu) / n * 1e6}
+        def loaded(load):
+            def measure(peer):
+                cpu, start = peer.process.cpu(), time.monotonic()
+                n = load(peer, warm=False)
+                wall = time.monotonic() - start
+                return {"rps": n / wall, "cpu_us": (peer.process.cpu() - cpu) / n * 1e6}
+            return lambda peer: load(peer, warm=True), measure
 
         post = self.folder / "post"
         post.write_bytes(b"y" * 1024)
@@ -77,40 +103,42 @@ class Run:
             "b5 h2 tls 64k": lambda p, warm: h2load(p.tls, "/64k", n // 6, seconds=a.warm if warm else None),
             "b6 h2 post 1k": lambda p, warm: h2load(p.tls, "/post", n // 2, post, a.warm if warm else None),
         }
-        self.each({name: lambda p, load=load: loaded(load, p) for name, load in loads.items()}, first=lambda p: loads["b1 h1 1k"](p, True))
+        self.in_turn({name: loaded(load) for name, load in loads.items()})
 
     def relay(self):
         """Messages there and back as fast as they go, and handshakes; what counts is the proxy's processor time for each."""
         def measure(size, tls=True, **options):
-            def run(peer):
+            def run(peer, before, seconds):
                 with Sockets(peer.tls if tls else peer.plain, 64, interval=0, size=size, tls=tls, window=4, **options) as load:
                     if not load.opened:
                         raise Refused("it opens no such WebSocket")
-                    time.sleep(self.a.warm)
+                    time.sleep(before)
                     load.take()
                     cpu = peer.process.cpu()
-                    time.sleep(self.a.seconds)
+                    time.sleep(seconds)
                     got = load.take()
                     spent = peer.process.cpu() - cpu
                 if not got["messages"]:
                     raise Refused(f"nothing came back ({got['failed']} failed)")
                 return {"messages_per_s": got["messages"] / got["seconds"], "cpu_us": spent / got["messages"] * 1e6}
-            return run
-        self.each({
+            return lambda peer: run(peer, 0, self.a.warm), lambda peer: run(peer, 1, self.a.seconds)
+        self.in_turn({
             "c1 ws 64B": measure(64, tls=False), "c2 ws 1k": measure(1024, tls=False), "c3 ws 64k": measure(65000, tls=False),
             "c4 wss 64B": measure(64), "c5 wss 1k": measure(1024), "c6 wss 64k": measure(65000),
             "c7 wss h2 64B": measure(64, per_connection=16), "c8 wss h2 1k": measure(1024, per_connection=16),
             "c9 handshakes": measure(64, tls=False, handshakes=True), "c9 handshakes tls": measure(64, handshakes=True)})
 
     def warm_pages(self, peer):
-        for h1 in (True, False):
-            paced(self.folder, peer.tls, "/64k", RATE * 2, self.a.warm, h1)
+        """As fast as they go: a gateway has been up for weeks, a JVM compiles for its first ten thousands."""
+        wrk(peer.tls, "/64k", True, self.a.warm)
+        h2load(peer.tls, "/64k", self.a.requests // 6, seconds=self.a.warm)
 
     def idle(self):
         """Memory of silent WebSockets. A JVM's heap may have been there before: what is alive in it is told beside."""
         def measure(peer):
             fresh = peer.process.rss()
-            self.warm_pages(peer)
+            for h1 in (True, False):
+                paced(self.folder, peer.tls, "/64k", RATE * 2, self.a.warm, h1)
             with Sockets(peer.tls, 200, interval=0):
                 time.sleep(2)
             time.sleep(2)
@@ -126,15 +154,25 @@ class Run:
             # What has ended is given back in a quiet moment: a minute, as a gateway has at night.
             time.sleep(self.a.settle * 6)
             return out | {"mib_started": fresh / 2**20, "mib_before": before / 2**20, "mib_after_close": peer.process.rss() / 2**20}
-        self.each({"d idle streams": measure}, 1)
+        self.each({"d idle streams": measure})
 
     def beside(self):
         """Pages at a steady rate with none, some and many open wss, each of which speaks every 4 s."""
         def pages(peer, label):
+            """By each protocol in turn; of each window its quantiles, and the median of these: one moment in which the machine stood still is no quantile."""
+            seen = {"h1": [], "h2": []}
+            spent = {"h1": 0.0, "h2": 0.0}
+            for _ in range(self.a.turns):
+                for name, windows in seen.items():
+                    cpu = peer.process.cpu()
+                    windows.append(paced(self.folder, peer.tls, "/64k", RATE, self.a.seconds, name == "h1")[0])
+                    spent[name] += peer.process.cpu() - cpu
             out = {}
-            for h1 in (True, False):
-                got = paced(self.folder, peer.tls, "/64k", RATE, self.a.seconds * 2, h1)
-                out |= {f"{'h1' if h1 else 'h2'}_{label}_{k}": v for k, v in got.items()}
+            for name, windows in seen.items():
+                for key, q in (("p50", 0.5), ("p99", 0.99)):
+                    out[f"{name}_{label}_{key}"] = statistics.median(quantile(w, q) for w in windows)
+                out[f"{name}_{label}_p999"] = quantile(sorted(t for w in windows for t in w), 0.999)
+                out[f"{name}_{label}_cpu"] = spent[name] / (self.a.seconds * self.a.turns) * 100
             return out
 
         def measure(peer):
@@ -148,7 +186,7 @@ class Run:
                     ws = load.take()
                     out |= {"dropped": out["dropped"] + ws["dropped"] + ws["failed"], f"ws_{label}_p99": ws["p99_ms"]}
             return out
-        self.each({"a pages beside streams": measure}, 1)
+        self.each({"a pages beside streams": measure}, self.a.rounds)
 
     def lasting(self):
         """With many streams open: pages for minutes, then pages while the configuration changes again and again."""
@@ -160,14 +198,14 @@ class Run:
                 ever = {h1: [] for h1 in (True, False)}
                 memory = []
                 for i in range(self.a.windows * 2):
-                    ever[i % 2 == 0].append(paced(self.folder, peer.tls, "/64k", RATE, self.a.window, i % 2 == 0)["p99"])
+                    ever[i % 2 == 0].append(quantile(paced(self.folder, peer.tls, "/64k", RATE, self.a.window, i % 2 == 0)[0], 0.99))
                     memory.append(peer.process.rss() / 2**20)
                 held = load.take()
                 out = {"streams": load.opened, "minutes": self.a.windows * 2 * self.a.window / 60, "dropped": held["dropped"], "ws_p99": held["p99_ms"],
                        "h1_p99s": ever[True], "h2_p99s": ever[False], "h1_p99": statistics.median(ever[True]), "h2_p99": statistics.median(ever[False]), "mib": memory[-1]}
                 out |= {f"{name}_{k}": v for name, values, step in (("h1", ever[True], self.a.window / 30), ("h2", ever[False], self.a.window / 30), ("mib", memory, self.a.window / 60)) for k, v in slope(values, step).items()}
                 return out | self.changed(peer, load)
-        self.each({"e streams through changes": measure}, 1)
+        self.each({"e streams through changes": measure})
 
     def changed(self, peer, load):
         """Three changes a second; pages on new connections beside them."""
@@ -205,7 +243,7 @@ class Run:
                 took.append(until(peer.plain, f"/mark-{peer.mark}", 204, since))
             return {"ms": statistics.median(took[1:]), "worst_ms": max(took[1:])}
         for name, hosts in (("f2 effect, few", 10), ("f3 effect, many", self.a.routes)):
-            self.each({name: measure}, 1, hosts=hosts)
+            self.each({name: measure}, hosts=hosts)
 
     def keep(self):
         """What has been measured so far is in the file, should the run be stopped."""
@@ -230,17 +268,26 @@ def medians(by_peer):
     for peer, rounds in by_peer.items():
         values = {k: [r[k] for r in rounds if isinstance(r.get(k), (int, float))] for k in rounds[0]}
         out[peer] = {k: statistics.median(v) if v else rounds[0][k] for k, v in values.items()}
-        out[peer] |= {k + "_spread": max(values[k]) - min(values[k]) for k in ("cpu_us", "ms") if values.get(k)}
+        out[peer] |= {k + "_spread": spread(values[k]) for k in ("cpu_us", "ms") if values.get(k)}
     return out
+
+
+def spread(values):
+    """Of the middle half."""
+    if len(values) < 3:
+        return max(values) - min(values)
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return high - low
 
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--rounds", type=int, default=2)
-    p.add_argument("--seconds", type=int, default=5)
-    p.add_argument("--warm", type=int, default=10, help="seconds before each measurement, the same for everybody; a JVM compiles in them")
+    p.add_argument("--rounds", type=int, default=2, help="of new processes")
+    p.add_argument("--turns", type=int, default=4, help="how often each is measured in a round, the others between")
+    p.add_argument("--seconds", type=int, default=4, help="of each turn")
+    p.add_argument("--warm", type=int, default=8, help="seconds before each measurement, the same for everybody; a JVM compiles in them")
     p.add_argument("--settle", type=int, default=10, help="seconds that open streams are left alone before they are looked at")
-    p.add_argument("--requests", type=int, default=120_000)
+    p.add_argument("--requests", type=int, default=60_000)
     p.add_argument("--streams", type=int, default=8000)
     p.add_argument("--windows", type=int, default=10, help="how often pages by each protocol are measured beside the streams")
     p.add_argument("--window", type=int, default=15, help="for how many seconds each time")

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import platform
+import statistics
 import sys
 
 PEERS = ["holdfast", "haproxy", "nginx", "envoy", "caddy"]
@@ -128,7 +129,7 @@ def main():
 HEAD = """# Performance
 
 Made by `bench/run`: each peer in turn before the same backend on the same machine ({cores} cores, Linux {kernel}), which also
-carries backend and load. In a round one process of each peer goes through all rows of a table, with seconds of the same load before each row is
+carries backend and load. In a round one process of each peer goes through all rows of a table, with seconds of the same load before a row is
 measured: a gateway is up for weeks, and a JVM still compiles in its first quarter of a minute. Peers: HAProxy (nbthread 2, master and
 worker), nginx (2 workers), Envoy 1.40 (concurrency 2, routes from a file by RDS), Caddy 2.11 (GOMAXPROCS 2), Holdfast (2 event loops); access logs off, keep-alive upstreams, one P-256 certificate;
 their whole settings are in [bench/peers.py](../bench/peers.py). Processor time is the proxy's own, so that it does not depend on what load and backend take.
@@ -147,6 +148,16 @@ def how(scenario, *what):
     return out + (f"; load average {load[0]:.0f} to {load[1]:.0f} on {os.cpu_count()} cores, load and backend included.\n" if load else "; nothing else ran on the machine.\n")
 
 
+def factor(scenario, peer):
+    """A peer's processor time over ours: the median of the turns, each beside ours of the same turn."""
+    of, ours = scenario["rounds"].get(peer), scenario["rounds"].get("holdfast")
+    if not of or not ours:
+        return None
+    if len(of) != len(ours):
+        return scenario["medians"][peer]["cpu_us"] / scenario["medians"]["holdfast"]["cpu_us"]
+    return statistics.median(a["cpu_us"] / b["cpu_us"] for a, b in zip(of, ours))
+
+
 def per_request(run, docs):
     there = [k for k in WHAT if k in run]
     if not there:
@@ -154,17 +165,18 @@ def per_request(run, docs):
     by = {k: run[k]["medians"] for k in there}
     peers = peers_of(*by.values())
 
-    def cell(row, peer):
+    def cell(k, peer):
+        row = by[k]
         if peer not in row:
             return "-"
-        value, ours = row[peer]["cpu_us"], row.get("holdfast", {}).get("cpu_us")
+        times = factor(run[k], peer) if peer != "holdfast" else None
         spread = row[peer].get("cpu_us_spread", 0) / 2
-        return f"{value:.1f} ±{spread:.1f}" + (f" ({value / ours:.2f})" if ours and peer != "holdfast" else "")
+        return f"{row[peer]['cpu_us']:.1f} ±{spread:.1f}" + (f" ({times:.2f})" if times else "")
 
     yield f"## {PER_REQUEST}\n\n" + how(
-        run[there[0]], "Microseconds", "median of {rounds} rounds, interleaved, with half their spread", "{warm} s of the same load before each of {seconds} s",
-        "in brackets the factor against Holdfast (above 1: dearer than Holdfast)")
-    yield table(["", *peers], [[WHAT[k], *(cell(by[k], p) for p in peers)] for k in there])
+        run[there[0]], "Microseconds", "{rounds} rounds of new processes, all peers up at once and measured in turn, {turns} turns a round; medians with half the width of the middle half",
+        "{warm} s of the same load before a row's first turn", "in brackets the factor against Holdfast, the median of the turns' (above 1: dearer than Holdfast)")
+    yield table(["", *peers], [[WHAT[k], *(cell(k, p) for p in peers)] for k in there])
     for begins, title, name in (("b", "Processor time per request", "cpu-requests"), ("c", "Processor time per relayed message", "cpu-messages")):
         rows = [(WHAT[k], {p: by[k][p]["cpu_us"] for p in peers if p in by[k]}) for k in there if k.startswith(begins) and "handshakes" not in k]
         if rows:
@@ -185,8 +197,10 @@ def beside(run):
     peers, n = peers_of(by), max(int(v["streams"]) for v in by.values())
     named = (("alone", "none"), (f"beside {n // 8:,}", "some"), (f"beside {n:,}", "many"))
     labels = [(f"HTTP/{'1.1' if h == 'h1' else '2'} {q if q != 'p999' else 'p99.9'} {label}, ms", f"{h}_{key}_{q}", 2) for h in ("h1", "h2") for q in ("p50", "p99", "p999") for label, key in named]
+    labels += [(f"processor time of the proxy, HTTP/{'1.1' if h == 'h1' else '2'} {label}, % of one", f"{h}_{key}_cpu", 1) for h in ("h1", "h2") for label, key in named]
     labels += [(f"WebSocket echo p99, {n // 8:,}, ms", "ws_some_p99", 2), (f"WebSocket echo p99, {n:,}, ms", "ws_many_p99", 2), ("streams refused or dropped", "dropped", 0)]
-    yield "## Pages beside streams\n\n" + how(run[BESIDE], f"200 pages a second of 64 KiB over TLS, with none, {n // 8:,} and {n:,} open wss that each speak every 4 s", "after {warm} s of pages by each protocol")
+    yield "## Pages beside streams\n\n" + how(run[BESIDE], f"200 pages a second of 64 KiB over TLS, with none, {n // 8:,} and {n:,} open wss that each speak every 4 s", "evenly spaced",
+        "after {warm} s of pages by each protocol as fast as they go", "median of {rounds} rounds; in a round p50 and p99 are the median of {turns} windows of {seconds} s, p99.9 that of all")
     yield table(["", *peers], rows_of(by, peers, labels))
 
 
@@ -263,7 +277,7 @@ def behind(run):
         return {p: v[key] for p, v in run.get(scenario, {"medians": {}})["medians"].items() if isinstance(v.get(key), (int, float))}
 
     for k, label in WHAT.items():
-        row(f"{label}, µs", values(k, "cpu_us"))
+        row(f"{label}, µs", {p: v for p, v in values(k, "cpu_us").items() if p == "holdfast" or factor(run[k], p) < 1})
     for h in ("h1", "h2"):
         for q in ("p50", "p99"):
             row(f"HTTP/{'1.1' if h == 'h1' else '2'} {q} beside many streams, ms", values(BESIDE, f"{h}_many_{q}"))

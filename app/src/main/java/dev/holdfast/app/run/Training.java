@@ -13,6 +13,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.WebSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -23,10 +24,13 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
 
-/** What a start is trained with: many manifests, and requests: pages by HTTP/1.1 and HTTP/2, a WebSocket, the admin address. */
+/** What a start is trained with: many manifests, and requests: pages by HTTP/1.1 and HTTP/2, WebSockets, the admin address. */
 public final class Training {
     /** So many that the cache holds profiles of the way a request takes: the first seconds after a start are served faster. */
     private static final int ROUNDS = 1_000;
+
+    /** After a restart all clients open theirs again, at once. */
+    private static final int SOCKETS = 300;
 
     /** So many routes, in so many files, that the way from a file to a plan is known as well. */
     private static final int ROUTES = 20;
@@ -149,11 +153,17 @@ public final class Training {
                 }
                 String socket = (listener.tls().isPresent() ? "wss" : "ws") + "://localhost:" + listener.bindPort()
                         + "/api/websocket";
-                client.newWebSocketBuilder()
-                        .buildAsync(URI.create(socket), new java.net.http.WebSocket.Listener() {})
-                        .orTimeout(10, TimeUnit.SECONDS)
-                        .join()
-                        .abort();
+                for (int i = 0; i < SOCKETS; i++) {
+                    WebSocket opened = client.newWebSocketBuilder()
+                            .buildAsync(URI.create(socket), new WebSocket.Listener() {})
+                            .orTimeout(10, TimeUnit.SECONDS)
+                            .join();
+                    opened.sendText("{}", true).join();
+                    if (i % 2 == 0) {
+                        opened.sendClose(WebSocket.NORMAL_CLOSURE, "").join();
+                    }
+                    opened.abort();
+                }
             }
             for (String page : List.of(
                     "", "metrics", "api/streams", "api/plan", "api/problems", "api/session", "main.js", "readyz")) {

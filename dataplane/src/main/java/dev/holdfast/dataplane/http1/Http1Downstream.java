@@ -47,6 +47,7 @@ import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -447,7 +448,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             if (end) {
                 outputOver = true;
                 ctx().flush();
-                if (connection.tls() || (connects && inputOver)) {
+                if (connection.tls() || inputOver) {
                     ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
                 } else if (ctx().channel() instanceof DuplexChannel duplex) {
                     ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> duplex.shutdownOutput());
@@ -466,7 +467,8 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     }
 
     private void closeSoon() {
-        loop().schedule(() -> ctx().close(), 5, TimeUnit.SECONDS);
+        ScheduledFuture<?> close = loop().schedule(() -> ctx().close(), 5, TimeUnit.SECONDS);
+        ctx().channel().closeFuture().addListener(f -> close.cancel(false));
     }
 
     @Override
