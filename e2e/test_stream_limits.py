@@ -4,7 +4,7 @@ import asyncio
 import pytest
 
 from lib import manifests
-from lib.clients import Http2, WebSocket, page
+from lib.clients import Events, Http2, WebSocket, page
 from lib.gateway import BOTH_PLANES
 
 pytestmark = BOTH_PLANES
@@ -45,3 +45,21 @@ def test_the_fourth_of_three_is_refused(seed_with, go, what):
         await again.echo("room")
     go(talk())
     assert [p for p in seed.gateway.json("/api/problems") if "StreamPolicy" in p["message"]] == []
+
+
+def test_events_are_counted_and_refused_as_websockets_are(seed_with, go):
+    manifests.write(seed_with.folder / "9-streams.yaml", POLICY.replace("WHAT", "perCluster"))
+    seed = seed_with()
+
+    async def talk():
+        streams = [await Events.connect(seed.http, seed.host), await Events.connect(seed.http, seed.host), await WebSocket.connect(seed.http, seed.host)]
+        for stream in streams:
+            await stream.echo("hello")
+        for kind in (Events, WebSocket):
+            refused = await asyncio.wait_for(kind.connect(seed.http, seed.host), 10)
+            assert refused.status == 503, refused.head
+            assert "x-holdfast-reason: stream_limit" in refused.head.lower() and "retry-after:" in refused.head.lower(), refused.head
+        assert page(seed.http, seed.host)[0] == 200
+        for stream in streams:
+            await stream.echo("still here")
+    go(talk())

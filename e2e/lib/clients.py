@@ -106,8 +106,8 @@ class Events:
         self = cls()
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
         self.writer.write(f"GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: text/event-stream\r\n\r\n".encode())
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        self.status = int(head.split(" ")[1])
+        self.head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        self.status = int(self.head.split(" ")[1])
         self.last = -1
         self.heard = asyncio.Event()
         self.task = asyncio.create_task(self._read())

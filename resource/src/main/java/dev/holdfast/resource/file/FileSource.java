@@ -6,6 +6,7 @@ import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -24,6 +25,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,7 +52,11 @@ public final class FileSource implements AutoCloseable {
     private final List<Path> paths;
     private final ManifestReader reader = new ManifestReader();
     private final Consumer<ReadResult> sink;
-    private final Set<Path> watched = new HashSet<>();
+    private final Duration look;
+    /** The paths as {@link #absolute} ones: there a file counts whatever it is called. */
+    private final Set<Path> given;
+    /** By absolute path; a folder that has two names may have one key. */
+    private final Map<Path, WatchKey> watched = new HashMap<>();
     /** Folders of which all manifests are read. */
     private final Set<Path> whole = new HashSet<>();
 
@@ -58,13 +65,20 @@ public final class FileSource implements AutoCloseable {
     private Map<String, Print> seen;
     private ReadResult last;
     private long lookedAt;
-    /** Whether there may be folders that are not watched yet. */
-    private boolean foldersMoved;
+    /** Absolute folders that are watched for the given ones in them, and nothing else. */
+    private Set<Path> beside = Set.of();
 
     /** Reads once, hands that to {@code sink}, and goes on watching on a thread of its own. */
     public FileSource(List<Path> paths, Consumer<ReadResult> sink) {
+        this(paths, sink, LOOK);
+    }
+
+    /** @param look how often to look at what the kernel may have missed */
+    FileSource(List<Path> paths, Consumer<ReadResult> sink, Duration look) {
         this.paths = List.copyOf(paths);
         this.sink = sink;
+        this.look = look;
+        this.given = paths.stream().map(FileSource::absolute).collect(Collectors.toUnmodifiableSet());
         this.seen = prints();
         this.last = reader.readAgain(this.paths);
         sink.accept(last);
@@ -74,22 +88,21 @@ public final class FileSource implements AutoCloseable {
     private void watch() {
         try (WatchService events = FileSystems.getDefault().newWatchService()) {
             register(events);
+            // What has changed before that, no event tells.
+            Touched touched = new Touched(Set.of(), true);
             while (!closed) {
-                WatchKey key = events.poll(LOOK.toMillis(), TimeUnit.MILLISECONDS);
-                Touched touched = touched(key, events);
-                boolean due = key == null || System.nanoTime() - lookedAt > LOOK.toNanos();
-                if (touched.none() && !due) {
-                    continue;
+                boolean due = System.nanoTime() - lookedAt >= look.toNanos();
+                if (!touched.none() || due) {
+                    Map<String, Print> now = due ? prints() : look(seen, touched);
+                    if (!now.equals(seen)) {
+                        if (touched.none()) {
+                            forget(path -> true);
+                            register(events);
+                        }
+                        changed(events, now, !touched.none());
+                    }
                 }
-                Map<String, Print> now = due ? prints() : look(seen, touched);
-                if (!now.equals(seen)) {
-                    changed(events, now, !touched.none());
-                    foldersMoved |= touched.none();
-                }
-                if (foldersMoved) {
-                    foldersMoved = false;
-                    register(events);
-                }
+                touched = touched(events.poll(look.toMillis(), TimeUnit.MILLISECONDS), events);
             }
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
@@ -109,35 +122,66 @@ public final class FileSource implements AutoCloseable {
         }
     }
 
-    /** Of {@code first} and all that has come by now. */
-    private Touched touched(@Nullable WatchKey first, WatchService events) {
+    /** Of {@code first} and all that has come by now; folders that have come are watched from here on. */
+    private Touched touched(@Nullable WatchKey first, WatchService events) throws IOException {
         Set<Path> files = new HashSet<>();
         boolean all = false;
+        boolean foldersMoved = false;
         for (WatchKey key = first; key != null; key = events.poll()) {
             Path folder = (Path) key.watchable();
+            boolean aside = beside.contains(absolute(folder));
             for (WatchEvent<?> event : key.pollEvents()) {
                 if (!(event.context() instanceof Path name)) {
-                    all = true;
+                    forget(path -> true);
+                    foldersMoved = true;
                     continue;
                 }
                 Path file = folder.resolve(name);
-                boolean plain = ManifestReader.isManifest(name.toString()) && !watched.contains(file);
-                if (plain && whole.contains(folder)) {
-                    files.add(file);
+                Path absolute = absolute(file);
+                boolean byName = given.contains(absolute);
+                if (aside && !byName) {
+                    continue;
                 }
-                // A folder has come or gone, a link may have been swapped; of other files nothing is to be seen.
-                all |= name.toString().startsWith(".")
-                        || (plain && !whole.contains(folder))
-                        || watched.contains(file)
-                        || Files.isDirectory(file);
+                if (watched.containsKey(absolute)) {
+                    // It may be another one, or its key may be that of one that is called otherwise by now.
+                    forget(path -> path.startsWith(absolute));
+                    foldersMoved = true;
+                } else if (byName) {
+                    all = true;
+                } else if (ManifestReader.isManifest(name.toString())) {
+                    if (whole.contains(folder)) {
+                        files.add(file);
+                    } else {
+                        all = true;
+                    }
+                }
+                // A link may have been swapped; of other files nothing is to be seen.
+                all |= name.toString().startsWith(".");
+                foldersMoved |= Files.isDirectory(file);
             }
             if (!key.reset()) {
-                watched.remove(folder);
-                all = true;
+                watched.values().removeIf(other -> !other.isValid());
+                foldersMoved = true;
             }
         }
-        foldersMoved |= all;
-        return new Touched(files, all);
+        if (foldersMoved) {
+            register(events);
+        }
+        return new Touched(files, all || foldersMoved);
+    }
+
+    /** What is there under these paths is to be watched anew. */
+    private void forget(Predicate<Path> which) {
+        watched.forEach((path, key) -> {
+            if (which.test(path)) {
+                key.cancel();
+            }
+        });
+        watched.values().removeIf(key -> !key.isValid());
+    }
+
+    private static Path absolute(Path path) {
+        return path.toAbsolutePath().normalize();
     }
 
     /** How the files look now, where they looked as in {@code from} but for what was touched. */
@@ -161,7 +205,8 @@ public final class FileSource implements AutoCloseable {
     }
 
     /** @param told whether the kernel tells of changes here */
-    private void changed(WatchService events, Map<String, Print> found, boolean told) throws InterruptedException {
+    private void changed(WatchService events, Map<String, Print> found, boolean told)
+            throws InterruptedException, IOException {
         long deadline = System.nanoTime() + AT_MOST.toNanos();
         Map<String, Print> before = seen;
         Map<String, Print> now = quiet(events, QUIET, found, told, deadline);
@@ -185,7 +230,7 @@ public final class FileSource implements AutoCloseable {
     /** Waits until nothing has changed for {@code time}; returns how the files look then. */
     private Map<String, Print> quiet(
             WatchService events, Duration time, Map<String, Print> from, boolean told, long deadline)
-            throws InterruptedException {
+            throws InterruptedException, IOException {
         Map<String, Print> now = from;
         long since = System.nanoTime();
         while (!closed && System.nanoTime() - since < time.toNanos() && System.nanoTime() < deadline) {
@@ -242,15 +287,19 @@ public final class FileSource implements AutoCloseable {
         return out;
     }
 
-    /** Folders, those below them, and the folders of single files: new ones each time. */
+    /** Folders, those below them, and what the given paths stand in: new ones each time. */
     private void register(WatchService events) throws IOException {
+        Set<Path> asWell = new HashSet<>();
+        Set<Path> parents = new HashSet<>();
         for (Path path : paths) {
+            Path parent = path.toAbsolutePath().getParent();
             if (Files.isDirectory(path)) {
                 Files.walkFileTree(path, new SimpleFileVisitor<>() {
                     @Override
                     public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes)
                             throws IOException {
                         register(events, folder);
+                        asWell.add(absolute(folder));
                         boolean hidden = StreamSupport.stream(
                                         path.relativize(folder).spliterator(), false)
                                 .anyMatch(name -> name.toString().startsWith("."));
@@ -265,20 +314,37 @@ public final class FileSource implements AutoCloseable {
                         return FileVisitResult.CONTINUE;
                     }
                 });
-            } else if (path.toAbsolutePath().getParent() != null
-                    && Files.isDirectory(path.toAbsolutePath().getParent())) {
-                register(events, path.toAbsolutePath().getParent());
+            } else if (parent != null) {
+                asWell.add(absolute(parent));
+            }
+            if (parent != null && Files.isDirectory(parent)) {
+                parents.add(parent);
             }
         }
+        for (Path parent : parents) {
+            register(events, parent);
+        }
+        beside = parents.stream()
+                .map(FileSource::absolute)
+                .filter(parent -> !asWell.contains(parent))
+                .collect(Collectors.toUnmodifiableSet());
     }
 
     private void register(WatchService events, Path folder) throws IOException {
-        if (watched.add(folder)) {
-            folder.register(
-                    events,
-                    StandardWatchEventKinds.ENTRY_CREATE,
-                    StandardWatchEventKinds.ENTRY_MODIFY,
-                    StandardWatchEventKinds.ENTRY_DELETE);
+        Path absolute = absolute(folder);
+        if (watched.containsKey(absolute)) {
+            return;
+        }
+        try {
+            watched.put(
+                    absolute,
+                    folder.register(
+                            events,
+                            StandardWatchEventKinds.ENTRY_CREATE,
+                            StandardWatchEventKinds.ENTRY_MODIFY,
+                            StandardWatchEventKinds.ENTRY_DELETE));
+        } catch (FileSystemException goneOrForbidden) {
+            // What is there is left to the slow look.
         }
     }
 

@@ -30,6 +30,11 @@ class FileSourceTest {
         return new FileSource(List.of(paths), readings::add);
     }
 
+    /** What it finds, the kernel has told. */
+    private FileSource watchWithoutLooking(Path... paths) {
+        return new FileSource(List.of(paths), readings::add, Duration.ofHours(1));
+    }
+
     private List<String> names() {
         return readings.getLast().resources().resources().stream()
                 .map(Resource::toString)
@@ -94,6 +99,54 @@ class FileSourceTest {
             Files.createSymbolicLink(folder.resolve("..tmp"), Path.of("..2"));
             Files.move(folder.resolve("..tmp"), folder.resolve("..data"), StandardCopyOption.ATOMIC_MOVE);
             eventually("Service default/two");
+        }
+    }
+
+    @Test
+    void followsAFileThatIsGivenWhateverItIsCalled() throws IOException {
+        Path file = Files.writeString(folder.resolve("gateway.conf"), service("a"));
+        Path whole = Files.createDirectory(folder.resolve("whole"));
+        Files.writeString(whole.resolve("b.yaml"), service("b"));
+        Path relative = Path.of("").toAbsolutePath().relativize(file);
+        for (Path given : List.of(file, relative)) {
+            try (FileSource source = watchWithoutLooking(given, whole)) {
+                Files.writeString(file, service("c"));
+                eventually("Service default/c", "Service default/b");
+                Path beside = Files.writeString(folder.resolve("gateway.conf~"), service("d"));
+                Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+                eventually("Service default/d", "Service default/b");
+                Files.delete(file);
+                eventually("Service default/b");
+                Files.writeString(file, service("a"));
+                eventually("Service default/a", "Service default/b");
+            }
+        }
+    }
+
+    @Test
+    void followsFoldersThatHaveMoved() throws IOException {
+        Path given = Files.createDirectory(folder.resolve("given"));
+        Path one = Files.createDirectory(given.resolve("one"));
+        Files.writeString(one.resolve("a.yaml"), service("a"));
+        try (FileSource source = watchWithoutLooking(given)) {
+            Path two = Files.move(one, given.resolve("two"));
+            await().atMost(Duration.ofSeconds(20)).until(() -> readings.size() == 2);
+            Files.writeString(two.resolve("a.yaml"), service("b"));
+            eventually("Service default/b");
+
+            Files.writeString(Files.createDirectory(folder.resolve("other")).resolve("c.yaml"), service("c"));
+            Files.move(two, folder.resolve("gone"));
+            Files.move(folder.resolve("other"), two);
+            eventually("Service default/c");
+            Files.writeString(two.resolve("c.yaml"), service("d"));
+            eventually("Service default/d");
+
+            Files.writeString(Files.createDirectory(folder.resolve("next")).resolve("e.yaml"), service("e"));
+            Files.move(given, folder.resolve("last"));
+            Files.move(folder.resolve("next"), given);
+            eventually("Service default/e");
+            Files.writeString(given.resolve("e.yaml"), service("f"));
+            eventually("Service default/f");
         }
     }
 

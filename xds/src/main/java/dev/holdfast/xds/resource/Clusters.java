@@ -48,7 +48,7 @@ public final class Clusters {
     /** Debian's, Ubuntu's and Alpine's place; Envoy's own images have it too. */
     static final String SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt";
 
-    private static final String STREAMS = "/streams";
+    static final String STREAMS = "/streams";
     private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
     private static final int BUFFER = 32_768;
     private static final Duration DNS_REFRESH = Duration.ofSeconds(30);

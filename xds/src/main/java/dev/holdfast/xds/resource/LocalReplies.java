@@ -57,7 +57,7 @@ final class LocalReplies {
             .addMappers(reply(details("request_payload_too_large"), 413, "request_too_large"))
             .addMappers(reply(details("denied_by_admission_control"), 503, "not_admitted"))
             .addMappers(reason(details("fault_filter_abort"), "fault_injected").build())
-            .addMappers(reply(both(flag("UO"), upgrade()), 503, "stream_limit"))
+            .addMappers(reply(both(flag("UO"), ofStreams()), 503, "stream_limit"))
             .addMappers(reply(flag("UO"), 503, "overloaded"))
             .addMappers(reply(flag("UH"), 503, "no_endpoints"))
             .addMappers(reply(flag("UT"), 504, "request_timeout"))
@@ -134,6 +134,11 @@ final class LocalReplies {
                 .setHeaderFilter(HeaderFilter.newBuilder()
                         .setHeader(HeaderMatcher.newBuilder().setName("upgrade").setPresentMatch(true)))
                 .build();
+    }
+
+    /** Upgrades, events and gRPC have a cluster beside the pages'. */
+    private static AccessLogFilter ofStreams() {
+        return expression("xds.cluster_name.endsWith('" + Clusters.STREAMS + "')");
     }
 
     private static AccessLogFilter both(AccessLogFilter one, AccessLogFilter other) {

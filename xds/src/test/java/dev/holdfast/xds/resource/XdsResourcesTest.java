@@ -183,6 +183,19 @@ final class XdsResourcesTest {
     }
 
     @Test
+    void aFullClusterOfStreamsHasAReasonOfItsOwn() {
+        List<String> reasons = LocalReplies.CONFIG.getMappersList().stream()
+                .filter(m -> m.getFilter().toString().contains("UO"))
+                .map(m -> m.getHeadersToAdd(0).getHeader().getValue()
+                        + (m.getFilter().toString().contains("xds.cluster_name.endsWith(\\'/streams\\')")
+                                ? " there"
+                                : ""))
+                .toList();
+        assertThat(reasons).containsExactly("stream_limit there", "overloaded");
+        assertThat(Clusters.streams("a")).endsWith("/streams");
+    }
+
+    @Test
     void whatEnvoyCannotDoIsTold() {
         Plans plans = new Plans();
         plans.endpoints = List.of(new Cluster.Endpoint("/run/app.sock", -1), new Cluster.Endpoint("app.test", 80));
