@@ -144,7 +144,7 @@ def peers_of(*scenarios):
 def how(scenario, *what):
     """How a table was measured; a machine with other work to do is told."""
     s, load = scenario["settings"], scenario.get("load")
-    out = "; ".join(w.format(**s) for w in what)
+    out = "; ".join(w.format_map({"turns": 1} | s) for w in what)
     return out + (f"; load average {load[0]:.0f} to {load[1]:.0f} on {os.cpu_count()} cores, load and backend included.\n" if load else "; nothing else ran on the machine.\n")
 
 
