@@ -258,9 +258,9 @@ SMALL = "Small benchmarks"
 
 def small_ones(results):
     names = sorted({r["name"] for r in results})
-    out = f"## {SMALL}\n\nJMH, nanoseconds an operation with the half width of the 99.9 % interval.\n\n"
-    rows = [[name, ", ".join(f"{k} {v}" for k, v in r["params"].items()) or "-", f"{r['score']:.1f} ±{r['error']:.1f}"] for name in names for r in results if r["name"] == name]
-    return out + table(["benchmark", "with", "ns"], rows)
+    out = f"## {SMALL}\n\nJMH, time of one operation with the half width of the 99.9 % interval.\n\n"
+    rows = [[name, ", ".join(f"{k} {v}" for k, v in r["params"].items()) or "-", f"{r['score']:.1f} ±{r['error']:.1f} {r['unit'].removesuffix('/op')}"] for name in names for r in results if r["name"] == name]
+    return out + table(["benchmark", "with", "time"], rows)
 
 
 def behind(run):

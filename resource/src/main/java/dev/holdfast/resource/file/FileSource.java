@@ -2,6 +2,7 @@ package dev.holdfast.resource.file;
 
 import dev.holdfast.resource.ResourceSet;
 import dev.holdfast.resource.read.FoundFile.Print;
+import dev.holdfast.resource.read.GivenFolder;
 import dev.holdfast.resource.read.ManifestReader;
 import dev.holdfast.resource.read.ReadResult;
 import java.io.IOException;
@@ -294,7 +295,7 @@ public final class FileSource implements AutoCloseable {
         for (Path path : paths) {
             Path parent = path.toAbsolutePath().getParent();
             if (Files.isDirectory(path)) {
-                Files.walkFileTree(path, new SimpleFileVisitor<>() {
+                GivenFolder.walk(path, new SimpleFileVisitor<>() {
                     @Override
                     public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes)
                             throws IOException {

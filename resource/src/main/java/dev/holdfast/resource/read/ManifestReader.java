@@ -270,7 +270,7 @@ public final class ManifestReader {
         for (Path path : paths) {
             if (Files.isDirectory(path)) {
                 List<FoundFile> below = new ArrayList<>();
-                Files.walkFileTree(path, new Walk(path, below));
+                GivenFolder.walk(path, new Walk(path, below));
                 below.sort(Comparator.comparing(FoundFile::path));
                 out.addAll(below);
             } else {

@@ -123,6 +123,34 @@ class FileSourceTest {
         }
     }
 
+    /** As a deployment does that puts each release into a folder of its own. */
+    @Test
+    void followsAGivenFolderThatIsALink() throws IOException {
+        Path one = Files.createDirectories(folder.resolve("releases/1/below"));
+        Files.writeString(one.resolve("a.yaml"), service("a"));
+        Path two = Files.createDirectories(folder.resolve("releases/2"));
+        Files.writeString(two.resolve("b.yaml"), service("b"));
+        Path current = Files.createSymbolicLink(folder.resolve("current"), Path.of("releases/1"));
+        try (FileSource source = watchWithoutLooking(current)) {
+            assertThat(names()).containsExactly("Service default/a");
+            assertThat(readings.getLast()
+                            .resources()
+                            .resources()
+                            .getFirst()
+                            .root()
+                            .position()
+                            .file())
+                    .isEqualTo(current.resolve("below/a.yaml").toString());
+            Files.writeString(one.resolve("a.yaml"), service("c"));
+            eventually("Service default/c");
+            Path next = Files.createSymbolicLink(folder.resolve("next"), Path.of("releases/2"));
+            Files.move(next, current, StandardCopyOption.ATOMIC_MOVE);
+            eventually("Service default/b");
+            Files.writeString(two.resolve("b.yaml"), service("d"));
+            eventually("Service default/d");
+        }
+    }
+
     @Test
     void followsFoldersThatHaveMoved() throws IOException {
         Path given = Files.createDirectory(folder.resolve("given"));
