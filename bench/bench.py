@@ -48,7 +48,7 @@ class Run:
 
     def each(self, measures, rounds=1, hosts=0):
         """Every measurement in one process of each peer, one after another: it is as warm as a gateway that has been up for a while."""
-        wanted = {name: measure for name, measure in measures.items() if self.wanted(name)}
+        wanted = self.wanted_of(measures)
         for _ in range(rounds if wanted else 0):
             for kind in self.peers:
                 peer = kind(self.folder, self.pages, self.sockets, hosts).start()
@@ -63,7 +63,7 @@ class Run:
         Every measurement in one process of each peer, all of them up at once and measured one after another, again and again: a machine is not equally
         fast at all times, and what is compared lies seconds apart. Those whose turn it is not have nothing to do. Of each measurement, what warms up and what measures.
         """
-        wanted = {name: both for name, both in measures.items() if self.wanted(name)}
+        wanted = self.wanted_of(measures)
         for _ in range(self.a.rounds if wanted else 0):
             up = []
             try:
@@ -80,6 +80,9 @@ class Run:
 
     def wanted(self, name):
         return not self.a.scenario or any(name.startswith(s) for s in self.a.scenario)
+
+    def wanted_of(self, measures):
+        return {name: measure for name, measure in measures.items() if self.wanted(name)}
 
     def throughput(self):
         s, a = self.a.seconds, self.a
@@ -164,16 +167,20 @@ class Run:
             """By each protocol in turn; of each window its quantiles, and the median of these: one moment in which the machine stood still is no quantile."""
             seen = {"h1": [], "h2": []}
             spent = {"h1": 0.0, "h2": 0.0}
+            failed = {"h1": 0, "h2": 0}
             for _ in range(self.a.turns):
                 for name, windows in seen.items():
                     cpu = peer.process.cpu()
-                    windows.append(paced(self.folder, peer.tls, "/64k", RATE, self.a.seconds, name == "h1")[0])
+                    times, missing = paced(self.folder, peer.tls, "/64k", RATE, self.a.seconds, name == "h1")
+                    windows.append(times)
+                    failed[name] += missing
                     spent[name] += peer.process.cpu() - cpu
             out = {}
             for name, windows in seen.items():
                 for key, q in (("p50", 0.5), ("p99", 0.99)):
                     out[f"{name}_{label}_{key}"] = statistics.median(quantile(w, q) for w in windows)
                 out[f"{name}_{label}_p999"] = quantile(sorted(t for w in windows for t in w), 0.999)
+                out[f"{name}_{label}_failed"] = failed[name]
                 out[f"{name}_{label}_cpu"] = spent[name] / (self.a.seconds * self.a.turns) * 100
             return out
 

@@ -61,6 +61,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Http1Downstream extends ChannelDuplexHandler implements Downstream {
     private static final long LINGER_MILLIS = 500;
+    private static final long HALF_CLOSED_MILLIS = 5_000;
 
     private final Gateway gateway;
     private final Downstream.Connection connection;
@@ -308,7 +309,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             duplex.shutdownOutput();
         }
         context.channel().config().setAutoRead(true);
-        loop().schedule(() -> context.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+        closeIn(LINGER_MILLIS);
     }
 
     @Override
@@ -453,7 +454,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
                 } else if (ctx().channel() instanceof DuplexChannel duplex) {
                     ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> duplex.shutdownOutput());
                     if (!connects) {
-                        closeSoon();
+                        closeIn(HALF_CLOSED_MILLIS);
                     }
                 }
             }
@@ -466,8 +467,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         }
     }
 
-    private void closeSoon() {
-        ScheduledFuture<?> close = loop().schedule(() -> ctx().close(), 5, TimeUnit.SECONDS);
+    /** Unless it has closed before, which the task is not to hold. */
+    private void closeIn(long millis) {
+        ScheduledFuture<?> close = loop().schedule(() -> ctx().close(), millis, TimeUnit.MILLISECONDS);
         ctx().channel().closeFuture().addListener(f -> close.cancel(false));
     }
 

@@ -162,20 +162,20 @@ class FileSourceTest {
             Files.writeString(two.resolve("a.yaml"), service("b"));
             eventually("Service default/b");
 
-            Files.writeString(Files.createDirectory(folder.resolve("other")).resolve("c.yaml"), service("c"));
-            Files.move(two, folder.resolve("gone"));
-            Files.move(folder.resolve("other"), two);
-            eventually("Service default/c");
-            Files.writeString(two.resolve("c.yaml"), service("d"));
-            eventually("Service default/d");
-
-            Files.writeString(Files.createDirectory(folder.resolve("next")).resolve("e.yaml"), service("e"));
-            Files.move(given, folder.resolve("last"));
-            Files.move(folder.resolve("next"), given);
-            eventually("Service default/e");
-            Files.writeString(given.resolve("e.yaml"), service("f"));
-            eventually("Service default/f");
+            takesThePlaceOf(two, "c", "d");
+            takesThePlaceOf(given, "e", "f");
         }
+    }
+
+    /** Another folder, with {@code first} in it, which becomes {@code then}. */
+    private void takesThePlaceOf(Path there, String first, String then) throws IOException {
+        Path other = Files.createDirectory(folder.resolve("other-" + first));
+        Files.writeString(other.resolve("x.yaml"), service(first));
+        Files.move(there, folder.resolve("gone-" + first));
+        Files.move(other, there);
+        eventually("Service default/" + first);
+        Files.writeString(there.resolve("x.yaml"), service(then));
+        eventually("Service default/" + then);
     }
 
     @Test
