@@ -162,9 +162,11 @@ public final class Leadership implements AutoCloseable {
     /** It is ours from the moment on at which we began to ask. */
     private void take(long asked, Lease made) {
         seen(made);
+        // Not "held" alone: who came too late to renew led no more for a while, whether or not stand() had noticed.
+        boolean anew = !leads();
         renewed = asked;
-        if (!held) {
-            held = true;
+        held = true;
+        if (anew) {
             won.run();
         }
     }

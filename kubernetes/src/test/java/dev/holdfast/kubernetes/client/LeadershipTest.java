@@ -176,4 +176,14 @@ class LeadershipTest {
             await().atMost(LONG).until(() -> wins.get() > 1);
         }
     }
+
+    /** Who led no more for a moment writes anew what may have been missed, even if it renews before it has noticed. */
+    @Test
+    void whoRenewsTooLateWinsAnew() {
+        Leadership.Times late =
+                new Leadership.Times(Duration.ofMillis(1_000), Duration.ofMillis(1), Duration.ofMillis(50));
+        try (Leadership ours = new Leadership(client, "system", late, wins::incrementAndGet)) {
+            await().atMost(LONG).until(() -> wins.get() > 3);
+        }
+    }
 }

@@ -8,7 +8,9 @@ import dev.holdfast.problem.Origin;
 import dev.holdfast.problem.ResourceRef;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -21,10 +23,14 @@ class RouteTableTest {
     private static final Origin ORIGIN = new Origin(new ResourceRef("", "HTTPRoute", "d", "r"), "", Optional.empty());
 
     private static Route route(String id, Route.PathMatch path) {
+        return route(id, path, "");
+    }
+
+    private static Route route(String id, Route.PathMatch path, String method) {
         return new Route(
                 id,
                 "d/r",
-                new Route.Match(path, "", List.of(), List.of()),
+                new Route.Match(path, method, List.of(), List.of()),
                 new Route.Action.Respond(200, "", ""),
                 List.of(),
                 Duration.ZERO,
@@ -143,6 +149,69 @@ class RouteTableTest {
                     .as("%s among %s", asked, hosts)
                     .isEqualTo(expected);
         }
+    }
+
+    /** The naive reading of "the first that holds": each asked in turn, by Gateway API's words for a path. */
+    @Test
+    void routesAreChosenByPathAsANaiveOracleChoosesThem() {
+        Random random = new Random(12);
+        Map<Class<?>, Integer> kinds = new HashMap<>();
+        for (int round = 0; round < 2_000; round++) {
+            List<Route> routes = new ArrayList<>();
+            for (int i = random.nextInt(12); i >= 0; i--) {
+                routes.add(route("r" + i, anyPath(random), random.nextInt(3) == 0 ? "POST" : ""));
+            }
+            RouteTable table = table("*", routes.toArray(Route[]::new));
+            for (int ask = 0; ask < 5; ask++) {
+                String path = random.nextInt(20) == 0 ? "*" : path(random);
+                String method = random.nextBoolean() ? "POST" : "GET";
+                Route expected = routes.stream()
+                        .filter(r -> r.match().method().isEmpty()
+                                || r.match().method().equals(method))
+                        .filter(r -> holds(r.match().path(), path))
+                        .findFirst()
+                        .orElse(null);
+                assertThat(table.match("h", RequestView.of(method, path, "", List.of())))
+                        .as("%s %s among %s", method, path, routes)
+                        .isSameAs(expected);
+                kinds.merge(
+                        expected == null ? Void.class : expected.match().path().getClass(), 1, Integer::sum);
+            }
+        }
+        assertThat(kinds.values())
+                .as("each kind decides, and none does")
+                .hasSize(4)
+                .allMatch(n -> n > 300);
+    }
+
+    private static boolean holds(Route.PathMatch match, String path) {
+        return switch (match) {
+            case Route.PathMatch.Exact(String whole) -> path.equals(whole);
+            case Route.PathMatch.Prefix(String prefix) -> {
+                String bare = prefix.replaceFirst("/$", "");
+                yield bare.isEmpty() || path.equals(bare) || path.startsWith(bare + "/");
+            }
+            case Route.PathMatch.Regex(String expression) -> path.matches(expression);
+        };
+    }
+
+    private static Route.PathMatch anyPath(Random random) {
+        String path = path(random);
+        return switch (random.nextInt(5)) {
+            case 0, 1 -> new Route.PathMatch.Exact(path);
+            case 2, 3 -> new Route.PathMatch.Prefix(path);
+            default -> new Route.PathMatch.Regex(path + "[a-c]?");
+        };
+    }
+
+    /** Up to three segments that collide often, some by hash ("Aa" and "BB"), with empty ones and a slash at the end among them. */
+    private static String path(Random random) {
+        List<String> segments = List.of("a", "ab", "Aa", "BB", "");
+        StringBuilder out = new StringBuilder();
+        for (int i = random.nextInt(4); i > 0; i--) {
+            out.append('/').append(segments.get(random.nextInt(segments.size())));
+        }
+        return out.isEmpty() ? "/" : out.toString();
     }
 
     private static String host(Random random, List<String> labels) {
