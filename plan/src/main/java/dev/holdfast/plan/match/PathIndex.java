@@ -151,7 +151,10 @@ final class PathIndex {
         }
 
         private int slot(String text, int length, int hash) {
-            int slot = (hash ^ hash >>> 15) & keys.length - 1;
+            // Paths that count up have hashes that do: spread, or one would be looked for along a row of its
+            // neighbours.
+            int spread = hash * 0x9E3779B9;
+            int slot = (spread ^ spread >>> 16) & keys.length - 1;
             String key = keys[slot];
             while (key != null && !(key.length() == length && text.startsWith(key))) {
                 slot = slot + 1 & keys.length - 1;
