@@ -12,11 +12,14 @@ import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http2.DefaultHttp2DataFrame;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.DefaultHttp2HeadersFrame;
+import io.netty.handler.codec.http2.DefaultHttp2WindowUpdateFrame;
+import io.netty.handler.codec.http2.Http2CodecUtil;
 import io.netty.handler.codec.http2.Http2DataFrame;
 import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
+import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2SettingsFrame;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
 import io.netty.util.ReferenceCountUtil;
@@ -32,6 +35,11 @@ final class ExtendedConnect extends ChannelDuplexHandler {
             .set(":protocol", "websocket")
             .set("sec-websocket-version", "13");
 
+    /** Octets under way, as Chromium allows: with HTTP/2's own 65,535 a connection of many WebSockets would measure how its window is waited for. */
+    private static final int STREAM_WINDOW = 6 << 20;
+
+    private static final int CONNECTION_WINDOW = 15 << 20;
+
     private ExtendedConnect() {}
 
     /**
@@ -40,7 +48,10 @@ final class ExtendedConnect extends ChannelDuplexHandler {
      * @param refused run where the connection ends before that
      */
     static void add(ChannelPipeline pipeline, int streams, Supplier<ChannelHandler> client, Runnable refused) {
-        pipeline.addLast(Http2FrameCodecBuilder.forClient().build());
+        pipeline.addLast(Http2FrameCodecBuilder.forClient()
+                .initialSettings(
+                        Http2Settings.defaultSettings().pushEnabled(false).initialWindowSize(STREAM_WINDOW))
+                .build());
         pipeline.addLast(new Http2MultiplexHandler(new ChannelInboundHandlerAdapter()));
         pipeline.addLast(new ChannelInboundHandlerAdapter() {
             private boolean asked;
@@ -49,6 +60,8 @@ final class ExtendedConnect extends ChannelDuplexHandler {
             public void channelRead(ChannelHandlerContext ctx, Object message) {
                 if (message instanceof Http2SettingsFrame && !asked) {
                     asked = true;
+                    ctx.writeAndFlush(
+                            new DefaultHttp2WindowUpdateFrame(CONNECTION_WINDOW - Http2CodecUtil.DEFAULT_WINDOW_SIZE));
                     for (int i = 0; i < streams; i++) {
                         open(ctx.channel(), client.get());
                     }

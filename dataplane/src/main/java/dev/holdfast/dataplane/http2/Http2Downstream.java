@@ -29,6 +29,8 @@ import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Stream;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +45,7 @@ public final class Http2Downstream {
     private @Nullable IdleWatch watch;
     private final @Nullable Pings pings;
     private final TurnFlush flushing;
+    private final List<StreamEnd> unflushed = new ArrayList<>();
     private boolean retiring;
     private long requests;
 
@@ -87,6 +90,11 @@ public final class Http2Downstream {
     public void install(ChannelPipeline pipeline) {
         pipeline.addLast("h2", handler);
         pipeline.addLast("h2-end", new ChannelInboundHandlerAdapter() {
+            @Override
+            public void channelReadComplete(ChannelHandlerContext context) {
+                flushRequests();
+            }
+
             @Override
             public void userEventTriggered(ChannelHandlerContext context, Object event) {
                 if (event instanceof SslCloseCompletionEvent) {
@@ -164,6 +172,16 @@ public final class Http2Downstream {
         }
     }
 
+    /** What has come for one stream in one read, many frames perhaps, goes to its backend in one write. */
+    private void flushRequests() {
+        for (int i = 0; i < unflushed.size(); i++) {
+            StreamEnd stream = unflushed.get(i);
+            stream.unflushed = false;
+            stream.exchange.requestFlush();
+        }
+        unflushed.clear();
+    }
+
     private final class Frames extends Http2EventAdapter {
         @Override
         public void onHeadersRead(
@@ -187,7 +205,7 @@ public final class Http2Downstream {
             StreamEnd known = stream.getProperty(key);
             if (known != null) {
                 known.exchange.requestTrailers(HeaderForms.toHttp1(headers));
-                known.exchange.requestFlush();
+                known.flushRequest();
                 return;
             }
             RequestHead head = HeaderForms.request(HttpProtocol.HTTP_2, headers);
@@ -213,7 +231,7 @@ public final class Http2Downstream {
             }
             known.unconsumed += bytes;
             known.exchange.requestData(data.retain(), end);
-            known.exchange.requestFlush();
+            known.flushRequest();
             return known.takeConsumed();
         }
 
@@ -242,6 +260,7 @@ public final class Http2Downstream {
         private boolean granted;
         private boolean reading = true;
         private boolean ended;
+        private boolean unflushed;
         private int unconsumed;
 
         StreamEnd(Http2Stream stream, RequestHead head) {
@@ -257,6 +276,14 @@ public final class Http2Downstream {
             int bytes = unconsumed;
             unconsumed = 0;
             return bytes;
+        }
+
+        /** Once what is being read now has been. */
+        void flushRequest() {
+            if (!unflushed) {
+                unflushed = true;
+                Http2Downstream.this.unflushed.add(this);
+            }
         }
 
         void closed() {
