@@ -15,6 +15,7 @@ import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ApplicationProtocolConfig.Protocol;
 import io.netty.handler.ssl.ApplicationProtocolConfig.SelectedListenerFailureBehavior;
 import io.netty.handler.ssl.ApplicationProtocolConfig.SelectorFailureBehavior;
+import io.netty.handler.ssl.OpenSslContextOption;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
@@ -125,6 +126,8 @@ public final class Sockets {
         SslContextBuilder out = SslContextBuilder.forClient()
                 .sslProvider(SslProvider.OPENSSL)
                 .trustManager(InsecureTrustManagerFactory.INSTANCE)
+                // One that every peer knows: the hybrid ones with ML-KEM, which some would take, cost some 60 µs more.
+                .option(OpenSslContextOption.GROUPS, new String[] {"X25519"})
                 .endpointIdentificationAlgorithm(null);
         if (perConnection > 0) {
             out.applicationProtocolConfig(new ApplicationProtocolConfig(
