@@ -9,6 +9,7 @@ import sys
 PEERS = ["holdfast", "haproxy", "nginx", "envoy", "caddy"]
 COLOURS = {"holdfast": "#1f5fbf", "haproxy": "#8a94a0", "nginx": "#5f9e6e", "envoy": "#b5651d", "caddy": "#9a6fb0"}
 
+PROTOCOLS = {"h1": "HTTP/1.1", "h2": "HTTP/2"}
 WHAT = {
     "b1 h1 1k": "HTTP/1.1, 1 KiB", "b2 h1 tls 1k": "HTTP/1.1 over TLS, 1 KiB", "b3 h1 tls 64k": "HTTP/1.1 over TLS, 64 KiB",
     "b4 h2 tls 1k": "HTTP/2 (16×16 streams) to HTTP/1.1, 1 KiB", "b5 h2 tls 64k": "HTTP/2 to HTTP/1.1, 64 KiB", "b6 h2 post 1k": "HTTP/2 POST of 1 KiB",
@@ -196,12 +197,13 @@ def beside(run):
     by = run[BESIDE]["medians"]
     peers, n = peers_of(by), max(int(v["streams"]) for v in by.values())
     named = (("alone", "none"), (f"beside {n // 8:,}", "some"), (f"beside {n:,}", "many"))
-    labels = [(f"HTTP/{'1.1' if h == 'h1' else '2'} {q if q != 'p999' else 'p99.9'} {label}, ms", f"{h}_{key}_{q}", 2) for h in ("h1", "h2") for q in ("p50", "p99", "p999") for label, key in named]
-    labels += [(f"processor time of the proxy, HTTP/{'1.1' if h == 'h1' else '2'} {label}, % of one", f"{h}_{key}_cpu", 1) for h in ("h1", "h2") for label, key in named]
+    labels = [(f"{by_protocol} {q if q != 'p999' else 'p99.9'} {label}, ms", f"{h}_{key}_{q}", 2) for h, by_protocol in PROTOCOLS.items() for q in ("p50", "p99", "p999") for label, key in named]
+    labels += [(f"processor time of the proxy, {by_protocol} {label}, % of one", f"{h}_{key}_cpu", 1) for h, by_protocol in PROTOCOLS.items() for label, key in named]
     labels += [(f"WebSocket echo p99, {n // 8:,}, ms", "ws_some_p99", 2), (f"WebSocket echo p99, {n:,}, ms", "ws_many_p99", 2), ("streams refused or dropped", "dropped", 0)]
+    of_pages = {p: v | {"failed": sum(v[f"{h}_{key}_failed"] for h in PROTOCOLS for _, key in named)} for p, v in by.items() if "h1_none_failed" in v}
     yield "## Pages beside streams\n\n" + how(run[BESIDE], f"200 pages a second of 64 KiB over TLS, with none, {n // 8:,} and {n:,} open wss that each speak every 4 s", "evenly spaced",
         "after {warm} s of pages by each protocol as fast as they go", "median of {rounds} rounds; in a round p50 and p99 are the median of {turns} windows of {seconds} s, p99.9 that of all")
-    yield table(["", *peers], rows_of(by, peers, labels))
+    yield table(["", *peers], rows_of(by, peers, labels) + (rows_of(of_pages, peers, [("pages failed", "failed", 0)]) if of_pages else []))
 
 
 def within(of, name, digits):
@@ -214,15 +216,15 @@ def lasting(run):
     by = run[LASTING]["medians"]
     peers, any_of = peers_of(by), next(iter(by.values()))
     rows = rows_of(by, peers, [("streams open", "streams", 0)])
-    for label, name, digits in (("pages by HTTP/1.1, p99 ms a minute", "h1", 2), ("pages by HTTP/2, p99 ms a minute", "h2", 2), ("memory, MiB a minute", "mib", 1)):
+    for label, name, digits in (*((f"pages by {by_protocol}, p99 ms a minute", h, 2) for h, by_protocol in PROTOCOLS.items()), ("memory, MiB a minute", "mib", 1)):
         rows.append([label, *(within(by[p], name, digits) if p in by else "-" for p in peers)])
-    rows[1:1] = rows_of(by, peers, [("pages by HTTP/1.1, p99 of the median quarter of a minute, ms", "h1_p99", 2), ("pages by HTTP/2, p99 of the median quarter of a minute, ms", "h2_p99", 2)])
+    rows[1:1] = rows_of(by, peers, [(f"pages by {by_protocol}, p99 of the median quarter of a minute, ms", f"{h}_p99", 2) for h, by_protocol in PROTOCOLS.items()])
     rows += rows_of(by, peers, [("streams dropped", "dropped", 0), ("echo p99, ms", "ws_p99", 1)])
     rows += rows_of(by, peers, [("dropped by the changes", "changes_dropped", 0), ("echo p99 during changes, ms", "changes_ws_p99", 1), ("page p99 during changes, ms", "changes_page_p99", 1),
                                 ("pages failed during changes", "changes_failed", 0), ("memory after the changes, MiB", "changes_mib", 0)])
     rows.append(["memory, MiB for 100 changes", *(within(by[p], "changes_mib", 1) if p in by else "-" for p in peers)])
     yield "## As time passes, and through changes\n\n" + how(
-        run[LASTING], f"{any_of['minutes']:g} minutes of 200 pages a second beside the streams, in turn by HTTP/1.1 and HTTP/2", f"then {int(any_of['changes'])} changes, three a second (one route changed; "
+        run[LASTING], f"{any_of['minutes']:g} minutes of 200 pages a second beside the streams, in turn by {' and '.join(PROTOCOLS.values())}", f"then {int(any_of['changes'])} changes, three a second (one route changed; "
         "HAProxy and nginx reload, Caddy is given its file, Envoy its routes), with pages of 64 KiB on new connections, 20 a second",
         "growth is a straight line's with twice its standard error: what lies within cannot be told from none")
     yield table(["", *peers], rows)
@@ -278,9 +280,9 @@ def behind(run):
 
     for k, label in WHAT.items():
         row(f"{label}, µs", {p: v for p, v in values(k, "cpu_us").items() if p == "holdfast" or factor(run[k], p) < 1})
-    for h in ("h1", "h2"):
+    for h, by_protocol in PROTOCOLS.items():
         for q in ("p50", "p99"):
-            row(f"HTTP/{'1.1' if h == 'h1' else '2'} {q} beside many streams, ms", values(BESIDE, f"{h}_many_{q}"))
+            row(f"{by_protocol} {q} beside many streams, ms", values(BESIDE, f"{h}_many_{q}"))
     row("WebSocket echo p99 beside pages, ms", values(BESIDE, "ws_many_p99"))
     row("page p99 during changes, ms", values(LASTING, "changes_page_p99"))
     row("memory per silent stream, KiB", values(IDLE, "kib_per_stream"))
