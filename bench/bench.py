@@ -130,7 +130,7 @@ class Run:
         self.in_turn({
             "c1 ws 64B": measure(64, tls=False), "c2 ws 1k": measure(1024, tls=False), "c3 ws 64k": measure(65000, tls=False),
             "c4 wss 64B": measure(64), "c5 wss 1k": measure(1024), "c6 wss 64k": measure(65000),
-            "c7 wss h2 64B": measure(64, per_connection=16), "c8 wss h2 1k": measure(1024, per_connection=16),
+            "c7 wss h2 64B": measure(64, per_connection=16), "c8 wss h2 1k": measure(1024, per_connection=16), "c8 wss h2 64k": measure(65000, per_connection=16),
             "c9 handshakes": measure(64, tls=False, handshakes=True), "c9 handshakes tls": measure(64, handshakes=True)})
 
     def warm_pages(self, peer):

@@ -15,7 +15,7 @@ WHAT = {
     "b4 h2 tls 1k": "HTTP/2 (16×16 streams) to HTTP/1.1, 1 KiB", "b5 h2 tls 64k": "HTTP/2 to HTTP/1.1, 64 KiB", "b6 h2 post 1k": "HTTP/2 POST of 1 KiB",
     "c1 ws 64B": "WebSocket, 64 B", "c2 ws 1k": "WebSocket, 1 KiB", "c3 ws 64k": "WebSocket, 64 kB",
     "c4 wss 64B": "WebSocket over TLS, 64 B", "c5 wss 1k": "WebSocket over TLS, 1 KiB", "c6 wss 64k": "WebSocket over TLS, 64 kB",
-    "c7 wss h2 64B": "WebSocket by HTTP/2 (RFC 8441), 64 B", "c8 wss h2 1k": "WebSocket by HTTP/2 (RFC 8441), 1 KiB",
+    "c7 wss h2 64B": "WebSocket by HTTP/2 (RFC 8441), 64 B", "c8 wss h2 1k": "WebSocket by HTTP/2 (RFC 8441), 1 KiB", "c8 wss h2 64k": "WebSocket by HTTP/2 (RFC 8441), 64 kB",
     "c9 handshakes": "WebSocket opened and closed", "c9 handshakes tls": "WebSocket opened and closed, TLS",
 }
 BESIDE, LASTING, IDLE = "a pages beside streams", "e streams through changes", "d idle streams"
