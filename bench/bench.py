@@ -257,7 +257,7 @@ class Run:
     def keep(self):
         """What has been measured so far is in the file, should the run be stopped."""
         if self.a.json:
-            settings = {k: str(v) for k, v in vars(self.a).items()}
+            settings = {k: str(v) for k, v in vars(self.a).items() if k != "json"}
             kept = json.loads(self.a.json.read_text()) if self.a.json.exists() else {}
             now = {name: {"settings": settings, "load": [min(self.load[name]), max(self.load[name])], "medians": medians(by_peer), "rounds": by_peer} for name, by_peer in self.results.items()}
             self.a.json.write_text(json.dumps(kept | now, indent=1) + "\n")
