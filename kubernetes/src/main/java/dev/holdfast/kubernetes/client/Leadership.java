@@ -162,11 +162,12 @@ public final class Leadership implements AutoCloseable {
     /** It is ours from the moment on at which we began to ask. */
     private void take(long asked, Lease made) {
         seen(made);
-        // Not "held" alone: who came too late to renew led no more for a while, whether or not stand() had noticed.
-        boolean anew = !leads();
+        boolean before = held;
+        long last = renewed;
         renewed = asked;
         held = true;
-        if (anew) {
+        // Not "held" alone: who came too late to renew led no more for a while, whether or not stand() had noticed.
+        if (!before || System.nanoTime() - last >= times.renew.toNanos()) {
             won.run();
         }
     }

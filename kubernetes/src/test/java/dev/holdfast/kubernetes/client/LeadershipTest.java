@@ -181,7 +181,7 @@ class LeadershipTest {
     @Test
     void whoRenewsTooLateWinsAnew() {
         Leadership.Times late =
-                new Leadership.Times(Duration.ofMillis(1_000), Duration.ofMillis(1), Duration.ofMillis(50));
+                new Leadership.Times(Duration.ofMillis(1_000), Duration.ofMillis(150), Duration.ofMillis(300));
         try (Leadership ours = new Leadership(client, "system", late, wins::incrementAndGet)) {
             await().atMost(LONG).until(() -> wins.get() > 3);
         }

@@ -3,7 +3,6 @@ package dev.holdfast.plan.match;
 import dev.holdfast.plan.Route;
 import dev.holdfast.plan.Route.PathMatch;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -22,6 +21,9 @@ final class PathIndex {
 
     /** What a route asks beside the path, by its place in order. */
     private final Conditions[] conditions;
+
+    /** By place, the next one with the same path, whole or prefix; -1 where there is none. */
+    private final int[] following;
 
     private final Paths whole;
     private final Paths prefixes;
@@ -50,8 +52,9 @@ final class PathIndex {
                     rest.add(new ByExpression(place, Pattern.compile(expression)));
             }
         }
-        whole = new Paths(exact);
-        prefixes = new Paths(prefix);
+        following = new int[routes.length];
+        whole = new Paths(exact, following);
+        prefixes = new Paths(prefix, following);
         expressions = rest.toArray(ByExpression[]::new);
     }
 
@@ -70,38 +73,53 @@ final class PathIndex {
         return routes.length;
     }
 
+    /** In order among those whose path it is: no more are asked than if each had been, whatever stands below a shorter prefix. */
     private int ordinary(RequestView request) {
         String path = request.path();
-        int first = routes.length;
-        if (whole.longest >= path.length()) {
-            first = earlier(first, whole, whole.find(path, path.length(), path.hashCode()), request);
+        int[] chains = new int[prefixes.deepest + 2];
+        int count = 0;
+        int whole = this.whole.longest >= path.length() ? this.whole.find(path, path.length(), path.hashCode()) : -1;
+        if (whole >= 0) {
+            chains[count++] = whole;
         }
         int hash = 0;
         for (int end = 0, last = Math.min(path.length(), prefixes.longest); end <= last; end++) {
             boolean over = end == path.length();
             if (end == 0 || over || path.charAt(end) == '/') {
-                first = earlier(first, prefixes, prefixes.find(path, end, hash), request);
+                int found = prefixes.find(path, end, hash);
+                if (found >= 0) {
+                    chains[count++] = found;
+                }
             }
             if (!over) {
                 hash = 31 * hash + path.charAt(end);
             }
         }
-        for (ByExpression expression : expressions) {
-            if (expression.place >= first) {
-                break;
-            }
-            if (BoundedText.matches(expression.pattern, path) && conditions[expression.place].hold(request)) {
-                return expression.place;
+        int expression = 0;
+        while (true) {
+            int chain = earliest(chains, count);
+            int place = chain < 0 ? routes.length : chains[chain];
+            if (expression < expressions.length && expressions[expression].place < place) {
+                ByExpression next = expressions[expression++];
+                if (BoundedText.matches(next.pattern, path) && conditions[next.place].hold(request)) {
+                    return next.place;
+                }
+            } else if (chain < 0 || conditions[place].hold(request)) {
+                return place;
+            } else if (following[place] >= 0) {
+                chains[chain] = following[place];
+            } else {
+                chains[chain] = chains[--count];
             }
         }
-        return first;
     }
 
-    /** The first place before {@code first} of those with one path, from {@code place} on, whose conditions hold; else {@code first}. */
-    private int earlier(int first, Paths paths, int place, RequestView request) {
-        for (int next = place; next >= 0 && next < first; next = paths.next[next]) {
-            if (conditions[next].hold(request)) {
-                return next;
+    /** Which of the first {@code count} has the first place, or -1 where there is none. */
+    private static int earliest(int[] chains, int count) {
+        int first = -1;
+        for (int i = 0; i < count; i++) {
+            if (first < 0 || chains[i] < chains[first]) {
+                first = i;
             }
         }
         return first;
@@ -112,32 +130,37 @@ final class PathIndex {
         private final @Nullable String[] keys;
         private final int[] heads;
 
-        /** The next place with the same path, or -1. */
-        private final int[] next;
-
         /** Characters; -1 where there are none. */
         private final int longest;
 
-        /** @param paths by place; null where a place is not of this kind */
-        Paths(@Nullable String[] paths) {
+        /** Slashes of the one that has most. */
+        private final int deepest;
+
+        /**
+         * @param paths by place; null where a place is not of this kind
+         * @param following takes, by place, the next one with the same path
+         */
+        Paths(@Nullable String[] paths, int[] following) {
             int count = 0;
             int most = -1;
+            int slashes = 0;
             for (String path : paths) {
                 if (path != null) {
                     count++;
                     most = Math.max(most, path.length());
+                    slashes = Math.max(
+                            slashes, (int) path.chars().filter(c -> c == '/').count());
                 }
             }
             longest = most;
-            keys = new String[Math.max(2, Integer.highestOneBit(Math.max(1, count)) * 4)];
+            deepest = slashes;
+            keys = new String[Integer.highestOneBit(Math.max(1, count)) * 4];
             heads = new int[keys.length];
-            next = count == 0 ? new int[0] : new int[paths.length];
-            Arrays.fill(next, -1);
             for (int place = paths.length - 1; place >= 0; place--) {
                 String path = paths[place];
                 if (path != null) {
                     int slot = slot(path, path.length(), path.hashCode());
-                    next[place] = keys[slot] == null ? -1 : heads[slot];
+                    following[place] = keys[slot] == null ? -1 : heads[slot];
                     keys[slot] = path;
                     heads[slot] = place;
                 }

@@ -184,6 +184,43 @@ class RouteTableTest {
                 .allMatch(n -> n > 300);
     }
 
+    /** Or whoever asks for a page that is found at once would have every condition below "/" tried. */
+    @Test
+    void whatStandsBehindTheRouteThatHoldsIsNotAsked() {
+        List<Route> routes = new ArrayList<>(List.of(route("page", new Route.PathMatch.Prefix("/page"))));
+        for (int i = 0; i < 50; i++) {
+            routes.add(route("r" + i, new Route.PathMatch.Prefix("/"), "POST"));
+        }
+        int[] asked = {0};
+        RequestView page = get("/page/1");
+        RequestView counting = new RequestView() {
+            @Override
+            public String method() {
+                asked[0]++;
+                return page.method();
+            }
+
+            @Override
+            public String path() {
+                return page.path();
+            }
+
+            @Override
+            public String query() {
+                return page.query();
+            }
+
+            @Override
+            public @Nullable String header(String name) {
+                return page.header(name);
+            }
+        };
+        assertThat(table("*", routes.toArray(Route[]::new)).match("h", counting))
+                .extracting(Route::id)
+                .isEqualTo("page");
+        assertThat(asked[0]).isZero();
+    }
+
     private static boolean holds(Route.PathMatch match, String path) {
         return switch (match) {
             case Route.PathMatch.Exact(String whole) -> path.equals(whole);
