@@ -149,6 +149,14 @@ def how(scenario, *what):
     return out + (f"; load average {load[0]:.0f} to {load[1]:.0f} on {os.cpu_count()} cores, load and backend included.\n" if load else "; nothing else ran on the machine.\n")
 
 
+def together(scenarios):
+    """Of rows that were measured differently, from which to which."""
+    loads = [edge for s in scenarios for edge in s.get("load", [])]
+    ends = lambda key: sorted({int(s["settings"].get(key, 1)) for s in scenarios})
+    said = lambda key: str(ends(key)[0]) if len(ends(key)) == 1 else f"{ends(key)[0]} to {ends(key)[-1]}"
+    return {"settings": {key: said(key) for key in ("rounds", "turns", "warm")}} | ({"load": [min(loads), max(loads)]} if loads else {})
+
+
 def factor(scenario, peer):
     """A peer's processor time over ours: the median of the turns, each beside ours of the same turn."""
     of, ours = scenario["rounds"].get(peer), scenario["rounds"].get("holdfast")
@@ -175,7 +183,7 @@ def per_request(run, docs):
         return f"{row[peer]['cpu_us']:.1f} ±{spread:.1f}" + (f" ({times:.2f})" if times else "")
 
     yield f"## {PER_REQUEST}\n\n" + how(
-        run[there[0]], "Microseconds", "{rounds} rounds of new processes, all peers up at once and measured in turn, {turns} turns a round; medians with half the width of the middle half",
+        together([run[k] for k in there]), "Microseconds", "{rounds} rounds of new processes, all peers up at once and measured in turn, {turns} turns a round; medians with half the width of the middle half",
         "{warm} s of the same load before a row's first turn", "in brackets the factor against Holdfast, the median of the turns' (above 1: dearer than Holdfast)")
     yield table(["", *peers], [[WHAT[k], *(cell(k, p) for p in peers)] for k in there])
     for begins, title, name in (("b", "Processor time per request", "cpu-requests"), ("c", "Processor time per relayed message", "cpu-messages")):
@@ -271,7 +279,7 @@ def behind(run):
 
     def row(label, values):
         ours = values.get("holdfast")
-        ahead = [f"{p} {v:.4g}" for p, v in values.items() if p != "holdfast" and v < ours] if ours else []
+        ahead = [f"{p} {v:.4g}" + (f" ({v / ours:.2f})" if ours > 0 else "") for p, v in values.items() if p != "holdfast" and v < ours] if ours else []
         if ahead:
             out.append(f"| {label} | {ours:.4g} | {', '.join(ahead)} |")
 
@@ -281,16 +289,21 @@ def behind(run):
     for k, label in WHAT.items():
         row(f"{label}, µs", {p: v for p, v in values(k, "cpu_us").items() if p == "holdfast" or factor(run[k], p) < 1})
     for h, by_protocol in PROTOCOLS.items():
-        for q in ("p50", "p99"):
-            row(f"{by_protocol} {q} beside many streams, ms", values(BESIDE, f"{h}_many_{q}"))
-    row("WebSocket echo p99 beside pages, ms", values(BESIDE, "ws_many_p99"))
-    row("page p99 during changes, ms", values(LASTING, "changes_page_p99"))
-    row("memory per silent stream, KiB", values(IDLE, "kib_per_stream"))
-    row("memory just started, MiB", values(IDLE, "mib_started"))
+        for key, beside in (("none", "alone"), ("some", "beside some streams"), ("many", "beside many streams")):
+            for q in ("p50", "p99", "p999"):
+                row(f"{by_protocol} {q if q != 'p999' else 'p99.9'} {beside}, ms", values(BESIDE, f"{h}_{key}_{q}"))
+            row(f"processor time of the proxy, {by_protocol} pages {beside}, % of one", values(BESIDE, f"{h}_{key}_cpu"))
+    for key in ("some", "many"):
+        row(f"WebSocket echo p99 beside pages, {key} streams, ms", values(BESIDE, f"ws_{key}_p99"))
+    for label, key in (("page p99 during changes, ms", "changes_page_p99"), ("echo p99 during changes, ms", "changes_ws_p99"), ("memory after the changes, MiB", "changes_mib"), ("memory for 100 changes, MiB", "changes_mib_slope")):
+        row(label, values(LASTING, key))
+    for label, key in (("memory per silent stream, KiB", "kib_per_stream"), ("memory per silent stream with a JVM's live objects, KiB", "kib_with_heap"), ("memory just started, MiB", "mib_started"),
+                       ("memory before the streams, MiB", "mib_before"), ("memory after they closed, MiB", "mib_after_close")):
+        row(label, values(IDLE, key))
     row("start, ms", values(START, "ms"))
     row("a change, few routes, ms", values(FEW, "ms"))
     row("a change, many routes, ms", values(MANY, "ms"))
-    return "## Where a peer is ahead\n\n| what | Holdfast | ahead |\n|---|---|---|\n" + "\n".join(out) + "\n"
+    return "## Where a peer is ahead\n\n| what | Holdfast | ahead (as a part of ours) |\n|---|---|---|\n" + "\n".join(out) + "\n"
 
 
 if __name__ == "__main__":
