@@ -152,8 +152,10 @@ def how(scenario, *what):
 def together(scenarios):
     """Of rows that were measured differently, from which to which."""
     loads = [edge for s in scenarios for edge in s.get("load", [])]
-    ends = lambda key: sorted({int(s["settings"].get(key, 1)) for s in scenarios})
-    said = lambda key: str(ends(key)[0]) if len(ends(key)) == 1 else f"{ends(key)[0]} to {ends(key)[-1]}"
+    def said(key):
+        values = {int(s["settings"].get(key, 1)) for s in scenarios}
+        return " to ".join(str(v) for v in sorted({min(values), max(values)}))
+
     return {"settings": {key: said(key) for key in ("rounds", "turns", "warm")}} | ({"load": [min(loads), max(loads)]} if loads else {})
 
 

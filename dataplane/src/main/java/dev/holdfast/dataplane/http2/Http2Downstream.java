@@ -45,7 +45,9 @@ public final class Http2Downstream {
     private @Nullable IdleWatch watch;
     private final @Nullable Pings pings;
     private final TurnFlush flushing;
-    private final List<StreamEnd> unflushed = new ArrayList<>();
+    /** Whose requests have gone on in this read: {@link TurnFlush} would cost each stream a task of its own. */
+    private final List<StreamEnd> read = new ArrayList<>();
+
     private boolean retiring;
     private long requests;
 
@@ -174,12 +176,12 @@ public final class Http2Downstream {
 
     /** What has come for one stream in one read, many frames perhaps, goes to its backend in one write. */
     private void flushRequests() {
-        for (int i = 0; i < unflushed.size(); i++) {
-            StreamEnd stream = unflushed.get(i);
+        for (int i = 0; i < read.size(); i++) {
+            StreamEnd stream = read.get(i);
             stream.unflushed = false;
             stream.exchange.requestFlush();
         }
-        unflushed.clear();
+        read.clear();
     }
 
     private final class Frames extends Http2EventAdapter {
@@ -205,7 +207,7 @@ public final class Http2Downstream {
             StreamEnd known = stream.getProperty(key);
             if (known != null) {
                 known.exchange.requestTrailers(HeaderForms.toHttp1(headers));
-                known.flushRequest();
+                known.flushAfterRead();
                 return;
             }
             RequestHead head = HeaderForms.request(HttpProtocol.HTTP_2, headers);
@@ -231,7 +233,7 @@ public final class Http2Downstream {
             }
             known.unconsumed += bytes;
             known.exchange.requestData(data.retain(), end);
-            known.flushRequest();
+            known.flushAfterRead();
             return known.takeConsumed();
         }
 
@@ -278,11 +280,10 @@ public final class Http2Downstream {
             return bytes;
         }
 
-        /** Once what is being read now has been. */
-        void flushRequest() {
+        void flushAfterRead() {
             if (!unflushed) {
                 unflushed = true;
-                Http2Downstream.this.unflushed.add(this);
+                read.add(this);
             }
         }
 

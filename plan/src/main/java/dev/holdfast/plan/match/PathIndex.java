@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The routes of one host name, found by path: those of a whole path and those of a prefix by its hash, which grows as the path is walked along,
- * so that a request takes as long among ten thousand routes as among ten; expressions one by one. The first in order that holds is the one, as if
+ * so that a request takes as long among ten thousand paths as among ten; expressions, and routes of the same path, one by one. The first in order that holds is the one, as if
  * each had been asked in turn.
  */
 final class PathIndex {
@@ -78,9 +78,9 @@ final class PathIndex {
         String path = request.path();
         int[] chains = new int[prefixes.deepest + 2];
         int count = 0;
-        int whole = this.whole.longest >= path.length() ? this.whole.find(path, path.length(), path.hashCode()) : -1;
-        if (whole >= 0) {
-            chains[count++] = whole;
+        int same = whole.longest >= path.length() ? whole.find(path, path.length(), path.hashCode()) : -1;
+        if (same >= 0) {
+            chains[count++] = same;
         }
         int hash = 0;
         for (int end = 0, last = Math.min(path.length(), prefixes.longest); end <= last; end++) {
