@@ -97,6 +97,8 @@ class Run:
 
         post = self.folder / "post"
         post.write_bytes(b"y" * 1024)
+        posting = self.folder / "post.lua"
+        posting.write_text('wrk.method = "POST"\nwrk.body = string.rep("y", 1024)\n')
         n = self.a.requests
         loads = {
             "b1 h1 1k": lambda p, warm: wrk(p.plain, "/1k", False, a.warm if warm else s),
@@ -105,12 +107,14 @@ class Run:
             "b4 h2 tls 1k": lambda p, warm: h2load(p.tls, "/1k", n, seconds=a.warm if warm else None),
             "b5 h2 tls 64k": lambda p, warm: h2load(p.tls, "/64k", n // 6, seconds=a.warm if warm else None),
             "b6 h2 post 1k": lambda p, warm: h2load(p.tls, "/post", n // 2, post, a.warm if warm else None),
+            "b7 h1 64k": lambda p, warm: wrk(p.plain, "/64k", False, a.warm if warm else s),
+            "b8 h1 post 1k": lambda p, warm: wrk(p.plain, "/post", False, a.warm if warm else s, posting),
         }
         self.in_turn({name: loaded(load) for name, load in loads.items()})
 
     def relay(self):
         """Messages there and back as fast as they go, and handshakes; what counts is the proxy's processor time for each."""
-        def measure(size, tls=True, **options):
+        def measure(size, tls=True, rate="messages_per_s", **options):
             def run(peer, before, seconds):
                 with Sockets(peer.tls if tls else peer.plain, 64, interval=0, size=size, tls=tls, window=4, **options) as load:
                     if not load.opened:
@@ -123,15 +127,17 @@ class Run:
                     spent = peer.process.cpu() - cpu
                 if not got["messages"]:
                     raise Refused(f"nothing came back ({got['failed']} failed)")
-                return {"messages_per_s": got["messages"] / got["seconds"], "cpu_us": spent / got["messages"] * 1e6}
+                return {rate: got["messages"] / got["seconds"], "cpu_us": spent / got["messages"] * 1e6}
             # A handshake is so dear that a JVM needs longer to have seen ten thousands of them.
             warm = self.a.warm * (3 if options.get("handshakes") else 1)
             return lambda peer: run(peer, 0, warm), lambda peer: run(peer, 1, self.a.seconds)
+        def opening(**options):
+            return measure(64, rate="handshakes_per_s", handshakes=True, **options)
         self.in_turn({
             "c1 ws 64B": measure(64, tls=False), "c2 ws 1k": measure(1024, tls=False), "c3 ws 64k": measure(65000, tls=False),
             "c4 wss 64B": measure(64), "c5 wss 1k": measure(1024), "c6 wss 64k": measure(65000),
             "c7 wss h2 64B": measure(64, per_connection=16), "c8 wss h2 1k": measure(1024, per_connection=16), "c8 wss h2 64k": measure(65000, per_connection=16),
-            "c9 handshakes": measure(64, tls=False, handshakes=True), "c9 handshakes tls": measure(64, handshakes=True)})
+            "c9 handshakes": opening(tls=False), "c9 handshakes tls": opening(resumed=False), "c9 handshakes resumed": opening(), "c9 handshakes h2": opening(per_connection=16)})
 
     def warm_pages(self, peer):
         """As fast as they go: a gateway has been up for weeks, a JVM compiles for its first ten thousands."""
@@ -217,17 +223,28 @@ class Run:
         self.each({"e streams through changes": measure})
 
     def changed(self, peer, load):
-        """Three changes a second; pages on new connections beside them."""
-        memory = []
-        with Beside(lambda over: visits(peer.tls, "/64k", over)) as pages:
-            for i in range(self.a.changes):
-                since = peer.change()
-                time.sleep(max(0.0, since + 0.33 - time.monotonic()))
-                if i % 10 == 9:
+        """Three changes a second, for as long as a slow peer may take, after some that only warm it; pages on new connections beside them, and pages alone once they are behind it."""
+        def change():
+            since = peer.change()
+            time.sleep(max(0.0, since + 0.33 - time.monotonic()))
+
+        warmed = time.monotonic() + self.a.longest / 5
+        for _ in range(self.a.changes // 5):
+            if time.monotonic() < warmed:
+                change()
+        memory, out, made, over = [], {}, 0, time.monotonic() + self.a.longest
+        with Beside(lambda done: visits(peer.tls, "/64k", done)) as pages:
+            while made < self.a.changes and time.monotonic() < over:
+                change()
+                made += 1
+                if made % 10 == 0:
                     memory.append(peer.process.rss() / 2**20)
-        until(peer.plain, f"/mark-{peer.mark}", 204, time.monotonic())
+        until(peer.plain, f"/mark-{peer.mark}", 204, time.monotonic(), seconds=60)
         got = load.take()
-        return {"changes": self.a.changes, "changes_dropped": got["dropped"], "changes_ws_p99": got["p99_ms"], "changes_page_p99": pages.result["p99"],
+        for name in ("h1", "h2"):
+            times, missing = paced(self.folder, peer.tls, "/64k", RATE, self.a.window, name == "h1")
+            out |= {f"after_{name}_{key}": quantile(times, q) for key, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))} | {f"after_{name}_failed": missing}
+        return out | {"changes": made, "changes_dropped": got["dropped"], "changes_ws_p99": got["p99_ms"], "changes_page_p99": pages.result["p99"],
                 "changes_failed": pages.result["failed"], "changes_mib": memory[-1] if memory else 0} | {f"changes_mib_{k}": v for k, v in slope(memory, 0.1).items()}
 
     def starts(self):
@@ -301,6 +318,7 @@ def main():
     p.add_argument("--windows", type=int, default=10, help="how often pages by each protocol are measured beside the streams")
     p.add_argument("--window", type=int, default=15, help="for how many seconds each time")
     p.add_argument("--changes", type=int, default=500)
+    p.add_argument("--longest", type=int, default=300, help="seconds in which they are to be made")
     p.add_argument("--routes", type=int, default=5000)
     p.add_argument("--effects", type=int, default=5)
     p.add_argument("--only", nargs="*")

@@ -20,11 +20,11 @@ def sh(line, timeout=120):
 
 
 class Sockets:
-    """The open-loop WebSocket client, in a process of its own; options are those of dev.holdfast.bench.Sockets."""
+    """The open-loop WebSocket client, in a process of its own; options are those of dev.holdfast.bench.Sockets, `resumed` whether it keeps TLS sessions."""
 
-    def __init__(self, port, count, **options):
+    def __init__(self, port, count, resumed=True, **options):
         words = [word for k, v in options.items() for word in (f"--{k.replace('_', '-')}", str(v).lower())]
-        line = [*peers.jvm(), "-Xmx1g", *peers.bench_classes("Sockets"), "--connect", f"127.0.0.1:{port}", "--count", str(count), *words]
+        line = [*peers.jvm(), "-Xmx1g", f"-Dio.netty.handler.ssl.openssl.sessionCacheClient={str(resumed).lower()}", *peers.bench_classes("Sockets"), "--connect", f"127.0.0.1:{port}", "--count", str(count), *words]
         self.popen = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.opened = int(self.popen.stdout.readline().split()[1])
 
@@ -41,8 +41,8 @@ class Sockets:
         self.popen.wait(20)
 
 
-def wrk(port, path, tls, seconds):
-    done = sh(["wrk", "-t1", "-c64", f"-d{seconds}s", f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"])
+def wrk(port, path, tls, seconds, script=None):
+    done = sh(["wrk", "-t1", "-c64", f"-d{seconds}s", *(["-s", script] if script else []), f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"])
     requests = re.search(r"(\d+) requests in", done.stdout)
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
     if not requests or errors:

@@ -450,6 +450,13 @@ spec:
     - {{name: plain, port: {self.plain}, protocol: HTTP}}
     - {{name: tls, port: {self.tls}, protocol: HTTPS, tls: {{certificateRefs: [{{name: bench}}]}}}}
 ---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: ClientTrafficPolicy
+metadata: {{name: tickets}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: bench}}]
+  tls: {{session: {{resumption: {{stateless: {{}}, stateful: {{}}}}}}}}
+---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {{name: bench}}

@@ -11,13 +11,15 @@ COLOURS = {"holdfast": "#1f5fbf", "haproxy": "#8a94a0", "nginx": "#5f9e6e", "env
 
 PROTOCOLS = {"h1": "HTTP/1.1", "h2": "HTTP/2"}
 WHAT = {
-    "b1 h1 1k": "HTTP/1.1, 1 KiB", "b2 h1 tls 1k": "HTTP/1.1 over TLS, 1 KiB", "b3 h1 tls 64k": "HTTP/1.1 over TLS, 64 KiB",
+    "b1 h1 1k": "HTTP/1.1, 1 KiB", "b7 h1 64k": "HTTP/1.1, 64 KiB", "b8 h1 post 1k": "HTTP/1.1 POST of 1 KiB", "b2 h1 tls 1k": "HTTP/1.1 over TLS, 1 KiB", "b3 h1 tls 64k": "HTTP/1.1 over TLS, 64 KiB",
     "b4 h2 tls 1k": "HTTP/2 (16×16 streams) to HTTP/1.1, 1 KiB", "b5 h2 tls 64k": "HTTP/2 to HTTP/1.1, 64 KiB", "b6 h2 post 1k": "HTTP/2 POST of 1 KiB",
     "c1 ws 64B": "WebSocket, 64 B", "c2 ws 1k": "WebSocket, 1 KiB", "c3 ws 64k": "WebSocket, 64 kB",
     "c4 wss 64B": "WebSocket over TLS, 64 B", "c5 wss 1k": "WebSocket over TLS, 1 KiB", "c6 wss 64k": "WebSocket over TLS, 64 kB",
     "c7 wss h2 64B": "WebSocket by HTTP/2 (RFC 8441), 64 B", "c8 wss h2 1k": "WebSocket by HTTP/2 (RFC 8441), 1 KiB", "c8 wss h2 64k": "WebSocket by HTTP/2 (RFC 8441), 64 kB",
-    "c9 handshakes": "WebSocket opened and closed", "c9 handshakes tls": "WebSocket opened and closed, TLS",
+    "c9 handshakes": "WebSocket opened and closed", "c9 handshakes tls": "WebSocket opened and closed, TLS, a session of its own",
+    "c9 handshakes resumed": "WebSocket opened and closed, TLS, session resumed", "c9 handshakes h2": "WebSocket opened and closed by HTTP/2 (RFC 8441)",
 }
+RATES = ("rps", "messages_per_s", "handshakes_per_s")
 BESIDE, LASTING, IDLE = "a pages beside streams", "e streams through changes", "d idle streams"
 START, FEW, MANY = "f1 start", "f2 effect, few", "f3 effect, many"
 
@@ -46,24 +48,18 @@ def table(head, rows):
     return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(r) + " |" for r in rows]) + "\n"
 
 
-TRANSLATION = "Translating many routes"
-PER_REQUEST = "Processor time per request, message and handshake"
 MEASURED_EARLIER = """`egctl x translate` of Envoy Gateway 1.9 was measured earlier, on a machine of the same kind: 90 s of processor time for 1,000
 HTTPRoutes, and 10,000 not done after 733 s; its translation alone, in memory: 0.04 to 0.13 s to its IR for 1,000, 0.4 to 0.8 s for 10,000."""
-
-
-def section(text, title):
-    """A section of a document, from its heading to the next of its kind; empty where there is none."""
-    at = text.find(f"## {title}\n")
-    end = text.find("\n## ", at)
-    return "" if at < 0 else text[at:] if end < 0 else text[at:end + 1]
 
 
 def seconds(step):
     return f"{step['ms'] / 1000:.2f} ({step['cpu_ms'] / 1000:.2f})"
 
 
-def translation(run):
+def translation(whole):
+    if TRANSLATION not in whole:
+        return
+    run = whole[TRANSLATION]
     ours, sizes = run["holdfast"], sorted(run["holdfast"], key=int)
     add = lambda a, b: {k: a[k] + b[k] for k in ("ms", "cpu_ms")}
     what = {
@@ -83,7 +79,7 @@ def translation(run):
     rows.append(["memory of `check`, MB", *(f"{ours[n]['check']['peak_mb']:.0f}" for n in sizes), f"{ours[sizes[-1]]['check']['peak_mb'] / ours[sizes[0]]['check']['peak_mb']:.1f}"])
     last = ours[sizes[-1]]
     share = lambda whole, key: sum(last["one changed"][s][key] for s in ("read", "translate")) / sum(last[whole][s][key] for s in ("read", "translate"))
-    out = f"""## {TRANSLATION}
+    out = f"""## Translating many routes
 
 HTTPRoutes in files of twenty, each with a host name, two matches, a filter, a Service of its own, and a BackendTrafficPolicy on their Gateway.
 "From files to plan" reads and validates everything (fields, CEL rules, references) and translates; a JVM that has just begun, as
@@ -103,37 +99,32 @@ One route changed of {int(sizes[-1]):,}: {share('cold', 'cpu_ms'):.1%} of the pr
             rows.append([f"{int(n):,}", seconds(took), f"{took['peak_mb']:.0f}", f"{took['cpu_ms'] / check['cpu_ms']:.0f}" if check else "-"])
         out += "\n`egctl x translate --to ir` of the same manifests, once each; the factor is its processor time over that of our `check`.\n\n" + table(
             ["routes", "seconds", "memory, MB", "factor"], rows)
-    return out + ("" if run["egctl"] else "\n") + "\n" + MEASURED_EARLIER + "\n"
-
-
-def put_translation(file, text):
-    page = file.read_text()
-    old, last = section(page, TRANSLATION), "## Where a peer is ahead\n"
-    page = page.replace(old, text + "\n") if old else page.replace(last, text + "\n\n" + last, 1) if last in page else page + "\n" + text
-    file.write_text(page)
+    yield out + ("" if run["egctl"] else "\n") + "\n" + MEASURED_EARLIER + "\n"
 
 
 def main():
-    if sys.argv[1] == "--translation":
-        put_translation(pathlib.Path(sys.argv[3]) / "performance.md", translation(json.loads(pathlib.Path(sys.argv[2]).read_text())))
-        return
-    cache, docs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    run = json.loads((docs / "performance.json").read_text())
-    page = docs / "performance.md"
-    old = page.read_text() if page.exists() else ""
-    small = cache / "small.json"
-    parts = [HEAD.format(cores=os.cpu_count(), kernel=platform.release().split("-")[0]), *(list(per_request(run, docs)) or [section(old, PER_REQUEST)]), *beside(run), *lasting(run), *idle(run), *moments(run),
-             small_ones(json.loads(small.read_text())) if small.exists() else section(old, SMALL), section(old, TRANSLATION), behind(run), (docs / "performance-notes.md").read_text()]
-    page.write_text("\n".join(p.rstrip("\n") + "\n" for p in parts if p))
+    """What has been measured beside the scenarios goes into the same JSON; then the page is made anew from it."""
+    docs, extra = pathlib.Path(sys.argv[1]), dict(zip(sys.argv[2::2], sys.argv[3::2]))
+    file = docs / "performance.json"
+    run = json.loads(file.read_text())
+    if extra:
+        run |= {KEPT[option]: json.loads(pathlib.Path(name).read_text()) for option, name in extra.items()}
+        file.write_text(json.dumps(run, indent=1) + "\n")
+    parts = [HEAD.format(cores=os.cpu_count(), kernel=platform.release().split("-")[0]), *per_request(run, docs), *beside(run), *lasting(run), *idle(run), *moments(run),
+             *small_ones(run), *translation(run), behind(run), (docs / "performance-notes.md").read_text()]
+    (docs / "performance.md").write_text("\n".join(p.rstrip("\n") + "\n" for p in parts if p))
 
 
+SMALL, TRANSLATION = "small benchmarks", "translation"
+KEPT = {"--small": SMALL, "--translation": TRANSLATION}
 HEAD = """# Performance
 
 Made by `bench/run`: each peer in turn before the same backend on the same machine ({cores} cores, Linux {kernel}), which also
 carries backend and load. In a round one process of each peer goes through all rows of a table, with seconds of the same load before a row is
 measured: a gateway is up for weeks, and a JVM still compiles in its first quarter of a minute. Peers: HAProxy (nbthread 2, master and
-worker), nginx (2 workers), Envoy 1.40 (concurrency 2, routes from a file by RDS), Caddy 2.11 (GOMAXPROCS 2), Holdfast (2 event loops); access logs off, keep-alive upstreams, one P-256 certificate;
-their whole settings are in [bench/peers.py](../bench/peers.py). Processor time is the proxy's own, so that it does not depend on what load and backend take.
+worker), nginx (2 workers), Envoy 1.40 (concurrency 2, routes from a file by RDS), Caddy 2.11 (GOMAXPROCS 2), Holdfast (2 event loops). All have access logs off, keep-alive upstreams without a limit
+that matters, one P-256 certificate, TLS 1.2 and 1.3 with session tickets; the load speaks 1.3 by X25519. Their whole settings, reviewed for what each one's manual advises (SO_REUSEPORT, TCP_NODELAY, backlogs, buffers that
+hold a page), are in [bench/peers.py](../bench/peers.py). Processor time is the proxy's own, so that it does not depend on what load and backend take.
 Figures are for comparing columns of one row, not for comparing with another machine. "-": the peer does not do this.
 """
 
@@ -184,7 +175,7 @@ def per_request(run, docs):
         spread = row[peer].get("cpu_us_spread", 0) / 2
         return f"{row[peer]['cpu_us']:.1f} ±{spread:.1f}" + (f" ({times:.2f})" if times else "")
 
-    yield f"## {PER_REQUEST}\n\n" + how(
+    yield "## Processor time per request, message and handshake\n\n" + how(
         together([run[k] for k in there]), "Microseconds", "{rounds} rounds of new processes, all peers up at once and measured in turn, {turns} turns a round; medians with half the width of the middle half",
         "{warm} s of the same load before a row's first turn", "in brackets the factor against Holdfast, the median of the turns' (above 1: dearer than Holdfast)")
     yield table(["", *peers], [[WHAT[k], *(cell(k, p) for p in peers)] for k in there])
@@ -193,6 +184,10 @@ def per_request(run, docs):
         if rows:
             bars(title, rows, "µs of the proxy", docs / "images" / f"{name}.svg")
         yield f"![{title}](images/{name}.svg)"
+    rate = lambda row: next((f"{row[key]:,.0f}" for key in RATES if key in row), "-")
+    yield ("## How many a second\n\nThe same turns: what came through in a second of them, as fast as it went. Load and backend have the same cores as the proxy, so that even a proxy that took no time at all would not have many "
+           "times more.\n")
+    yield table(["", *peers], [[WHAT[k], *(rate(by[k].get(p, {})) for p in peers)] for k in there])
 
 
 def rows_of(by, peers, labels):
@@ -232,9 +227,12 @@ def lasting(run):
     rows += rows_of(by, peers, [("streams dropped", "dropped", 0), ("echo p99, ms", "ws_p99", 1)])
     rows += rows_of(by, peers, [("dropped by the changes", "changes_dropped", 0), ("echo p99 during changes, ms", "changes_ws_p99", 1), ("page p99 during changes, ms", "changes_page_p99", 1),
                                 ("pages failed during changes", "changes_failed", 0), ("memory after the changes, MiB", "changes_mib", 0)])
+    if all("after_h1_p99" in v for v in by.values()):
+        rows += rows_of(by, peers, [(f"pages by {by_protocol} after them, {q if q != 'p999' else 'p99.9'}, ms", f"after_{h}_{q}", 2) for h, by_protocol in PROTOCOLS.items() for q in ("p50", "p99", "p999")])
+        rows += rows_of(by, peers, [("changes made", "changes", 0)])
     rows.append(["memory, MiB for 100 changes", *(within(by[p], "changes_mib", 1) if p in by else "-" for p in peers)])
     yield "## As time passes, and through changes\n\n" + how(
-        run[LASTING], f"{any_of['minutes']:g} minutes of 200 pages a second beside the streams, in turn by {' and '.join(PROTOCOLS.values())}", f"then {int(any_of['changes'])} changes, three a second (one route changed; "
+        run[LASTING], f"{any_of['minutes']:g} minutes of 200 pages a second beside the streams, in turn by {' and '.join(PROTOCOLS.values())}", f"then {int(max(v['changes'] for v in by.values()))} changes, three a second where that can be kept up, after a fifth as many that only warm (one route changed; "
         "HAProxy and nginx reload, Caddy is given its file, Envoy its routes), with pages of 64 KiB on new connections, 20 a second",
         "growth is a straight line's with twice its standard error: what lies within cannot be told from none")
     yield table(["", *peers], rows)
@@ -265,14 +263,19 @@ def moments(run):
     yield table(["", *peers], rows)
 
 
-SMALL = "Small benchmarks"
+def small_ones(run):
+    results = run.get(SMALL, [])
+    if not results:
+        return
 
+    def growth(r):
+        """Against the fewest routes."""
+        alike = [other for other in results if other["name"] == r["name"] and "routes" in other["params"]]
+        return f"{r['score'] / min(alike, key=lambda other: int(other['params']['routes']))['score']:.2f}" if r in alike else "-"
 
-def small_ones(results):
-    names = sorted({r["name"] for r in results})
-    out = f"## {SMALL}\n\nJMH, time of one operation with the half width of the 99.9 % interval.\n\n"
-    rows = [[name, ", ".join(f"{k} {v}" for k, v in r["params"].items()) or "-", f"{r['score']:.1f} ±{r['error']:.1f} {r['unit'].removesuffix('/op')}"] for name in names for r in results if r["name"] == name]
-    return out + table(["benchmark", "with", "time"], rows)
+    yield "## Small benchmarks\n\nJMH, time of one operation with the half width of the 99.9 % interval; growth is against the fewest routes.\n"
+    yield table(["benchmark", "with", "time", "growth"], [[r["name"], ", ".join(f"{k} {v}" for k, v in r["params"].items()) or "-", f"{r['score']:.1f} ±{r['error']:.1f} {r['unit'].removesuffix('/op')}", growth(r)]
+                                                          for r in sorted(results, key=lambda r: r["name"])])
 
 
 def behind(run):

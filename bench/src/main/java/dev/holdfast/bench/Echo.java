@@ -4,6 +4,8 @@ import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
@@ -23,6 +25,7 @@ import java.util.Locale;
  * payload. One loop, nothing else, so that it costs every proxy the same.
  */
 public final class Echo {
+    private static final int CLOSE = 8;
     private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
     private Echo() {}
@@ -131,7 +134,10 @@ public final class Echo {
                 out.writeByte(in.getByte(at + i) ^ (mask >>> (24 - 8 * (i & 3))));
             }
             in.skipBytes(header + 4 + length);
-            ctx.write(out);
+            ChannelFuture written = ctx.write(out);
+            if ((in.getByte(from) & 0x0f) == CLOSE) {
+                written.addListener(ChannelFutureListener.CLOSE);
+            }
             return true;
         }
 

@@ -1,6 +1,7 @@
 package dev.holdfast.bench;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandler;
@@ -39,6 +40,10 @@ final class ExtendedConnect extends ChannelDuplexHandler {
     private static final int STREAM_WINDOW = 6 << 20;
 
     private static final int CONNECTION_WINDOW = 15 << 20;
+
+    /** RFC 6455 §5.5.1, masked with zeros. */
+    private static final ByteBuf CLOSE = Unpooled.unreleasableBuffer(
+            Unpooled.directBuffer().writeShort(0x8880).writeInt(0));
 
     private ExtendedConnect() {}
 
@@ -83,7 +88,8 @@ final class ExtendedConnect extends ChannelDuplexHandler {
         });
     }
 
-    private static void open(Channel connection, ChannelHandler client) {
+    /** One WebSocket more on a connection that has said its SETTINGS. */
+    static void open(Channel connection, ChannelHandler client) {
         new Http2StreamChannelBootstrap(connection)
                 .handler(new ChannelInitializer<Channel>() {
                     @Override
@@ -104,12 +110,23 @@ final class ExtendedConnect extends ChannelDuplexHandler {
         switch (message) {
             case Http2HeadersFrame head
             when "200".contentEquals(head.headers().status()) -> ctx.fireUserEventTriggered(Sockets.Opened.EVENT);
-            case Http2DataFrame data -> ctx.fireChannelRead(data.content());
+            case Http2DataFrame data -> {
+                ctx.fireChannelRead(data.content());
+                if (data.isEndStream()) {
+                    ctx.writeAndFlush(new DefaultHttp2DataFrame(true));
+                }
+            }
             default -> {
                 ReferenceCountUtil.release(message);
                 ctx.close();
             }
         }
+    }
+
+    /** Says goodbye by a Close frame, as a browser does; resets in such a number would be taken for an attack. */
+    @Override
+    public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
+        ctx.writeAndFlush(new DefaultHttp2DataFrame(CLOSE.duplicate()), promise);
     }
 
     @Override

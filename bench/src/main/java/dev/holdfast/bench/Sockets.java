@@ -40,7 +40,8 @@ import org.HdrHistogram.Histogram;
  * Many WebSockets at once. Open loop: each sends when its message is due, whether or not the one before has come back, and
  * latency counts from that moment. {@code --interval 0} keeps {@code --window} messages of each under way instead; with
  * {@code --interval -1} they are silent. {@code --per-connection N} opens them by HTTP/2 (RFC 8441), N to a connection. With
- * {@code --handshakes true} each is closed once it is open and another takes its place, and what counts is handshakes.
+ * {@code --handshakes true} each is closed once it is open and another takes its place, and what counts is handshakes; TLS sessions
+ * are resumed where the peer gives tickets, unless Netty's own property {@code sessionCacheClient} says otherwise.
  *
  * <p>Prints {@code open N} once all are open, and after each line on stdin one JSON line of what came since the line before;
  * ends at the end of stdin.
@@ -286,8 +287,16 @@ public final class Sockets {
                 open.decrementAndGet();
                 dropped.incrementAndGet();
             }
-            if (handshakes) {
+            if (handshakes && perConnection > 0) {
+                another(ctx.channel().parent());
+            } else if (handshakes) {
                 connect();
+            }
+        }
+
+        private void another(Channel connection) {
+            if (speaking && connection.isActive()) {
+                ExtendedConnect.open(connection, new Client());
             }
         }
 

@@ -270,14 +270,15 @@ final class TelemetryTest {
     @Test
     void aStreamIsOneLineAtItsEnd() throws Exception {
         try (TestGateway gateway = gateway(
-                TestGateway.tells(), logs(line("%REQ(:PATH)% %RESPONSE_CODE% %BYTES_SENT% %RESPONSE_FLAGS%")))) {
-            try (Socket client =
-                    gateway.client("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                TestGateway.tells(),
+                logs(line("%REQ(:PATH)% %RESPONSE_CODE% %REQ(X-TWO)%|%REQ(X-LATIN)%|%REQ(X-NONE)% %BYTES_SENT%")))) {
+            try (Socket client = gateway.client(
+                    "GET /ws HTTP/1.1\r\nHost: a\r\nX-Two: a\r\nX-Two: b \r\nX-Latin: \u00e9\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                             + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")) {
                 assertThat(client.getInputStream().read()).isEqualTo('H');
                 assertThat(folder.resolve("log")).doesNotExist();
             }
-            assertThat(written(1)).startsWith("/ws 101 ");
+            assertThat(written(1)).startsWith("/ws 101 a,b|\u00e9|- ");
         }
     }
 

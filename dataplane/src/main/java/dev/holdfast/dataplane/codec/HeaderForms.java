@@ -5,6 +5,7 @@ import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
 import io.netty.handler.codec.Headers;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
+import io.netty.handler.codec.http.DefaultHttpHeadersFactory;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValidationUtil;
 import io.netty.handler.codec.http.HttpHeaders;
@@ -154,6 +155,28 @@ public final class HeaderForms {
                 upgrade == null ? null : upgrade.toString().toLowerCase(Locale.ROOT),
                 protocol,
                 plain);
+    }
+
+    /** As one text, a third of what the headers take as objects; {@link #unpacked} makes them again. */
+    public static String packed(HttpHeaders headers) {
+        StringBuilder out = new StringBuilder();
+        headers.iteratorCharSequence()
+                .forEachRemaining(header -> out.append(header.getKey())
+                        .append('\n')
+                        .append(header.getValue())
+                        .append('\n'));
+        return out.toString();
+    }
+
+    /** No name or value has a line's end in it (RFC 9110 §5.5). */
+    public static HttpHeaders unpacked(String packed) {
+        HttpHeaders out =
+                DefaultHttpHeadersFactory.headersFactory().withValidation(false).newHeaders();
+        String[] parts = packed.split("\n", -1);
+        for (int i = 0; i + 1 < parts.length; i += 2) {
+            out.add(parts[i], parts[i + 1]);
+        }
+        return out;
     }
 
     /** What becomes a part of a line of HTTP/1.1 must not end it. */

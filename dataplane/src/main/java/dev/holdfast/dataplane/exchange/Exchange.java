@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.filter.BodyStage;
 import dev.holdfast.dataplane.filter.FilterFactory;
 import dev.holdfast.dataplane.filter.LocalReply;
@@ -38,6 +39,7 @@ import dev.holdfast.plan.match.RequestView;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.EmptyHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.util.ReferenceCountUtil;
@@ -111,6 +113,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private @Nullable LongStream stream;
     private @Nullable RequestSpan span;
     private ListenerTelemetry telemetry;
+    /** What its request said, where it has become a stream: kept for log lines alone. */
+    private String packed = "";
+
     private @Nullable HttpHeaders answered;
     private @Nullable HttpHeaders trailed;
     private long answeredNanos = -1;
@@ -1019,11 +1024,21 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             made.expires(who.expires().get());
         }
         made.open();
+        pack();
         if (held != null) {
             // Once the backend's side has changed to frames.
             loop().execute(this::passHeldOn);
         }
         return true;
+    }
+
+    /** A silent stream is mostly its request: a kilobyte of objects, a third of it as one text. Filters may ask for them still. */
+    private void pack() {
+        if (filtering == null) {
+            packed = HeaderForms.packed(original.headers());
+            original = original.with(EmptyHttpHeaders.INSTANCE);
+            forwarded = forwarded.with(EmptyHttpHeaders.INSTANCE);
+        }
     }
 
     private void passHeldOn() {
@@ -1297,9 +1312,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private Facts facts(String why, long fromClient, long toClient) {
         ClusterState of = cluster;
         RequestSpan traced = span;
+        HttpHeaders unpacked = packed.isEmpty() ? original.headers() : HeaderForms.unpacked(packed);
         return new Facts(
-                original,
-                forwarded,
+                original.with(unpacked),
+                forwarded.with(unpacked),
                 answered,
                 trailed,
                 downstream.connection(),

@@ -67,7 +67,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private final Downstream.Connection connection;
     private final HttpSettings settings;
     private final ClientRules rules;
-    private final Deque<Object> waiting = new ArrayDeque<>();
+    /** Small: most clients never send a request before they have the answer to the last. */
+    private final Deque<Object> waiting = new ArrayDeque<>(1);
+
     private @Nullable ChannelHandlerContext ctx;
     private @Nullable Exchange exchange;
     private @Nullable IdleWatch watch;

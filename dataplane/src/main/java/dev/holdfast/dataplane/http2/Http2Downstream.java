@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.http2;
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
 import dev.holdfast.dataplane.codec.Pings;
+import dev.holdfast.dataplane.codec.ReadFlush;
 import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
@@ -29,8 +30,6 @@ import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Stream;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +45,7 @@ public final class Http2Downstream {
     private final @Nullable Pings pings;
     private final TurnFlush flushing;
     /** Whose requests have gone on in this read: {@link TurnFlush} would cost each stream a task of its own. */
-    private final List<StreamEnd> read = new ArrayList<>();
+    private final ReadFlush read = new ReadFlush();
 
     private boolean retiring;
     private long requests;
@@ -94,7 +93,7 @@ public final class Http2Downstream {
         pipeline.addLast("h2-end", new ChannelInboundHandlerAdapter() {
             @Override
             public void channelReadComplete(ChannelHandlerContext context) {
-                flushRequests();
+                read.readComplete();
             }
 
             @Override
@@ -174,16 +173,6 @@ public final class Http2Downstream {
         }
     }
 
-    /** What has come for one stream in one read, many frames perhaps, goes to its backend in one write. */
-    private void flushRequests() {
-        for (int i = 0; i < read.size(); i++) {
-            StreamEnd stream = read.get(i);
-            stream.unflushed = false;
-            stream.exchange.requestFlush();
-        }
-        read.clear();
-    }
-
     private final class Frames extends Http2EventAdapter {
         @Override
         public void onHeadersRead(
@@ -207,7 +196,7 @@ public final class Http2Downstream {
             StreamEnd known = stream.getProperty(key);
             if (known != null) {
                 known.exchange.requestTrailers(HeaderForms.toHttp1(headers));
-                known.flushAfterRead();
+                read.ask(known);
                 return;
             }
             RequestHead head = HeaderForms.request(HttpProtocol.HTTP_2, headers);
@@ -233,7 +222,7 @@ public final class Http2Downstream {
             }
             known.unconsumed += bytes;
             known.exchange.requestData(data.retain(), end);
-            known.flushAfterRead();
+            read.ask(known);
             return known.takeConsumed();
         }
 
@@ -255,14 +244,13 @@ public final class Http2Downstream {
     }
 
     /** One stream: the client's end of an exchange. */
-    private final class StreamEnd implements Downstream {
+    private final class StreamEnd extends ReadFlush.Stream implements Downstream {
         private final Http2Stream stream;
         private final Exchange exchange;
         private final boolean extendedConnect;
         private boolean granted;
         private boolean reading = true;
         private boolean ended;
-        private boolean unflushed;
         private int unconsumed;
 
         StreamEnd(Http2Stream stream, RequestHead head) {
@@ -280,11 +268,9 @@ public final class Http2Downstream {
             return bytes;
         }
 
-        void flushAfterRead() {
-            if (!unflushed) {
-                unflushed = true;
-                read.add(this);
-            }
+        @Override
+        protected void passOn() {
+            exchange.requestFlush();
         }
 
         void closed() {

@@ -58,6 +58,11 @@ public record RequestHead(
         return question < 0 ? target : target.substring(0, question);
     }
 
+    /** The same request with other headers. */
+    public RequestHead with(HttpHeaders others) {
+        return new RequestHead(method, authority, target, upgrade, protocol, others, scheme, from, terminated);
+    }
+
     /** The same request of another host. */
     public RequestHead at(String other) {
         return new RequestHead(method, other, target, upgrade, protocol, headers, scheme, from, terminated);

@@ -14,6 +14,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.http.DefaultFullHttpRequest;
@@ -174,16 +175,11 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         if (tunnel) {
             channel.write(data, channel.voidPromise());
             outputOver |= end;
-            if (end && connects && (inputOver || channel.pipeline().get("tls") != null)) {
+            if (end && (inputOver || (connects && channel.pipeline().get("tls") != null))) {
                 // TLS has no half that goes on, as in a TCPRoute's relay.
                 channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
             } else if (end) {
-                channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> {
-                    if (channel instanceof DuplexChannel duplex
-                            && channel.pipeline().get("tls") == null) {
-                        duplex.shutdownOutput();
-                    }
-                });
+                channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> endOutput());
             }
         } else if (upgrade || requestEnded) {
             data.release();
@@ -193,6 +189,14 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
             doneIfDone();
         } else {
             channel.write(new DefaultHttpContent(data), channel.voidPromise());
+        }
+    }
+
+    /** Of a WebSocket the backend's end is the connection's then, with no half of it to be shut down. */
+    private void endOutput() {
+        if (channel instanceof DuplexChannel duplex && channel.pipeline().get("tls") == null) {
+            channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, connects);
+            duplex.shutdownOutput();
         }
     }
 
@@ -399,9 +403,9 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         if ((event instanceof ChannelInputShutdownEvent || closing) && !inputOver) {
             Events to = events;
             if (tunnel && to != null) {
-                inputOver = connects;
+                inputOver = true;
                 to.responseData(Unpooled.EMPTY_BUFFER, true);
-                if (inputOver && outputOver) {
+                if (outputOver) {
                     ctx.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
                 }
             } else {

@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.upstream;
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
 import dev.holdfast.dataplane.codec.Pings;
+import dev.holdfast.dataplane.codec.ReadFlush;
 import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
@@ -57,6 +58,7 @@ final class Http2UpstreamConnection {
     private long maxStreams;
     private final IdleWatch watch;
     private final TurnFlush flushing;
+    private final ReadFlush read = new ReadFlush();
     private long served;
     private final @Nullable Pings pings;
 
@@ -123,7 +125,13 @@ final class Http2UpstreamConnection {
         channel.pipeline().addLast("h2", handler);
         channel.pipeline().addLast("h2-end", new ChannelInboundHandlerAdapter() {
             @Override
+            public void channelReadComplete(ChannelHandlerContext context) {
+                read.readComplete();
+            }
+
+            @Override
             public void channelInactive(ChannelHandlerContext context) {
+                read.readComplete();
                 pool.gone(Http2UpstreamConnection.this);
                 notReady();
             }
@@ -307,7 +315,7 @@ final class Http2UpstreamConnection {
                 known.answered = code == 101 || code >= 200;
                 known.events.responseHead(new ResponseHead(code, plain), end);
             }
-            known.events.responseFlush();
+            read.ask(known);
             known.refused();
         }
 
@@ -326,7 +334,7 @@ final class Http2UpstreamConnection {
             known.ended = end;
             known.unconsumed += bytes;
             known.events.responseData(data.retain(), end);
-            known.events.responseFlush();
+            read.ask(known);
             known.refused();
             return known.takeConsumed();
         }
@@ -336,6 +344,7 @@ final class Http2UpstreamConnection {
             StreamEnd known = known(streamId);
             if (known != null && !known.ended) {
                 known.ended = true;
+                known.passOnNow();
                 known.events.upstreamClosed(
                         errorCode == Http2Error.REFUSED_STREAM.code()
                                 ? ProxyFailure.UPSTREAM_REFUSED
@@ -374,7 +383,7 @@ final class Http2UpstreamConnection {
     }
 
     /** One stream: the backend's end of an exchange. */
-    private final class StreamEnd implements Upstream {
+    private final class StreamEnd extends ReadFlush.Stream implements Upstream {
         private final Events events;
         private @Nullable Http2Stream stream;
         private boolean reading = true;
@@ -413,6 +422,7 @@ final class Http2UpstreamConnection {
         Http2Exception malformed(int streamId) {
             if (!ended) {
                 ended = true;
+                passOnNow();
                 events.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
             }
             return Http2Exception.streamError(streamId, Http2Error.PROTOCOL_ERROR, "malformed answer");
@@ -421,8 +431,14 @@ final class Http2UpstreamConnection {
         void closed() {
             if (!ended) {
                 ended = true;
+                passOnNow();
                 events.upstreamClosed(ProxyFailure.UPSTREAM_RESET);
             }
+        }
+
+        @Override
+        protected void passOn() {
+            events.responseFlush();
         }
 
         /** A client on HTTP/1.1 expects the answer to its key (RFC 6455 §4.2.2). */

@@ -495,14 +495,17 @@ public final class Pools {
     /** Opens a connection in a slot that has been taken; the slot is given back when it ends or does not come about. */
     private void open(Pool pool, Cluster.Endpoint endpoint, Dialer.Offer offer, Failed refused, Opened opened) {
         EndpointState counted = pool.cluster.counted(endpoint);
+        Runnable giveBack = () -> {
+            if (counted != null) {
+                counted.connections.decrementAndGet();
+            }
+            pool.cluster.releaseConnection();
+            pool.next();
+        };
         dialer.dial(pool.cluster, endpoint, offer, pool.from, new Dialer.Done() {
             @Override
             public void connected(Channel channel) {
-                channel.closeFuture().addListener(f -> {
-                    if (channel.attr(Http1Upstream.LEFT_POOL).get() == null) {
-                        giveBack();
-                    }
-                });
+                whenClosed(channel, giveBack);
             }
 
             @Override
@@ -513,17 +516,18 @@ public final class Pools {
             @Override
             public void failed(ProxyFailure failure, boolean connected) {
                 if (!connected) {
-                    giveBack();
+                    giveBack.run();
                 }
                 refused.accept(failure);
             }
+        });
+    }
 
-            private void giveBack() {
-                if (counted != null) {
-                    counted.connections.decrementAndGet();
-                }
-                pool.cluster.releaseConnection();
-                pool.next();
+    /** Holds nothing of the request that the connection was opened for, which may live as long as it. */
+    private static void whenClosed(Channel channel, Runnable giveBack) {
+        channel.closeFuture().addListener(f -> {
+            if (channel.attr(Http1Upstream.LEFT_POOL).get() == null) {
+                giveBack.run();
             }
         });
     }

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * load.
  */
 final class CelRule {
-    private static final int KEPT = 2_000;
+    /** Of each rule; what a gateway's changes bring once and never again is not to pile up. */
+    private static final int KEPT = 200;
 
     /** The one rule of many kinds for which {@link Rules} has the lines that mend it. */
     static final String TARGET = "either targetRef or targetRefs must be used";
