@@ -127,6 +127,8 @@ class Run:
                     spent = peer.process.cpu() - cpu
                 if not got["messages"]:
                     raise Refused(f"nothing came back ({got['failed']} failed)")
+                if got["failed"] > got["messages"] / 1000:
+                    raise RuntimeError(f"{got['failed']} WebSockets did not open")
                 return {rate: got["messages"] / got["seconds"], "cpu_us": spent / got["messages"] * 1e6}
             # A handshake is so dear that a JVM needs longer to have seen ten thousands of them.
             warm = self.a.warm * (3 if options.get("handshakes") else 1)
@@ -223,7 +225,7 @@ class Run:
         self.each({"e streams through changes": measure})
 
     def changed(self, peer, load):
-        """Three changes a second, for as long as a slow peer may take, after some that only warm it; pages on new connections beside them, and pages alone once they are behind it."""
+        """Three changes a second, for as long as a slow peer may take, with pages on new connections beside them, after some changes that only warm it; then pages without changes, as before them."""
         def change():
             since = peer.change()
             time.sleep(max(0.0, since + 0.33 - time.monotonic()))

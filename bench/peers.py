@@ -205,7 +205,7 @@ class Nginx(Peer):
         self.put("nginx.conf", NGINX_COMMON.format(folder=f, name="nginx") + f"""worker_processes 2;
 http {{ access_log off; keepalive_requests 1000000; tcp_nodelay on; client_body_temp_path {f}/t; proxy_temp_path {f}/t; fastcgi_temp_path {f}/t; uwsgi_temp_path {f}/t; scgi_temp_path {f}/t;
  proxy_buffers 16 8k; client_max_body_size 0; server_names_hash_max_size 65536;
- upstream pages {{ server 127.0.0.1:{self.pages}; keepalive 64; keepalive_requests 1000000; }}
+ upstream pages {{ server 127.0.0.1:{self.pages}; keepalive 512; keepalive_requests 1000000; }}
  upstream sockets {{ server 127.0.0.1:{self.sockets}; }}
  server {{ listen 127.0.0.1:{self.plain} reuseport backlog=4096; listen 127.0.0.1:{self.tls} ssl http2 reuseport backlog=4096;
   ssl_certificate {f}/tls.crt; ssl_certificate_key {f}/tls.key; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;
@@ -311,7 +311,7 @@ class Caddy(Peer):
   handle {{
     reverse_proxy 127.0.0.1:{self.pages} {{
       transport http {{
-        keepalive_idle_conns_per_host 64
+        keepalive_idle_conns_per_host 512
       }}
     }}
   }}

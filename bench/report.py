@@ -122,9 +122,9 @@ HEAD = """# Performance
 Made by `bench/run`: each peer in turn before the same backend on the same machine ({cores} cores, Linux {kernel}), which also
 carries backend and load. In a round one process of each peer goes through all rows of a table, with seconds of the same load before a row is
 measured: a gateway is up for weeks, and a JVM still compiles in its first quarter of a minute. Peers: HAProxy (nbthread 2, master and
-worker), nginx (2 workers), Envoy 1.40 (concurrency 2, routes from a file by RDS), Caddy 2.11 (GOMAXPROCS 2), Holdfast (2 event loops). All have access logs off, keep-alive upstreams without a limit
-that matters, one P-256 certificate, TLS 1.2 and 1.3 with session tickets; the load speaks 1.3 by X25519. Their whole settings, reviewed for what each one's manual advises (SO_REUSEPORT, TCP_NODELAY, backlogs, buffers that
-hold a page), are in [bench/peers.py](../bench/peers.py). Processor time is the proxy's own, so that it does not depend on what load and backend take.
+worker), nginx (2 workers), Envoy 1.40 (concurrency 2, routes from a file by RDS), Caddy 2.11 (GOMAXPROCS 2), Holdfast (2 event loops). All have access logs off, one P-256
+certificate, TLS 1.2 and 1.3 with session tickets, and connections to backends that are kept, more than any row has requests under way; the load speaks TLS 1.3 by X25519. Their whole settings are in
+[bench/peers.py](../bench/peers.py), reviewed for whatever would hold one of them back; what is not said there is each one's default. Processor time is the proxy's own, so that it does not depend on what load and backend take.
 Figures are for comparing columns of one row, not for comparing with another machine. "-": the peer does not do this.
 """
 
@@ -229,10 +229,11 @@ def lasting(run):
                                 ("pages failed during changes", "changes_failed", 0), ("memory after the changes, MiB", "changes_mib", 0)])
     if all("after_h1_p99" in v for v in by.values()):
         rows += rows_of(by, peers, [(f"pages by {by_protocol} after them, {q if q != 'p999' else 'p99.9'}, ms", f"after_{h}_{q}", 2) for h, by_protocol in PROTOCOLS.items() for q in ("p50", "p99", "p999")])
-        rows += rows_of(by, peers, [("changes made", "changes", 0)])
+        after = {p: {"failed": sum(v[f"after_{h}_failed"] for h in PROTOCOLS)} for p, v in by.items()}
+        rows += rows_of(after, peers, [("pages failed after them", "failed", 0)]) + rows_of(by, peers, [("changes made", "changes", 0)])
     rows.append(["memory, MiB for 100 changes", *(within(by[p], "changes_mib", 1) if p in by else "-" for p in peers)])
     yield "## As time passes, and through changes\n\n" + how(
-        run[LASTING], f"{any_of['minutes']:g} minutes of 200 pages a second beside the streams, in turn by {' and '.join(PROTOCOLS.values())}", f"then {int(max(v['changes'] for v in by.values()))} changes, three a second where that can be kept up, after a fifth as many that only warm (one route changed; "
+        run[LASTING], f"{any_of['minutes']:g} minutes of 200 pages a second beside the streams, in turn by {' and '.join(PROTOCOLS.values())}", f"then {int(max(v['changes'] for v in by.values()))} changes, three a second where that can be kept up, after a fifth as many that only warm, but count for what is dropped and for echoes (one route changed; "
         "HAProxy and nginx reload, Caddy is given its file, Envoy its routes), with pages of 64 KiB on new connections, 20 a second",
         "growth is a straight line's with twice its standard error: what lies within cannot be told from none")
     yield table(["", *peers], rows)
@@ -279,7 +280,7 @@ def small_ones(run):
 
 
 def behind(run):
-    """Every row in which a peer is ahead, by how much."""
+    """Every row in which a peer is ahead, by how much; how many a second there are follows from the processor time and is not told again."""
     out = []
 
     def row(label, values):
@@ -302,6 +303,11 @@ def behind(run):
         row(f"WebSocket echo p99 beside pages, {key} streams, ms", values(BESIDE, f"ws_{key}_p99"))
     for label, key in (("page p99 during changes, ms", "changes_page_p99"), ("echo p99 during changes, ms", "changes_ws_p99"), ("memory after the changes, MiB", "changes_mib"), ("memory for 100 changes, MiB", "changes_mib_slope")):
         row(label, values(LASTING, key))
+    for h, by_protocol in PROTOCOLS.items():
+        row(f"{by_protocol} p99 of the median quarter of a minute, ms", values(LASTING, f"{h}_p99"))
+        for q in ("p50", "p99", "p999"):
+            row(f"{by_protocol} {q if q != 'p999' else 'p99.9'} after the changes, ms", values(LASTING, f"after_{h}_{q}"))
+    row("echo p99 as time passes, ms", values(LASTING, "ws_p99"))
     for label, key in (("memory per silent stream, KiB", "kib_per_stream"), ("memory per silent stream with a JVM's live objects, KiB", "kib_with_heap"), ("memory just started, MiB", "mib_started"),
                        ("memory before the streams, MiB", "mib_before"), ("memory after they closed, MiB", "mib_after_close")):
         row(label, values(IDLE, key))

@@ -201,6 +201,16 @@ public record Route(
 
         /** RE2-style expression that the whole path must match. */
         record Regex(String expression) implements PathMatch {}
+
+        /** A prefix without its last slash, which says nothing: {@code /abc/} stands for what {@code /abc} does. */
+        static String stem(String prefix) {
+            return prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
+        }
+
+        /** Whether a path is what a {@link #stem} names or lies below it. */
+        static boolean under(String stem, String path) {
+            return path.startsWith(stem) && (path.length() == stem.length() || path.charAt(stem.length()) == '/');
+        }
     }
 
     /** A header (lower-case name) or query parameter compared exactly or by an expression for the whole value. */

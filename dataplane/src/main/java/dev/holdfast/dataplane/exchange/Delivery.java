@@ -16,6 +16,7 @@ import io.netty.handler.codec.http.HttpHeaders;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +27,9 @@ import org.jspecify.annotations.Nullable;
 final class Delivery {
     private final Gateway gateway;
     private final Exchange exchange;
-    private final Affinity affinity;
+    /** Until an answer has begun: then no other try comes, and what the request said is not to live as long as a stream. */
+    private @Nullable Affinity affinity;
+
     private final @Nullable Detours detours;
     private ClusterState cluster;
     private Selection selection;
@@ -99,7 +102,7 @@ final class Delivery {
                 }
                 cluster = to;
                 destination = choice.way().share();
-                selection = affinity.selection(to);
+                selection = Objects.requireNonNull(affinity).selection(to);
             }
             selection.calm(choice.calm());
         }
@@ -172,8 +175,10 @@ final class Delivery {
         if (retrying != null && retrying.answered(head, selection)) {
             return true;
         }
-        if (endpoint != null) {
-            affinity.tell(head.headers(), endpoint, tls);
+        Affinity of = affinity;
+        affinity = null;
+        if (endpoint != null && of != null) {
+            of.tell(head.headers(), endpoint, tls);
         }
         return false;
     }

@@ -113,7 +113,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private @Nullable LongStream stream;
     private @Nullable RequestSpan span;
     private ListenerTelemetry telemetry;
-    /** What its request said, where it has become a stream: kept for log lines alone. */
+    /** The request's headers, where it has become a stream: kept for what is told of it at its end. */
     private String packed = "";
 
     private @Nullable HttpHeaders answered;
@@ -1024,7 +1024,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             made.expires(who.expires().get());
         }
         made.open();
-        pack();
+        if (!kind.equals("grpc")) {
+            pack();
+        }
         if (held != null) {
             // Once the backend's side has changed to frames.
             loop().execute(this::passHeldOn);
@@ -1032,7 +1034,10 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         return true;
     }
 
-    /** A silent stream is mostly its request: a kilobyte of objects, a third of it as one text. Filters may ask for them still. */
+    /**
+     * A request's headers are a kilobyte of objects, and a third of that as one text. Not of a call by gRPC, which mostly is
+     * over at once, nor where there are filters, which may ask for headers still.
+     */
     private void pack() {
         if (filtering == null) {
             packed = HeaderForms.packed(original.headers());

@@ -168,10 +168,9 @@ final class HeaderRules {
             case Route.PathRewrite.ReplaceRegex(String pattern, String substitution) ->
                 Substitutions.replace(pattern, substitution, path) + query;
             case Route.PathRewrite.ReplacePrefix(String prefix, String replacement) -> {
-                String stem = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
+                String stem = Route.PathMatch.stem(prefix);
                 String rest = path.startsWith(stem) ? path.substring(stem.length()) : path;
-                String front =
-                        replacement.endsWith("/") ? replacement.substring(0, replacement.length() - 1) : replacement;
+                String front = Route.PathMatch.stem(replacement);
                 String joined = front + (rest.isEmpty() || rest.startsWith("/") ? rest : "/" + rest);
                 yield (joined.isEmpty() ? "/" : joined) + query;
             }

@@ -3,7 +3,7 @@ package dev.holdfast.dataplane.http2;
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
 import dev.holdfast.dataplane.codec.Pings;
-import dev.holdfast.dataplane.codec.ReadFlush;
+import dev.holdfast.dataplane.codec.StreamReads;
 import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
@@ -45,7 +45,7 @@ public final class Http2Downstream {
     private final @Nullable Pings pings;
     private final TurnFlush flushing;
     /** Whose requests have gone on in this read: {@link TurnFlush} would cost each stream a task of its own. */
-    private final ReadFlush read = new ReadFlush();
+    private final StreamReads reads = new StreamReads();
 
     private boolean retiring;
     private long requests;
@@ -93,7 +93,7 @@ public final class Http2Downstream {
         pipeline.addLast("h2-end", new ChannelInboundHandlerAdapter() {
             @Override
             public void channelReadComplete(ChannelHandlerContext context) {
-                read.readComplete();
+                reads.readComplete();
             }
 
             @Override
@@ -196,7 +196,7 @@ public final class Http2Downstream {
             StreamEnd known = stream.getProperty(key);
             if (known != null) {
                 known.exchange.requestTrailers(HeaderForms.toHttp1(headers));
-                read.ask(known);
+                reads.passOnAfterwards(known);
                 return;
             }
             RequestHead head = HeaderForms.request(HttpProtocol.HTTP_2, headers);
@@ -220,9 +220,9 @@ public final class Http2Downstream {
             if (known == null) {
                 return bytes;
             }
-            known.unconsumed += bytes;
+            known.came(bytes);
             known.exchange.requestData(data.retain(), end);
-            read.ask(known);
+            reads.passOnAfterwards(known);
             return known.takeConsumed();
         }
 
@@ -244,28 +244,17 @@ public final class Http2Downstream {
     }
 
     /** One stream: the client's end of an exchange. */
-    private final class StreamEnd extends ReadFlush.Stream implements Downstream {
+    private final class StreamEnd extends StreamReads.Stream implements Downstream {
         private final Http2Stream stream;
         private final Exchange exchange;
         private final boolean extendedConnect;
         private boolean granted;
-        private boolean reading = true;
         private boolean ended;
-        private int unconsumed;
 
         StreamEnd(Http2Stream stream, RequestHead head) {
             this.stream = stream;
             this.extendedConnect = head.upgrade() != null;
             this.exchange = new Exchange(gateway, this, head);
-        }
-
-        int takeConsumed() {
-            if (!reading) {
-                return 0;
-            }
-            int bytes = unconsumed;
-            unconsumed = 0;
-            return bytes;
         }
 
         @Override
@@ -360,8 +349,8 @@ public final class Http2Downstream {
 
         @Override
         public void reading(boolean on) {
-            reading = on;
-            if (on && unconsumed > 0 && stream.state() != Http2Stream.State.CLOSED) {
+            taking(on);
+            if (on && unconsumed() && stream.state() != Http2Stream.State.CLOSED) {
                 int bytes = takeConsumed();
                 try {
                     if (handler.connection().local().flowController().consumeBytes(stream, bytes)) {

@@ -177,7 +177,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
             outputOver |= end;
             if (end && (inputOver || (connects && channel.pipeline().get("tls") != null))) {
                 // TLS has no half that goes on, as in a TCPRoute's relay.
-                channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+                closeOnceWritten();
             } else if (end) {
                 channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> endOutput());
             }
@@ -192,12 +192,18 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         }
     }
 
-    /** Of a WebSocket the backend's end is the connection's then, with no half of it to be shut down. */
+    /** Our half. Of an upgraded connection the other half's end is then that of the whole, and need not be shut down by itself. */
     private void endOutput() {
         if (channel instanceof DuplexChannel duplex && channel.pipeline().get("tls") == null) {
-            channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, connects);
+            if (!connects) {
+                channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
+            }
             duplex.shutdownOutput();
         }
+    }
+
+    private void closeOnceWritten() {
+        channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
     }
 
     @Override
@@ -235,7 +241,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         events = null;
         if (tunnel) {
             // What was written, a Close frame perhaps, still goes out before the end.
-            channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+            closeOnceWritten();
         } else {
             channel.close();
         }
@@ -406,7 +412,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                 inputOver = true;
                 to.responseData(Unpooled.EMPTY_BUFFER, true);
                 if (outputOver) {
-                    ctx.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+                    closeOnceWritten();
                 }
             } else {
                 ctx.close();

@@ -3,7 +3,7 @@ package dev.holdfast.dataplane.upstream;
 import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.codec.Http2Connections;
 import dev.holdfast.dataplane.codec.Pings;
-import dev.holdfast.dataplane.codec.ReadFlush;
+import dev.holdfast.dataplane.codec.StreamReads;
 import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
@@ -58,7 +58,7 @@ final class Http2UpstreamConnection {
     private long maxStreams;
     private final IdleWatch watch;
     private final TurnFlush flushing;
-    private final ReadFlush read = new ReadFlush();
+    private final StreamReads reads = new StreamReads();
     private long served;
     private final @Nullable Pings pings;
 
@@ -126,14 +126,14 @@ final class Http2UpstreamConnection {
         channel.pipeline().addLast("h2-end", new ChannelInboundHandlerAdapter() {
             @Override
             public void channelReadComplete(ChannelHandlerContext context) {
-                read.readComplete();
+                reads.readComplete();
             }
 
             @Override
             public void channelInactive(ChannelHandlerContext context) {
-                read.readComplete();
                 pool.gone(Http2UpstreamConnection.this);
                 notReady();
+                reads.readComplete();
             }
 
             @Override
@@ -315,7 +315,7 @@ final class Http2UpstreamConnection {
                 known.answered = code == 101 || code >= 200;
                 known.events.responseHead(new ResponseHead(code, plain), end);
             }
-            read.ask(known);
+            reads.passOnAfterwards(known);
             known.refused();
         }
 
@@ -332,9 +332,9 @@ final class Http2UpstreamConnection {
                 throw known.malformed(streamId);
             }
             known.ended = end;
-            known.unconsumed += bytes;
+            known.came(bytes);
             known.events.responseData(data.retain(), end);
-            read.ask(known);
+            reads.passOnAfterwards(known);
             known.refused();
             return known.takeConsumed();
         }
@@ -383,10 +383,9 @@ final class Http2UpstreamConnection {
     }
 
     /** One stream: the backend's end of an exchange. */
-    private final class StreamEnd extends ReadFlush.Stream implements Upstream {
+    private final class StreamEnd extends StreamReads.Stream implements Upstream {
         private final Events events;
         private @Nullable Http2Stream stream;
-        private boolean reading = true;
         private boolean ended;
         private boolean answered;
         private boolean headOnly;
@@ -398,19 +397,9 @@ final class Http2UpstreamConnection {
         private boolean connects;
         private boolean granted;
         private String websocketKey = "";
-        private int unconsumed;
 
         StreamEnd(Events events) {
             this.events = events;
-        }
-
-        int takeConsumed() {
-            if (!reading) {
-                return 0;
-            }
-            int bytes = unconsumed;
-            unconsumed = 0;
-            return bytes;
         }
 
         /** RFC 9110 §6.4.1. */
@@ -558,9 +547,9 @@ final class Http2UpstreamConnection {
 
         @Override
         public void reading(boolean on) {
-            reading = on;
+            taking(on);
             Http2Stream from = stream;
-            if (on && unconsumed > 0 && from != null && from.state() != Http2Stream.State.CLOSED) {
+            if (on && unconsumed() && from != null && from.state() != Http2Stream.State.CLOSED) {
                 try {
                     if (handler.connection().local().flowController().consumeBytes(from, takeConsumed())) {
                         handler.flush(ctx());

@@ -523,7 +523,7 @@ public final class Pools {
         });
     }
 
-    /** Holds nothing of the request that the connection was opened for, which may live as long as it. */
+    /** A connection may live for weeks: its listener holds nothing of the request that it was opened for. */
     private static void whenClosed(Channel channel, Runnable giveBack) {
         channel.closeFuture().addListener(f -> {
             if (channel.attr(Http1Upstream.LEFT_POOL).get() == null) {

@@ -2,6 +2,7 @@ package dev.holdfast.doctor.explain;
 
 import dev.holdfast.doctor.explain.Finding.Blame;
 import dev.holdfast.doctor.probe.Target;
+import dev.holdfast.plan.Route;
 import dev.holdfast.problem.ResourceRef;
 import dev.holdfast.resource.Field;
 import dev.holdfast.resource.Resource;
@@ -139,8 +140,8 @@ public final class Manifests {
         return switch (match.at("path.type").text("PathPrefix")) {
             case "Exact" -> path.equals(value) ? 5000 : -1;
             case "PathPrefix" -> {
-                String prefix = value.endsWith("/") ? value.substring(0, value.length() - 1) : value;
-                yield path.equals(prefix) || path.startsWith(prefix + "/") ? prefix.length() : -1;
+                String prefix = Route.PathMatch.stem(value);
+                yield Route.PathMatch.under(prefix, path) ? prefix.length() : -1;
             }
             default -> 0;
         };

@@ -46,8 +46,7 @@ final class PathIndex {
         for (int place = 0; place < routes.length; place++) {
             switch (routes[place].match().path()) {
                 case PathMatch.Exact(String path) -> exact[place] = path;
-                case PathMatch.Prefix(String path) ->
-                    prefix[place] = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+                case PathMatch.Prefix(String path) -> prefix[place] = PathMatch.stem(path);
                 case PathMatch.Regex(String expression) ->
                     rest.add(new ByExpression(place, Pattern.compile(expression)));
             }

@@ -188,7 +188,7 @@ final class Authorizations {
             case Route.PathMatch.Exact(String path) ->
                 either ? path(Proto.matches(slashes(path))) : path(Proto.exact(path));
             case Route.PathMatch.Prefix(String prefix) -> {
-                String stem = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
+                String stem = Route.PathMatch.stem(prefix);
                 yield path(Proto.matches(
                         either ? slashes(stem) + "(?:(?:/|\\\\|%2[fF]|%5[cC]).*)?" : Proto.quote(stem) + "(?:/.*)?"));
             }

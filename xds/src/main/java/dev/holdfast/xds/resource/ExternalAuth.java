@@ -1,6 +1,7 @@
 package dev.holdfast.xds.resource;
 
 import com.google.protobuf.Message;
+import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecurityFilter;
 import io.envoyproxy.envoy.config.core.v3.ApiVersion;
 import io.envoyproxy.envoy.config.core.v3.HttpUri;
@@ -99,8 +100,8 @@ final class ExternalAuth {
                 if (override) {
                     yield Additions.pathOverride(out.setHttpService(service).build(), path);
                 }
-                String front = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
-                yield out.setHttpService(service.setPathPrefix(front)).build();
+                yield out.setHttpService(service.setPathPrefix(Route.PathMatch.stem(path)))
+                        .build();
             }
         };
     }

@@ -264,8 +264,7 @@ final class LocalLimits {
                     case Route.PathMatch.Exact(String exact) -> Proto.quote(exact) + "(?:\\?.*)?";
                     case Route.PathMatch.Regex(String expression) -> "(?:" + expression + ")(?:\\?.*)?";
                     case Route.PathMatch.Prefix(String prefix) ->
-                        Proto.quote(prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix)
-                                + "(?:[/?].*)?";
+                        Proto.quote(Route.PathMatch.stem(prefix)) + "(?:[/?].*)?";
                 });
     }
 }

@@ -38,7 +38,7 @@ final class Matches {
             case Route.PathMatch.Exact(String path) -> out.setPath(path);
             case Route.PathMatch.Regex(String expression) -> out.setSafeRegex(Proto.regex(expression));
             case Route.PathMatch.Prefix(String path) -> {
-                String stem = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+                String stem = Route.PathMatch.stem(path);
                 if (stem.isEmpty()) {
                     out.setPrefix("/");
                 } else {

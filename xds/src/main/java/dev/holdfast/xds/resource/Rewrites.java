@@ -15,18 +15,14 @@ final class Rewrites {
             case Route.PathRewrite.ReplaceRegex(String pattern, String substitution) ->
                 Optional.of(rule(pattern, substitution));
             case Route.PathRewrite.ReplacePrefix(String prefix, String replacement) -> {
-                String stem = Proto.quote(withoutSlash(prefix));
-                String front = substitution(withoutSlash(replacement));
+                String stem = Proto.quote(Route.PathMatch.stem(prefix));
+                String front = substitution(Route.PathMatch.stem(replacement));
                 yield Optional.of(
                         front.isEmpty()
                                 ? rule("^" + stem + "(?:/(.*))?$", "/\\1")
                                 : rule("^" + stem + "(/.*)?$", front + "\\1"));
             }
         };
-    }
-
-    private static String withoutSlash(String path) {
-        return path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
     }
 
     private static String substitution(String text) {

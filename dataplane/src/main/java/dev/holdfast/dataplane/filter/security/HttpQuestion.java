@@ -4,6 +4,7 @@ import dev.holdfast.dataplane.filter.Calls;
 import dev.holdfast.dataplane.filter.FilterRequest;
 import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.RequestHead;
+import dev.holdfast.plan.Route;
 import dev.holdfast.plan.SecurityFilter;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -54,8 +55,7 @@ final class HttpQuestion implements AuthQuestion {
     }
 
     private static String join(String prefix, String target) {
-        String front = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
-        return front + target;
+        return Route.PathMatch.stem(prefix) + target;
     }
 
     @Override

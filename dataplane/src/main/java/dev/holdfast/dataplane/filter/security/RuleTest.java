@@ -127,18 +127,14 @@ final class RuleTest {
         for (String path : asked.paths) {
             Optional<Boolean> matches = switch (test.match()) {
                 case Route.PathMatch.Exact(String exact) -> Optional.of(path.equals(exact));
-                case Route.PathMatch.Prefix(String prefix) -> Optional.of(under(prefix, path));
+                case Route.PathMatch.Prefix(String prefix) ->
+                    Optional.of(Route.PathMatch.under(Route.PathMatch.stem(prefix), path));
                 case Route.PathMatch.Regex ignored -> expression.flatMap(e -> e.matches(path));
             };
             // What cannot be told in time counts against the request.
             found.add(matches.map(m -> m != test.invert()).orElse(!rule.allow()));
         }
         return rule.allow() ? !found.contains(false) : found.contains(true);
-    }
-
-    private static boolean under(String prefix, String path) {
-        String stem = prefix.endsWith("/") ? prefix.substring(0, prefix.length() - 1) : prefix;
-        return path.startsWith(stem) && (path.length() == stem.length() || path.charAt(stem.length()) == '/');
     }
 
     private static boolean jwt(SecurityFilter.JwtTest wanted, @Nullable Identity identity) {

@@ -87,9 +87,8 @@ final class Conditions {
         return switch (match) {
             case Route.PathMatch.Exact(String path) -> path::equals;
             case Route.PathMatch.Prefix(String path) -> {
-                String stem = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
-                yield found -> found.startsWith(stem)
-                        && (found.length() == stem.length() || found.charAt(stem.length()) == '/');
+                String stem = Route.PathMatch.stem(path);
+                yield found -> Route.PathMatch.under(stem, found);
             }
             case Route.PathMatch.Regex(String expression) -> {
                 Pattern pattern = Pattern.compile(expression);
