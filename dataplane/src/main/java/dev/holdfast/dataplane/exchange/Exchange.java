@@ -1317,10 +1317,16 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
     private Facts facts(String why, long fromClient, long toClient) {
         ClusterState of = cluster;
         RequestSpan traced = span;
-        HttpHeaders unpacked = packed.isEmpty() ? original.headers() : HeaderForms.unpacked(packed);
+        RequestHead asked = original;
+        RequestHead sent = forwarded;
+        if (!packed.isEmpty()) {
+            HttpHeaders headers = HeaderForms.unpacked(packed);
+            asked = original.with(headers);
+            sent = forwarded.with(headers);
+        }
         return new Facts(
-                original.with(unpacked),
-                forwarded.with(unpacked),
+                asked,
+                sent,
                 answered,
                 trailed,
                 downstream.connection(),

@@ -342,10 +342,8 @@ final class Http2UpstreamConnection {
         @Override
         public void onRstStreamRead(ChannelHandlerContext context, int streamId, long errorCode) {
             StreamEnd known = known(streamId);
-            if (known != null && !known.ended) {
-                known.ended = true;
-                known.passOnNow();
-                known.events.upstreamClosed(
+            if (known != null) {
+                known.cut(
                         errorCode == Http2Error.REFUSED_STREAM.code()
                                 ? ProxyFailure.UPSTREAM_REFUSED
                                 : ProxyFailure.UPSTREAM_RESET);
@@ -409,19 +407,20 @@ final class Http2UpstreamConnection {
 
         /** Told to the exchange; what it returns is told to the backend. */
         Http2Exception malformed(int streamId) {
-            if (!ended) {
-                ended = true;
-                passOnNow();
-                events.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
-            }
+            cut(ProxyFailure.UPSTREAM_PROTOCOL);
             return Http2Exception.streamError(streamId, Http2Error.PROTOCOL_ERROR, "malformed answer");
         }
 
         void closed() {
+            cut(ProxyFailure.UPSTREAM_RESET);
+        }
+
+        /** Before its end, unless that has been told; what has come of the answer goes to the client first. */
+        void cut(ProxyFailure failure) {
             if (!ended) {
                 ended = true;
                 passOnNow();
-                events.upstreamClosed(ProxyFailure.UPSTREAM_RESET);
+                events.upstreamClosed(failure);
             }
         }
 
