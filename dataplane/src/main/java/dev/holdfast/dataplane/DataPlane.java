@@ -326,7 +326,8 @@ public final class DataPlane implements PlanSink, Streams, Gateway, Surroundings
     }
 
     private Pools pools(EventLoop loop) {
-        return pools.computeIfAbsent(loop, l -> new Pools(l, names));
+        Pools known = pools.get(loop);
+        return known == null ? pools.computeIfAbsent(loop, l -> new Pools(l, names)) : known;
     }
 
     @Override

@@ -182,6 +182,44 @@ class StreamingTest {
         }
     }
 
+    /** Of the second request as of the first, in pieces and at once behind another. */
+    @Test
+    void noLaterRequestsHeadersMayTakeForEverEither() throws IOException {
+        try (TestGateway gateway = new TestGateway(TestGateway.tells())) {
+            gateway.http = Connections.with(c -> c.headers = Duration.ofMillis(300));
+            gateway.start();
+            String get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+            String slow = "GET /b HTTP/1.1\r\nHost: a\r\nX-Slow: ";
+            assertThat(gateway.all(get + slow)).startsWith("HTTP/1.1 200 ").endsWith("/a");
+            try (Socket socket = gateway.client(get)) {
+                TestGateway.until(socket, "\r\n\r\n/a");
+                socket.getOutputStream().write(slow.getBytes(StandardCharsets.ISO_8859_1));
+                assertThat(socket.getInputStream().read()).isEqualTo(-1);
+            }
+            assertThat(gateway.heads).hasSize(2);
+        }
+    }
+
+    @Test
+    void anAnswerOfTheGatewaysOwnKeepsTheConnectionButForABadRequest() throws IOException {
+        try (TestGateway gateway = new TestGateway(TestGateway.tells())) {
+            gateway.routes = List.of();
+            gateway.start();
+            String get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+            try (Socket socket = gateway.client(get)) {
+                for (int i = 0; i < 3; i++) {
+                    assertThat(TestGateway.until(socket, "no_route\n")).startsWith("HTTP/1.1 404 ");
+                    socket.getOutputStream().write((get + get).getBytes(StandardCharsets.ISO_8859_1));
+                    TestGateway.until(socket, "no_route\n");
+                }
+            }
+            assertThat(gateway.all(get + "GET relative HTTP/1.1\r\nHost: a\r\n\r\n" + get))
+                    .containsOnlyOnce("HTTP/1.1 404 ")
+                    .containsOnlyOnce("HTTP/1.1 400 ")
+                    .containsIgnoringCase("connection: close");
+        }
+    }
+
     @Test
     void anIdleStreamEndsWhenItsTimerSaysSo() throws IOException {
         try (TestGateway gateway = new TestGateway(TestGateway.tells())) {

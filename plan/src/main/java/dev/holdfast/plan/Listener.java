@@ -25,6 +25,8 @@ public record Listener(
         Origin origin) {
     public Listener {
         virtualHosts = List.copyOf(virtualHosts);
+        // One object for what says nothing, so that a request knows it by sight.
+        client = client.equals(ClientRules.DEFAULT) ? ClientRules.DEFAULT : client;
     }
 
     /** Where nothing is said of clients. */

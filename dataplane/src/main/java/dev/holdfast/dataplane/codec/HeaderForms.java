@@ -4,7 +4,6 @@ import dev.holdfast.dataplane.message.HttpProtocol;
 import dev.holdfast.dataplane.message.RequestHead;
 import dev.holdfast.dataplane.message.ResponseHead;
 import io.netty.handler.codec.Headers;
-import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.DefaultHttpHeadersFactory;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValidationUtil;
@@ -13,10 +12,12 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.util.AsciiString;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,18 +33,19 @@ public final class HeaderForms {
     private static final AsciiString SCHEME = Http2Headers.PseudoHeaderName.SCHEME.value();
     private static final AsciiString STATUS = Http2Headers.PseudoHeaderName.STATUS.value();
     /** Fields that concern one connection alone (RFC 9110 §7.6.1); HTTP/2 and HTTP/3 forbid them. */
-    public static final List<AsciiString> OF_ONE_CONNECTION = List.of(
-            HttpHeaderNames.CONNECTION,
-            AsciiString.cached("keep-alive"),
-            AsciiString.cached("proxy-connection"),
-            HttpHeaderNames.TRANSFER_ENCODING,
-            HttpHeaderNames.UPGRADE);
+    private static final AsciiString[] OF_ONE_CONNECTION = {
+        HttpHeaderNames.CONNECTION,
+        AsciiString.cached("keep-alive"),
+        AsciiString.cached("proxy-connection"),
+        HttpHeaderNames.TRANSFER_ENCODING,
+        HttpHeaderNames.UPGRADE
+    };
 
     private HeaderForms() {}
 
     /** @throws IllegalArgumentException where a name or value has a character that none may have (RFC 9110 §5.5) */
     public static HttpHeaders toHttp1(Iterable<Map.Entry<CharSequence, CharSequence>> from) {
-        HttpHeaders to = new DefaultHttpHeaders();
+        HttpHeaders to = new FieldSection();
         StringBuilder cookies = new StringBuilder();
         for (Map.Entry<CharSequence, CharSequence> header : from) {
             CharSequence name = header.getKey();
@@ -69,6 +71,14 @@ public final class HeaderForms {
 
     /** Adds all but what HTTP/2 and HTTP/3 forbid (RFC 9114 §4.2). */
     public static <H extends Headers<CharSequence, CharSequence, H>> H add(HttpHeaders from, H to) {
+        if (from instanceof FieldSection section) {
+            section.eachLowered((name, value) -> {
+                if (!isOfOneConnection(name) && !HttpHeaderNames.HOST.equals(name)) {
+                    to.add(name, value);
+                }
+            });
+            return to;
+        }
         Iterator<Map.Entry<CharSequence, CharSequence>> all = from.iteratorCharSequence();
         while (all.hasNext()) {
             Map.Entry<CharSequence, CharSequence> header = all.next();
@@ -81,7 +91,12 @@ public final class HeaderForms {
     }
 
     private static boolean isOfOneConnection(AsciiString name) {
-        return OF_ONE_CONNECTION.contains(name);
+        for (AsciiString of : OF_ONE_CONNECTION) {
+            if (of.equals(name)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean hasOneOfOneConnection(HttpHeaders headers) {
@@ -178,6 +193,42 @@ public final class HeaderForms {
         }
         return out;
     }
+
+    /** Takes off what concerns one connection alone, and what {@code Connection} names but for {@code TE}. */
+    public static void stripOfOneConnection(HttpHeaders headers) {
+        List<String> named = headers.getAll(HttpHeaderNames.CONNECTION);
+        boolean plain = named.isEmpty()
+                || (named.size() == 1
+                        && (named.getFirst().equalsIgnoreCase("keep-alive")
+                                || named.getFirst().equalsIgnoreCase("close")
+                                || named.getFirst().equalsIgnoreCase("upgrade")));
+        if (!plain) {
+            remove(headers, named, "te");
+        }
+        for (AsciiString name : OF_ONE_CONNECTION) {
+            headers.remove(name);
+        }
+    }
+
+    /** Takes off all that the given fields name, at once: whoever names many names them for a purpose. */
+    static void remove(HttpHeaders from, List<String> lists, String butFor) {
+        Set<String> names = new HashSet<>();
+        for (String list : lists) {
+            for (String member : list.split(",")) {
+                String name = member.strip().toLowerCase(Locale.ROOT);
+                if (!name.isEmpty() && !name.equals(butFor)) {
+                    names.add(name);
+                }
+            }
+        }
+        if (from instanceof FieldSection section && names.size() > FEW) {
+            section.removeAll(names);
+        } else {
+            names.forEach(from::remove);
+        }
+    }
+
+    private static final int FEW = 8;
 
     /** What becomes a part of a line of HTTP/1.1 must not end it. */
     private static boolean isOneWord(CharSequence text) {

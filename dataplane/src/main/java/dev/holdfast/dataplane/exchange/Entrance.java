@@ -28,7 +28,7 @@ final class Entrance {
 
     static Verdict of(ClientRules rules, RequestHead head, Downstream.Connection connection, boolean shuttingDown) {
         HttpHeaders headers = head.headers();
-        if (rules == ClientRules.DEFAULT || rules.equals(ClientRules.DEFAULT)) {
+        if (rules == ClientRules.DEFAULT) {
             headers.remove(ForwardedCerts.NAME);
             return new Verdict.Enter(head, Paths.normalise(head.target(), true), connection);
         }

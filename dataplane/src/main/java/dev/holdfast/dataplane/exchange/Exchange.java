@@ -345,8 +345,12 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
         String scheme = clients.schemeKept() ? headers.get("x-forwarded-proto") : null;
         String authority = original.authority();
         String path = target;
-        for (List<Route.Filter> list : List.of(route.filters(), destination.filters())) {
-            for (Route.Filter filter : list) {
+        if (!destination.filters().isEmpty()) {
+            filters = java.util.stream.Stream.concat(route.filters().stream(), destination.filters().stream())
+                    .toList();
+        }
+        if (!filters.isEmpty()) {
+            for (Route.Filter filter : filters) {
                 switch (filter) {
                     case Route.Filter.RequestHeaders(Route.HeaderMutation mutation) ->
                         HeaderRules.apply(mutation, headers);
@@ -367,10 +371,6 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
                     case Route.Filter.ResponseHeaders ignored -> {}
                 }
             }
-        }
-        if (!destination.filters().isEmpty()) {
-            filters = java.util.stream.Stream.concat(route.filters().stream(), destination.filters().stream())
-                    .toList();
         }
         EnvoyHeaders toldToBackend = clients.headers().envoy() ? new EnvoyHeaders() : null;
         envoy = toldToBackend;

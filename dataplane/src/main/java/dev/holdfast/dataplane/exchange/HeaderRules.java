@@ -25,17 +25,7 @@ final class HeaderRules {
     private HeaderRules() {}
 
     static void stripHopByHop(HttpHeaders headers) {
-        for (String connection : headers.getAll(HttpHeaderNames.CONNECTION)) {
-            for (String named : connection.split(",")) {
-                String name = named.strip();
-                if (!name.isEmpty() && !name.equalsIgnoreCase("te")) {
-                    headers.remove(name);
-                }
-            }
-        }
-        for (AsciiString name : HeaderForms.OF_ONE_CONNECTION) {
-            headers.remove(name);
-        }
+        HeaderForms.stripOfOneConnection(headers);
         if (headers.contains(HttpHeaderNames.TE)) {
             boolean trailers = headers.containsValue(HttpHeaderNames.TE, "trailers", true);
             headers.remove(HttpHeaderNames.TE);

@@ -3,6 +3,7 @@ package dev.holdfast.dataplane.filter;
 import dev.holdfast.dataplane.message.ProxyFailure;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.nio.charset.StandardCharsets;
 
@@ -19,6 +20,10 @@ public record LocalReply(int status, String reason, HttpHeaders headers, byte[] 
         headers.set(HttpHeaderNames.CONTENT_TYPE, "text/plain; charset=utf-8");
         if (failure.status() == 503 || failure.status() == 429) {
             headers.set(HttpHeaderNames.RETRY_AFTER, "5");
+        }
+        if (failure == ProxyFailure.BAD_REQUEST) {
+            // What else the client sends may be as wrong.
+            headers.set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
         }
         if (failure == ProxyFailure.UPGRADE_VERSION) {
             headers.set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13");

@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.http1;
 
-import dev.holdfast.dataplane.codec.Http1Decoding;
+import dev.holdfast.dataplane.codec.HeadWriter;
+import dev.holdfast.dataplane.codec.RequestReader;
 import dev.holdfast.dataplane.exchange.Exchange;
 import dev.holdfast.dataplane.exchange.Gateway;
 import dev.holdfast.dataplane.exchange.Unreadable;
@@ -20,38 +21,19 @@ import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPipeline;
+import io.netty.channel.ChannelPromise;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
-import io.netty.handler.codec.DecoderResult;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
-import io.netty.handler.codec.http.DefaultHttpContent;
-import io.netty.handler.codec.http.DefaultHttpHeaders;
-import io.netty.handler.codec.http.DefaultHttpResponse;
-import io.netty.handler.codec.http.DefaultLastHttpContent;
-import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
-import io.netty.handler.codec.http.HttpMessage;
-import io.netty.handler.codec.http.HttpMethod;
-import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpRequestDecoder;
-import io.netty.handler.codec.http.HttpResponse;
-import io.netty.handler.codec.http.HttpResponseEncoder;
-import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpUtil;
-import io.netty.handler.codec.http.HttpVersion;
-import io.netty.handler.codec.http.LastHttpContent;
-import io.netty.handler.codec.http.TooLongHttpHeaderException;
-import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
-import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -67,13 +49,12 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private final Downstream.Connection connection;
     private final HttpSettings settings;
     private final ClientRules rules;
-    /** Small: most clients never send a request before they have the answer to the last. */
-    private final Deque<Object> waiting = new ArrayDeque<>(1);
-
     private @Nullable ChannelHandlerContext ctx;
     private @Nullable Exchange exchange;
     private @Nullable IdleWatch watch;
-    private final Encoder encoder = new Encoder();
+    /** Null once what comes is a tunnel's. */
+    private @Nullable RequestReader reader;
+
     private boolean keepAlive = true;
     private boolean inputOver;
     private boolean outputOver;
@@ -83,6 +64,12 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private boolean tunnel;
     private boolean closing;
     private boolean chunkedAllowed = true;
+    private boolean upgradeRequested;
+    private boolean connects;
+    private boolean asksForHeadOnly;
+    private boolean bodyless;
+    private boolean chunked;
+    private boolean headTimed = true;
     private int requests;
 
     public Http1Downstream(
@@ -91,12 +78,11 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         this.gateway = gateway;
         this.connection = connection;
         this.settings = settings;
+        this.reader = new RequestReader(new Incoming(), rules.headers().maxBytes());
     }
 
-    /** Puts the codec and this handler at the pipeline's end. */
+    /** Puts this handler at the pipeline's end. */
     public void install(ChannelPipeline pipeline) {
-        pipeline.addLast("h1-decoder", new StrictDecoder(rules.headers().maxBytes()));
-        pipeline.addLast("h1-encoder", encoder);
         pipeline.addLast("h1", this);
     }
 
@@ -107,131 +93,122 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     }
 
     private ChannelHandlerContext ctx() {
-        return java.util.Objects.requireNonNull(ctx);
+        return Objects.requireNonNull(ctx);
     }
 
     // ---- reading
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
+        ByteBuf came = (ByteBuf) message;
+        RequestReader to = reader;
         if (closing) {
-            ReferenceCountUtil.release(message);
-            return;
+            came.release();
+        } else if (to == null) {
+            incoming(came, false);
+        } else {
+            to.read(context.alloc(), came);
+            if (upgradeRequested) {
+                reader = null;
+            } else if (to.within()) {
+                watchNextHead();
+            } else if (requestWaits()) {
+                // A pipelined request waits for the response before it (RFC 9112 §9.3.2).
+                context.channel().config().setAutoRead(false);
+            }
         }
-        if (message instanceof ByteBuf bytes) {
+    }
+
+    private boolean requestWaits() {
+        RequestReader of = reader;
+        return of != null && !upgradeRequested && exchange != null && requestDone && of.holds();
+    }
+
+    private boolean holds() {
+        RequestReader of = reader;
+        return of != null && of.holds();
+    }
+
+    /** What the reader finds. */
+    private final class Incoming implements RequestReader.Sink {
+        @Override
+        public void request(RequestReader.Line line, HttpHeaders fields, boolean end) {
+            head(line, fields, end);
+        }
+
+        @Override
+        public void data(ByteBuf data, boolean end) {
+            incoming(data, end);
+        }
+
+        @Override
+        public void trailers(HttpHeaders trailers) {
             Exchange current = exchange;
-            if (tunnelPending() && current != null) {
-                current.requestData(bytes, false);
-            } else {
-                bytes.release();
-            }
-            return;
-        }
-        if (exchange != null && requestDone) {
-            // A pipelined request waits for the response before it (RFC 9112 §9.3.2).
-            waiting.add(message);
-            context.channel().config().setAutoRead(false);
-            return;
-        }
-        accept(message);
-    }
-
-    private boolean tunnelPending() {
-        return tunnel || context("h1-decoder") == null;
-    }
-
-    private @Nullable Object context(String name) {
-        return ctx().pipeline().get(name);
-    }
-
-    private void accept(Object message) {
-        if (message instanceof HttpRequest request) {
-            if (request.decoderResult().isFailure()) {
-                refuse(request.decoderResult());
-                ReferenceCountUtil.release(message);
-                return;
-            }
-            head(request);
-        }
-        if (message instanceof HttpContent content) {
-            Exchange current = exchange;
-            if (content.decoderResult().isFailure()) {
-                content.release();
-                closing = true;
-                if (current != null) {
-                    current.downstreamClosed();
-                }
-                ctx().close();
-                return;
-            }
-            boolean last = content instanceof LastHttpContent;
-            if (current == null) {
-                content.release();
-                if (last) {
-                    requestDone = true;
-                }
-                return;
-            }
-            if (last) {
-                requestDone = true;
-            }
-            HttpHeaders trailers = content instanceof LastHttpContent end
-                            && !end.trailingHeaders().isEmpty()
-                            && rules.http1().trailers()
-                    ? end.trailingHeaders()
-                    : null;
-            if (content.content().isReadable() || last) {
-                if (bodyExpected) {
-                    current.requestData(content.content(), last && trailers == null);
-                    if (trailers != null) {
-                        current.requestTrailers(trailers);
-                    }
+            requestDone = true;
+            if (current != null && !closing) {
+                if (rules.http1().trailers()) {
+                    current.requestTrailers(trailers);
                 } else {
-                    content.release();
+                    current.requestData(Unpooled.EMPTY_BUFFER, true);
                 }
+            }
+            nextIfDone();
+        }
+
+        @Override
+        public void malformed(boolean tooLarge) {
+            Exchange current = exchange;
+            if (requestDone || current == null) {
+                refuse(tooLarge ? ProxyFailure.HEADERS_TOO_LARGE : ProxyFailure.BAD_REQUEST);
             } else {
-                content.release();
-            }
-            if (last && upgradeRequested) {
-                // What follows is not HTTP: the decoder goes before it can mistake it for a request.
-                ctx().pipeline().remove("h1-decoder");
-            }
-            if (last) {
-                nextIfDone();
+                closing = true;
+                current.downstreamClosed();
+                ctx().close();
             }
         }
     }
 
-    private boolean bodyExpected;
-    private boolean upgradeRequested;
-    private boolean connects;
+    private void incoming(ByteBuf data, boolean end) {
+        Exchange current = exchange;
+        requestDone |= end;
+        if (current == null || closing) {
+            data.release();
+        } else {
+            current.requestData(data, end);
+        }
+        if (end) {
+            nextIfDone();
+        }
+    }
 
-    private void head(HttpRequest request) {
+    private void head(RequestReader.Line line, HttpHeaders headers, boolean end) {
         watch().busy();
-        requestDone = false;
+        headTimed = false;
+        requestDone = end;
         responseDone = false;
+        bodyless = false;
+        chunked = false;
         requests++;
-        HttpHeaders headers = request.headers();
-        boolean http11 = request.protocolVersion().isKeepAliveDefault();
+        boolean http11 = line.minorVersion() > 0;
+        String method = line.method();
         chunkedAllowed = http11;
-        keepAlive = HttpUtil.isKeepAlive(request)
+        keepAlive = line.staysOpen(headers)
                 && !gateway.shuttingDown()
                 && !ending
-                && (!inputOver || !waiting.isEmpty())
+                && (!inputOver || holds())
                 && (settings.maxRequestsPerConnection() == 0 || requests < settings.maxRequestsPerConnection());
-        encoder.method(request.method().name());
-        connects = request.method().equals(HttpMethod.CONNECT);
-        java.util.List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
-        String target = request.uri();
+        asksForHeadOnly = method.equals("HEAD");
+        connects = method.equals("CONNECT");
+        List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
+        String target = line.target();
         String authority = hosts.size() == 1
                 ? hosts.getFirst()
                 : http11 ? "" : rules.http1().defaultHost();
         if (hosts.size() > 1
                 || (hosts.isEmpty() && http11)
                 || !isAuthority(authority)
-                || request.protocolVersion().majorVersion() != 1
                 || (connects && !(http11 && isAuthority(target)))) {
-            refuse(DecoderResult.failure(new IllegalArgumentException("host, version or method")));
+            refuse(ProxyFailure.BAD_REQUEST);
             return;
         }
         if (connects) {
@@ -243,62 +220,66 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             authority = target.substring(target.indexOf("//") + 2, slash < 0 ? target.length() : slash);
             target = slash < 0 ? "/" : target.substring(slash);
         }
-        String upgrade = null;
-        if (connects) {
-            upgrade = RequestHead.CONNECT;
-        } else if (http11 && headers.containsValue(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE, true)) {
-            String type = headers.get(HttpHeaderNames.UPGRADE, "").strip().toLowerCase(Locale.ROOT);
-            // h2c is a matter between two hops and is ignored (RFC 9113 §3.1 has withdrawn it).
-            upgrade = type.isEmpty()
-                            || type.startsWith("h2c")
-                            || type.startsWith("tls/")
-                            || type.equals(RequestHead.CONNECT)
-                            || TextMatcher.any(rules.http1().ignoredUpgrades(), type)
-                    ? null
-                    : type;
-        }
-        bodyExpected =
-                HttpUtil.isTransferEncodingChunked(request) || HttpUtil.getContentLength((HttpMessage) request, 0L) > 0;
-        upgradeRequested = upgrade != null;
-        if (upgradeRequested && bodyExpected) {
-            refuse(DecoderResult.failure(new IllegalArgumentException("upgrade with a body")));
+        String upgrade = connects ? RequestHead.CONNECT : http11 ? upgrade(headers) : null;
+        if (upgrade != null && !end) {
+            refuse(ProxyFailure.BAD_REQUEST);
             return;
+        }
+        upgradeRequested = upgrade != null;
+        if (upgradeRequested) {
+            // What follows is not HTTP, and must not be mistaken for a request.
+            Objects.requireNonNull(reader).raw();
         }
         headers.remove(HttpHeaderNames.HOST);
         Exchange created = new Exchange(
-                gateway,
-                this,
-                new RequestHead(request.method().name(), authority, target, upgrade, HttpProtocol.HTTP_1_1, headers));
+                gateway, this, new RequestHead(method, authority, target, upgrade, HttpProtocol.HTTP_1_1, headers));
         exchange = created;
-        created.start(!bodyExpected);
+        created.start(end);
+    }
+
+    /** What the request asks the connection to become; h2c is a matter between two hops and is ignored (RFC 9113 §3.1 has withdrawn it). */
+    private @Nullable String upgrade(HttpHeaders headers) {
+        if (!headers.containsValue(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE, true)) {
+            return null;
+        }
+        String type = headers.get(HttpHeaderNames.UPGRADE, "").strip().toLowerCase(Locale.ROOT);
+        return type.isEmpty()
+                        || type.startsWith("h2c")
+                        || type.startsWith("tls/")
+                        || type.equals(RequestHead.CONNECT)
+                        || TextMatcher.any(rules.http1().ignoredUpgrades(), type)
+                ? null
+                : type;
+    }
+
+    private static final boolean[] OF_AUTHORITY = new boolean[127];
+
+    static {
+        for (char c = '!'; c < 127; c++) {
+            OF_AUTHORITY[c] = "/?#@\\,\"<>^`{|}".indexOf(c) < 0;
+        }
     }
 
     /** RFC 9112 §3.2: a Host that is no host and port is refused; so a folded line never becomes part of one. */
     private static boolean isAuthority(String host) {
         for (int i = 0; i < host.length(); i++) {
             char c = host.charAt(i);
-            if (c <= ' ' || c >= 127 || "/?#@\\,\"<>^`{|}".indexOf(c) >= 0) {
+            if (c >= 127 || !OF_AUTHORITY[c]) {
                 return false;
             }
         }
         return true;
     }
 
-    private void refuse(DecoderResult result) {
-        Throwable cause = result.cause();
-        boolean tooLarge = cause instanceof TooLongHttpHeaderException || cause instanceof TooLongHttpLineException;
+    private void refuse(ProxyFailure failure) {
         closing = true;
         keepAlive = false;
         requestDone = true;
-        ProxyFailure failure = tooLarge ? ProxyFailure.HEADERS_TOO_LARGE : ProxyFailure.BAD_REQUEST;
         byte[] body = (failure.reason() + "\n").getBytes(StandardCharsets.UTF_8);
         ResponseHead head = Unreadable.answer(gateway, connection, HttpProtocol.HTTP_1_1, failure);
-        HttpResponse response = new DefaultHttpResponse(
-                HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(head.status()), head.headers());
-        response.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.length).set(HttpHeaderNames.CONNECTION, "close");
-        ctx().write(response);
-        ctx().writeAndFlush(new DefaultLastHttpContent(Unpooled.wrappedBuffer(body)))
-                .addListener(f -> linger());
+        head.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.length).set(HttpHeaderNames.CONNECTION, "close");
+        ctx().write(HeadWriter.response(ctx().alloc(), head.status(), head.headers()), ctx().voidPromise());
+        ctx().writeAndFlush(Unpooled.wrappedBuffer(body)).addListener(f -> linger());
     }
 
     /**
@@ -329,8 +310,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         if (current != null) {
             current.downstreamClosed();
         }
-        while (!waiting.isEmpty()) {
-            ReferenceCountUtil.release(waiting.poll());
+        RequestReader of = reader;
+        if (of != null) {
+            of.drop();
         }
     }
 
@@ -347,7 +329,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
                 context.close();
             } else if (tunnel) {
                 endTunnelInput();
-            } else if (waiting.isEmpty()) {
+            } else if (!holds()) {
                 keepAlive = false;
             }
         }
@@ -393,54 +375,60 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     @Override
     public void respond(ResponseHead head, boolean end) {
-        HttpResponse response = new DefaultHttpResponse(
-                HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(head.status()), head.headers());
-        boolean granted = connects && head.status() >= 200 && head.status() < 300;
-        if (granted || head.status() == 101) {
+        HttpHeaders headers = head.headers();
+        int status = head.status();
+        boolean granted = connects && status >= 200 && status < 300;
+        if (granted || status == 101) {
             if (!granted) {
-                response.headers().set(HttpHeaderNames.CONNECTION, "Upgrade");
-                if (!response.headers().contains(HttpHeaderNames.UPGRADE)) {
-                    response.headers().set(HttpHeaderNames.UPGRADE, "websocket");
+                headers.set(HttpHeaderNames.CONNECTION, "Upgrade");
+                if (!headers.contains(HttpHeaderNames.UPGRADE)) {
+                    headers.set(HttpHeaderNames.UPGRADE, "websocket");
                 }
             }
-            ctx().writeAndFlush(response);
-            ctx().pipeline().remove("h1-encoder");
+            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers), ctx().voidPromise());
             tunnel = true;
             if (inputOver) {
                 loop().execute(this::endTunnelInput);
             }
             return;
         }
-        if (head.status() < 200) {
-            ctx().writeAndFlush(new DefaultFullHttpResponse(
-                    HttpVersion.HTTP_1_1,
-                    response.status(),
-                    Unpooled.EMPTY_BUFFER,
-                    response.headers(),
-                    new DefaultHttpHeaders()));
+        if (status < 200) {
+            headers.remove(HttpHeaderNames.CONTENT_LENGTH);
+            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers), ctx().voidPromise());
             return;
         }
-        if (upgradeRequested || closing) {
+        // A backend's own word of its connection is no longer there; this is ours.
+        if (upgradeRequested || closing || headers.contains(HttpHeaderNames.CONNECTION)) {
             keepAlive = false;
         }
-        boolean sized = response.headers().contains(HttpHeaderNames.CONTENT_LENGTH);
-        if (!sized && !encoder.bodyless(head.status())) {
+        frame(status, headers, end);
+        if (!keepAlive) {
+            headers.set(HttpHeaderNames.CONNECTION, "close");
+        } else if (!chunkedAllowed) {
+            headers.set(HttpHeaderNames.CONNECTION, "keep-alive");
+        }
+        ctx().write(HeadWriter.response(ctx().alloc(), status, headers), ctx().voidPromise());
+        if (end) {
+            last(Unpooled.EMPTY_BUFFER);
+        }
+    }
+
+    /** How the client is to find the answer's end (RFC 9112 §6.3; RFC 9110 §15.3.5, §15.3.6). */
+    private void frame(int status, HttpHeaders headers, boolean end) {
+        bodyless = asksForHeadOnly || status == 204 || status == 205 || status == 304;
+        if (status == 204 && !asksForHeadOnly) {
+            headers.remove(HttpHeaderNames.CONTENT_LENGTH);
+        } else if (status == 205 && !asksForHeadOnly) {
+            headers.set(HttpHeaderNames.CONTENT_LENGTH, "0");
+        } else if (!bodyless && !headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
             if (end) {
-                response.headers().set(HttpHeaderNames.CONTENT_LENGTH, 0);
+                headers.set(HttpHeaderNames.CONTENT_LENGTH, "0");
             } else if (chunkedAllowed) {
-                response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
+                headers.set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
+                chunked = true;
             } else {
                 keepAlive = false;
             }
-        }
-        if (!keepAlive) {
-            response.headers().set(HttpHeaderNames.CONNECTION, "close");
-        } else if (!chunkedAllowed) {
-            response.headers().set(HttpHeaderNames.CONNECTION, "keep-alive");
-        }
-        ctx().write(response, ctx().voidPromise());
-        if (end) {
-            last(LastHttpContent.EMPTY_LAST_CONTENT);
         }
     }
 
@@ -463,9 +451,13 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             return;
         }
         if (end) {
-            last(new DefaultLastHttpContent(data));
+            last(data);
+        } else if (bodyless) {
+            data.release();
+        } else if (chunked) {
+            HeadWriter.chunk(ctx(), data, false, ctx().voidPromise());
         } else {
-            ctx().write(new DefaultHttpContent(data), ctx().voidPromise());
+            ctx().write(data, ctx().voidPromise());
         }
     }
 
@@ -477,26 +469,48 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     @Override
     public void trailers(HttpHeaders trailers) {
-        DefaultLastHttpContent last = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
-        if (rules.http1().trailers()) {
-            last.trailingHeaders().add(trailers);
+        if (chunked && rules.http1().trailers()) {
+            chunked = false;
+            last(HeadWriter.end(ctx().alloc(), trailers));
+        } else {
+            last(Unpooled.EMPTY_BUFFER);
         }
-        last(last);
     }
 
-    private void last(LastHttpContent content) {
+    /** The answer's last octets; behind them the connection is closed where it does not stay. */
+    private void last(ByteBuf data) {
         responseDone = true;
-        if (keepAlive && requestDone) {
-            ctx().write(content, ctx().voidPromise());
-        } else if (requestDone) {
-            ctx().writeAndFlush(content).addListener(ChannelFutureListener.CLOSE);
-            closing = true;
+        boolean stays = keepAlive && requestDone;
+        ChannelPromise promise = stays ? ctx().voidPromise() : ctx().newPromise();
+        if (chunked) {
+            HeadWriter.chunk(ctx(), data, true, promise);
+        } else if (bodyless || (stays && !data.isReadable())) {
+            data.release();
+            if (!stays) {
+                ctx().write(Unpooled.EMPTY_BUFFER, promise);
+            }
         } else {
-            // The request is still coming: what is left of it is not worth reading.
-            closing = true;
-            ctx().writeAndFlush(content).addListener(f -> linger());
+            ctx().write(data, promise);
         }
-        loop().execute(this::nextIfDone);
+        if (!stays) {
+            closing = true;
+            ctx().flush();
+            // Where the request is still coming, what is left of it is not worth reading.
+            boolean whole = requestDone;
+            promise.addListener(f -> {
+                if (whole) {
+                    ctx().close();
+                } else {
+                    linger();
+                }
+            });
+        }
+        if (holds()) {
+            // Once the exchange that ends has done all it does then.
+            loop().execute(this::nextIfDone);
+        } else {
+            nextIfDone();
+        }
     }
 
     private void nextIfDone() {
@@ -504,15 +518,18 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             return;
         }
         exchange = null;
-        if (!waiting.isEmpty()) {
-            while (!waiting.isEmpty() && (exchange == null || !requestDone)) {
-                accept(java.util.Objects.requireNonNull(waiting.poll()));
-            }
-            if (exchange != null) {
-                exchange.requestFlush();
-            }
+        RequestReader from = reader;
+        if (from != null) {
+            from.next();
         }
-        if (waiting.isEmpty()) {
+        Exchange following = exchange;
+        if (following != null) {
+            following.requestFlush();
+        }
+        if (closing) {
+            return;
+        }
+        if (!requestWaits()) {
             ctx().channel().config().setAutoRead(true);
         }
         if (exchange == null && keepAlive && !inputOver) {
@@ -536,7 +553,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     @Override
     public void reading(boolean on) {
-        if (on && !waiting.isEmpty()) {
+        if (on && requestWaits()) {
             return;
         }
         ctx().channel().config().setAutoRead(on);
@@ -573,8 +590,20 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         watch().idle(settings.requestHeadersTimeout().toMillis());
     }
 
+    /** From what has come of it first, not again with each octet. */
+    private void watchNextHead() {
+        if (!headTimed && !settings.requestHeadersTimeout().isZero()) {
+            headTimed = true;
+            watchHeaders();
+        }
+    }
+
     private void watchIdle() {
         watch().idle(settings.idleTimeout().toMillis());
+        RequestReader of = reader;
+        if (of != null && of.within()) {
+            watchNextHead();
+        }
     }
 
     private IdleWatch watch() {
@@ -588,42 +617,5 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             watch = known;
         }
         return known;
-    }
-
-    /** Refuses what could be read in two ways: both lengths, or an encoding it does not know (RFC 9112 §6.1, §6.3). */
-    private static final class StrictDecoder extends HttpRequestDecoder {
-        StrictDecoder(int maxHeaderBytes) {
-            super(Http1Decoding.config(maxHeaderBytes));
-        }
-
-        @Override
-        protected void handleTransferEncodingChunkedWithContentLength(HttpMessage message) {
-            throw new IllegalArgumentException("Transfer-Encoding and Content-Length together");
-        }
-    }
-
-    /** Knows the request's method, for a HEAD's response has no body whatever its headers say. */
-    private static final class Encoder extends HttpResponseEncoder {
-        private String method = "GET";
-
-        void method(String name) {
-            method = name;
-        }
-
-        boolean bodyless(int status) {
-            return method.equals("HEAD") || status == 204 || status == 304;
-        }
-
-        @Override
-        protected boolean isContentAlwaysEmpty(HttpResponse response) {
-            return method.equals("HEAD") || super.isContentAlwaysEmpty(response);
-        }
-
-        @Override
-        protected void sanitizeHeadersBeforeEncode(HttpResponse response, boolean alwaysEmpty) {
-            if (!method.equals("HEAD")) {
-                super.sanitizeHeadersBeforeEncode(response, alwaysEmpty);
-            }
-        }
     }
 }

@@ -321,7 +321,8 @@ final class RequestStream extends ChannelInboundHandlerAdapter implements Downst
             return;
         }
         if (data.isReadable()) {
-            write(new DefaultHttp3DataFrame(data));
+            // A slice, for Netty's frames are joined from their first octet on, wherever the reader's index is.
+            write(new DefaultHttp3DataFrame(data.readerIndex() == 0 ? data : data.slice()));
         } else {
             data.release();
         }

@@ -1,6 +1,7 @@
 package dev.holdfast.dataplane.upstream;
 
-import dev.holdfast.dataplane.codec.Http1Decoding;
+import dev.holdfast.dataplane.codec.HeadWriter;
+import dev.holdfast.dataplane.codec.ResponseReader;
 import dev.holdfast.dataplane.codec.TurnFlush;
 import dev.holdfast.dataplane.message.Faults;
 import dev.holdfast.dataplane.message.IdleWatch;
@@ -17,26 +18,13 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
-import io.netty.handler.codec.http.DefaultFullHttpRequest;
-import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
-import io.netty.handler.codec.http.DefaultHttpRequest;
-import io.netty.handler.codec.http.DefaultLastHttpContent;
-import io.netty.handler.codec.http.EmptyHttpHeaders;
-import io.netty.handler.codec.http.HttpClientCodec;
-import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
-import io.netty.handler.codec.http.HttpMethod;
-import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpResponse;
-import io.netty.handler.codec.http.HttpUtil;
-import io.netty.handler.codec.http.HttpVersion;
-import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.AttributeKey;
-import io.netty.util.ReferenceCountUtil;
 import java.util.Base64;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -48,6 +36,8 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     /** Set once a connection has become a stream and so no longer counts for the circuit breaker. */
     static final AttributeKey<Boolean> LEFT_POOL = AttributeKey.valueOf("holdfast.left-pool");
 
+    private static final int MOST_FIELD_BYTES = 131_072;
+
     private final Pools.Pool pool;
     private final Cluster.Endpoint address;
     private final Channel channel;
@@ -55,6 +45,10 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     private @Nullable Events events;
     private final IdleWatch watch;
     private final TurnFlush flushing;
+    /** Null once what comes is a tunnel's. */
+    private @Nullable ResponseReader reader;
+
+    private @Nullable ChannelHandlerContext own;
     private boolean reused;
     private boolean keepAlive;
     private boolean requestEnded;
@@ -65,6 +59,8 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     private boolean inputOver;
     private boolean outputOver;
     private boolean idle;
+    private boolean upgrade;
+    private boolean chunked;
     private long served;
 
     Http1Upstream(Pools.Pool pool, Cluster.Endpoint address, Channel channel) {
@@ -76,7 +72,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     }
 
     void install() {
-        channel.pipeline().addLast("codec", new HttpClientCodec(Http1Decoding.config(131_072), false, false));
+        reader = new ResponseReader(new Incoming(), MOST_FIELD_BYTES);
         channel.pipeline().addLast("upstream", this);
     }
 
@@ -84,6 +80,15 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     void installBare() {
         bare = true;
         channel.pipeline().addLast("upstream", this);
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        own = ctx;
+    }
+
+    private ChannelHandlerContext own() {
+        return Objects.requireNonNull(own);
     }
 
     Cluster.Endpoint address() {
@@ -123,7 +128,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     public void request(RequestHead head, boolean end) {
         connects = head.connects();
         if (bare) {
-            Events to = java.util.Objects.requireNonNull(events);
+            Events to = Objects.requireNonNull(events);
             tunnel = true;
             to.responseHead(new ResponseHead(200, new DefaultHttpHeaders()), false);
             to.responseFlush();
@@ -145,7 +150,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                 }
             }
         }
-        headers.set(HttpHeaderNames.HOST, head.authority());
+        headers.remove(HttpHeaderNames.HOST);
         upgrade = head.upgrade() != null;
         if (upgrade) {
             // By HTTP/2 a client may say so of what the tunnel carries; here none comes, and the backend would wait for
@@ -153,22 +158,16 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
             headers.remove(HttpHeaderNames.CONTENT_LENGTH);
         }
         requestEnded = end || upgrade;
-        if (!requestEnded && !headers.contains(HttpHeaderNames.CONTENT_LENGTH)) {
+        chunked = !requestEnded && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
+        if (chunked) {
             headers.set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
         }
         String target = connects ? head.authority() : head.target();
-        channel.write(head(HttpMethod.valueOf(method), target, headers), channel.voidPromise());
+        Objects.requireNonNull(reader).asked(method);
+        own().write(
+                        HeadWriter.request(channel.alloc(), method, target, head.authority(), headers),
+                        own().voidPromise());
     }
-
-    /** One without a body is whole, and so one buffer. */
-    private HttpRequest head(HttpMethod method, String target, HttpHeaders headers) {
-        return requestEnded
-                ? new DefaultFullHttpRequest(
-                        HttpVersion.HTTP_1_1, method, target, Unpooled.EMPTY_BUFFER, headers, EmptyHttpHeaders.INSTANCE)
-                : new DefaultHttpRequest(HttpVersion.HTTP_1_1, method, target, headers);
-    }
-
-    private boolean upgrade;
 
     @Override
     public void data(ByteBuf data, boolean end) {
@@ -183,12 +182,16 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
             }
         } else if (upgrade || requestEnded) {
             data.release();
-        } else if (end) {
-            requestEnded = true;
-            channel.write(new DefaultLastHttpContent(data), channel.voidPromise());
-            doneIfDone();
         } else {
-            channel.write(new DefaultHttpContent(data), channel.voidPromise());
+            requestEnded = end;
+            if (chunked) {
+                HeadWriter.chunk(own(), data, end, own().voidPromise());
+            } else {
+                own().write(data, own().voidPromise());
+            }
+            if (end) {
+                doneIfDone();
+            }
         }
     }
 
@@ -209,10 +212,11 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     @Override
     public void trailers(HttpHeaders trailers) {
         if (!tunnel && !requestEnded) {
-            DefaultLastHttpContent last = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
-            last.trailingHeaders().add(trailers);
             requestEnded = true;
-            channel.writeAndFlush(last);
+            if (chunked) {
+                own().writeAndFlush(HeadWriter.end(channel.alloc(), trailers), own().voidPromise());
+            }
+            doneIfDone();
         }
     }
 
@@ -266,99 +270,115 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
 
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
-        Events to = events;
-        if (to == null) {
-            ReferenceCountUtil.release(message);
-            if (!responseEnded || idle) {
-                channel.close();
+        ByteBuf came = (ByteBuf) message;
+        ResponseReader from = reader;
+        if (from != null && events != null) {
+            from.read(ctx.alloc(), came);
+            if (tunnel) {
+                reader = null;
             }
-            return;
+        } else {
+            incoming(came, false);
         }
-        if (message instanceof ByteBuf bytes) {
-            to.responseData(bytes, false);
-            return;
-        }
-        if (message instanceof HttpResponse response) {
-            if (response.decoderResult().isFailure()) {
-                ReferenceCountUtil.release(message);
-                events = null;
-                channel.close();
-                to.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
+    }
+
+    /** What the reader finds. */
+    private final class Incoming implements ResponseReader.Sink {
+        @Override
+        public void response(int status, HttpHeaders fields, boolean staysOpen, boolean end) {
+            Events to = events;
+            if (to == null) {
+                unasked();
                 return;
             }
-            int status = response.status().code();
+            ResponseHead head = new ResponseHead(status, fields);
             if (status == 101 || (connects && status >= 200 && status < 300)) {
                 if (!upgrade || (connects && status == 101)) {
-                    events = null;
-                    channel.close();
-                    to.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
+                    broken(to);
                     return;
                 }
                 tunnel = true;
-                to.responseHead(new ResponseHead(status, response.headers()), false);
+                Objects.requireNonNull(reader).raw();
+                to.responseHead(head, false);
                 to.responseFlush();
-                ReferenceCountUtil.release(message);
-                ctx.pipeline().remove("codec");
-                return;
-            }
-            if (status >= 200) {
-                keepAlive = HttpUtil.isKeepAlive(response);
-                to.responseHead(new ResponseHead(status, response.headers()), false);
+            } else if (status < 200) {
+                to.responseHead(head, false);
             } else {
-                to.responseHead(new ResponseHead(status, response.headers()), false);
-                skipLast = true;
+                keepAlive = staysOpen;
+                if (end) {
+                    over();
+                }
+                to.responseHead(head, end);
+                if (end) {
+                    to.responseFlush();
+                    doneIfDone();
+                }
             }
         }
-        if (message instanceof HttpContent content) {
-            if (tunnel) {
-                // The codec ends the head with an empty last content before it goes.
-                if (content.content().isReadable()) {
-                    to.responseData(content.content(), false);
-                } else {
-                    content.release();
-                }
+
+        @Override
+        public void data(ByteBuf data, boolean end) {
+            incoming(data, end);
+        }
+
+        @Override
+        public void trailers(HttpHeaders trailers) {
+            Events to = events;
+            if (to == null) {
+                unasked();
                 return;
             }
-            if (content.decoderResult().isFailure()) {
-                content.release();
-                events = null;
-                channel.close();
-                to.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
-                return;
-            }
-            boolean last = content instanceof LastHttpContent;
-            if (last && skipLast) {
-                skipLast = false;
-                content.release();
-                return;
-            }
-            if (!last) {
-                if (events != null) {
-                    to.responseData(content.content(), false);
-                } else {
-                    content.release();
-                }
-                return;
-            }
-            responseEnded = true;
-            events = null;
-            HttpHeaders trailers = ((LastHttpContent) content).trailingHeaders();
-            if (trailers.isEmpty()) {
-                to.responseData(content.content(), true);
+            over();
+            to.responseTrailers(trailers);
+            to.responseFlush();
+            doneIfDone();
+        }
+
+        @Override
+        public void malformed(boolean tooLarge) {
+            Events to = events;
+            if (to == null) {
+                unasked();
             } else {
-                if (content.content().isReadable()) {
-                    to.responseData(content.content(), false);
-                } else {
-                    content.release();
-                }
-                to.responseTrailers(trailers);
+                broken(to);
             }
+        }
+    }
+
+    private void incoming(ByteBuf data, boolean end) {
+        Events to = events;
+        if (to == null) {
+            data.release();
+            unasked();
+            return;
+        }
+        if (end) {
+            over();
+        }
+        to.responseData(data, end);
+        if (end) {
             to.responseFlush();
             doneIfDone();
         }
     }
 
-    private boolean skipLast;
+    /** Nobody waits for what has come. */
+    private void unasked() {
+        if (!responseEnded || idle) {
+            channel.close();
+        }
+    }
+
+    private void over() {
+        responseEnded = true;
+        events = null;
+    }
+
+    private void broken(Events to) {
+        events = null;
+        channel.close();
+        to.upstreamClosed(ProxyFailure.UPSTREAM_PROTOCOL);
+    }
 
     private void doneIfDone() {
         if (!responseEnded) {
@@ -415,13 +435,27 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                     closeOnceWritten();
                 }
             } else {
+                inputClosed();
                 ctx.close();
             }
         }
     }
 
+    /** The end of an answer that has told no length (RFC 9112 §6.3). */
+    private void inputClosed() {
+        ResponseReader from = reader;
+        if (from != null && events != null) {
+            from.closed();
+        }
+    }
+
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
+        inputClosed();
+        ResponseReader from = reader;
+        if (from != null) {
+            from.drop();
+        }
         Events to = events;
         events = null;
         pool.gone(this);

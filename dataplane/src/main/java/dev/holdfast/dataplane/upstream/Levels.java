@@ -51,6 +51,9 @@ public final class Levels {
     }
 
     private static boolean areTwo(List<? extends Share> all) {
+        if (all.size() < 2) {
+            return false;
+        }
         boolean first = false;
         boolean fallback = false;
         for (Share share : all) {
