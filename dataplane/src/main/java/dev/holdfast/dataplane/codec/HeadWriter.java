@@ -61,11 +61,11 @@ public final class HeadWriter {
         at = put(desk, at, VERSION);
         at = field(desk, at, HttpHeaderNames.HOST, host);
         at = fields(desk, at, fields);
-        return sealed(buffers, desk, at);
+        return sealed(buffers, desk, at, 0);
     }
 
-    /** An answer's head. */
-    public static ByteBuf response(ByteBufAllocator buffers, int status, HttpHeaders fields) {
+    /** An answer's head, with room for {@code more} octets behind it. */
+    public static ByteBuf response(ByteBufAllocator buffers, int status, HttpHeaders fields, int more) {
         HttpResponseStatus line = HttpResponseStatus.valueOf(status);
         byte[] desk = desk(line.reasonPhrase().length() + length(fields) + 17);
         int at = put(desk, 0, START);
@@ -75,32 +75,45 @@ public final class HeadWriter {
         desk[at++] = '\r';
         desk[at++] = '\n';
         at = fields(desk, at, fields);
-        return sealed(buffers, desk, at);
+        return sealed(buffers, desk, at, more);
     }
 
-    private static ByteBuf sealed(ByteBufAllocator buffers, byte[] desk, int length) {
+    private static ByteBuf sealed(ByteBufAllocator buffers, byte[] desk, int length, int more) {
         desk[length] = '\r';
         desk[length + 1] = '\n';
-        return buffers.buffer(length + 2).writeBytes(desk, 0, length + 2);
+        return buffers.buffer(length + 2 + more).writeBytes(desk, 0, length + 2);
     }
 
     /** A piece of a chunked body, with the body's end behind it where {@code end}; gives what came of the last buffer. */
     public static ChannelFuture chunk(ChannelHandlerContext to, ByteBuf data, boolean end, ChannelPromise last) {
         int size = data.readableBytes();
         if (size <= SMALL_CHUNK) {
-            ByteBuf out = to.alloc().buffer(size + MOST_AROUND_A_CHUNK);
-            if (size > 0) {
-                size(out, size).writeBytes(data).writeShort(CRLF);
-            }
-            data.release();
-            if (end) {
-                out.writeByte('0').writeShort(CRLF).writeShort(CRLF);
-            }
-            return to.write(out, last);
+            return to.write(chunk(to.alloc().buffer(size + MOST_AROUND_A_CHUNK), data, end), last);
         }
         to.write(size(to.alloc().buffer(MOST_AROUND_A_CHUNK), size), to.voidPromise());
         to.write(data, to.voidPromise());
         return to.write((end ? BODY_END : LINE_END).duplicate(), last);
+    }
+
+    /** Puts the piece into {@code out}, which has room for it, and {@link #MOST_AROUND_A_CHUNK} octets more. */
+    static ByteBuf chunk(ByteBuf out, ByteBuf data, boolean end) {
+        if (data.isReadable()) {
+            size(out, data.readableBytes()).writeBytes(data).writeShort(CRLF);
+        }
+        data.release();
+        return end ? out.writeByte('0').writeShort(CRLF).writeShort(CRLF) : out;
+    }
+
+    /** An answer's head and the first piece of its body, which is small, in one buffer. */
+    public static ByteBuf response(
+            ByteBufAllocator buffers, int status, HttpHeaders fields, ByteBuf data, boolean chunked, boolean end) {
+        ByteBuf out = response(buffers, status, fields, data.readableBytes() + MOST_AROUND_A_CHUNK);
+        if (chunked) {
+            return chunk(out, data, end);
+        }
+        out.writeBytes(data);
+        data.release();
+        return out;
     }
 
     /** A chunked body's end, with its trailers. */
@@ -109,7 +122,7 @@ public final class HeadWriter {
         desk[0] = '0';
         desk[1] = '\r';
         desk[2] = '\n';
-        return sealed(buffers, desk, fields(desk, 3, trailers));
+        return sealed(buffers, desk, fields(desk, 3, trailers), 0);
     }
 
     private static ByteBuf size(ByteBuf out, int size) {

@@ -1266,7 +1266,9 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             gateway.streams().remove(streamId);
             meters().streamClosed(kindName(), why.isEmpty() ? "closed" : why);
         } else {
-            gateway.streams().budgets().give(slots);
+            if (!slots.isEmpty()) {
+                gateway.streams().budgets().give(slots);
+            }
             meters().request(status, why, System.nanoTime() - startedNanos);
             meters().passed(statistics, endpoint, status, bytesFromClient, bytesToClient);
         }

@@ -44,6 +44,8 @@ import org.jspecify.annotations.Nullable;
 public final class Http1Downstream extends ChannelDuplexHandler implements Downstream {
     private static final long LINGER_MILLIS = 500;
     private static final long HALF_CLOSED_MILLIS = 5_000;
+    /** What is copied behind its head rather than written beside it. */
+    private static final int SMALL_PIECE = 2_048;
 
     private final Gateway gateway;
     private final Downstream.Connection connection;
@@ -70,6 +72,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
     private boolean bodyless;
     private boolean chunked;
     private boolean headTimed = true;
+    /** An answer's head that waits for the first piece of its body, until it is flushed. */
+    private @Nullable ResponseHead unsent;
+
     private int requests;
 
     public Http1Downstream(
@@ -278,7 +283,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         byte[] body = (failure.reason() + "\n").getBytes(StandardCharsets.UTF_8);
         ResponseHead head = Unreadable.answer(gateway, connection, HttpProtocol.HTTP_1_1, failure);
         head.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.length).set(HttpHeaderNames.CONNECTION, "close");
-        ctx().write(HeadWriter.response(ctx().alloc(), head.status(), head.headers()), ctx().voidPromise());
+        ctx().write(HeadWriter.response(ctx().alloc(), head.status(), head.headers(), 0), ctx().voidPromise());
         ctx().writeAndFlush(Unpooled.wrappedBuffer(body)).addListener(f -> linger());
     }
 
@@ -385,7 +390,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
                     headers.set(HttpHeaderNames.UPGRADE, "websocket");
                 }
             }
-            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers), ctx().voidPromise());
+            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers, 0), ctx().voidPromise());
             tunnel = true;
             if (inputOver) {
                 loop().execute(this::endTunnelInput);
@@ -394,7 +399,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         }
         if (status < 200) {
             headers.remove(HttpHeaderNames.CONTENT_LENGTH);
-            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers), ctx().voidPromise());
+            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers, 0), ctx().voidPromise());
             return;
         }
         // A backend's own word of its connection is no longer there; this is ours.
@@ -407,7 +412,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         } else if (!chunkedAllowed) {
             headers.set(HttpHeaderNames.CONNECTION, "keep-alive");
         }
-        ctx().write(HeadWriter.response(ctx().alloc(), status, headers), ctx().voidPromise());
+        unsent = head;
         if (end) {
             last(Unpooled.EMPTY_BUFFER);
         }
@@ -450,6 +455,19 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             }
             return;
         }
+        ResponseHead head = unsent;
+        if (head != null && !bodyless && data.readableBytes() <= SMALL_PIECE) {
+            unsent = null;
+            ByteBuf both = HeadWriter.response(ctx().alloc(), head.status(), head.headers(), data, chunked, end);
+            if (end) {
+                chunked = false;
+                last(both);
+            } else {
+                ctx().write(both, ctx().voidPromise());
+            }
+            return;
+        }
+        writeHead();
         if (end) {
             last(data);
         } else if (bodyless) {
@@ -458,6 +476,14 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
             HeadWriter.chunk(ctx(), data, false, ctx().voidPromise());
         } else {
             ctx().write(data, ctx().voidPromise());
+        }
+    }
+
+    private void writeHead() {
+        ResponseHead head = unsent;
+        if (head != null) {
+            unsent = null;
+            ctx().write(HeadWriter.response(ctx().alloc(), head.status(), head.headers(), 0), ctx().voidPromise());
         }
     }
 
@@ -479,6 +505,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     /** The answer's last octets; behind them the connection is closed where it does not stay. */
     private void last(ByteBuf data) {
+        writeHead();
         responseDone = true;
         boolean stays = keepAlive && requestDone;
         ChannelPromise promise = stays ? ctx().voidPromise() : ctx().newPromise();
@@ -543,6 +570,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     @Override
     public void flush() {
+        writeHead();
         ctx().flush();
     }
 

@@ -54,7 +54,9 @@ public final class Metrics {
 
     /** The meters of a route towards a cluster; {@code none} stands for no route or cluster. */
     public RouteMeters of(String route, String cluster) {
-        return routes.computeIfAbsent(new Key(route, cluster), RouteMeters::new);
+        Key key = new Key(route, cluster);
+        RouteMeters known = routes.get(key);
+        return known == null ? routes.computeIfAbsent(key, RouteMeters::new) : known;
     }
 
     /** Under the names that the route's policies give them; what is called the same is counted together. */
@@ -199,7 +201,10 @@ public final class Metrics {
 
         /** A request that has ended; {@code reason} is empty where the backend answered to the end. */
         public void request(int status, String reason, long nanos) {
-            timers.computeIfAbsent(status, this::timer).record(nanos, TimeUnit.NANOSECONDS);
+            // Asked first, for otherwise the map may lock the others out.
+            Timer known = timers.get(status);
+            Timer timer = known == null ? timers.computeIfAbsent(status, this::timer) : known;
+            timer.record(nanos, TimeUnit.NANOSECONDS);
             if (!reason.isEmpty()) {
                 counter(
                                 "holdfast.requests.failed",

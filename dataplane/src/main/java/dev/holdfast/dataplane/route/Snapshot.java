@@ -12,6 +12,8 @@ import dev.holdfast.plan.Route;
 import dev.holdfast.plan.StreamRules;
 import dev.holdfast.plan.VirtualHost;
 import dev.holdfast.plan.match.RouteTable;
+import io.netty.util.collection.IntObjectHashMap;
+import io.netty.util.collection.IntObjectMap;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -26,7 +28,7 @@ public final class Snapshot {
     public static final Snapshot EMPTY = new Snapshot(Plan.EMPTY, Map.of(), FilterSet.EMPTY, Map.of());
 
     private final Plan plan;
-    private final Map<Integer, List<ListenerTable>> ports = new HashMap<>();
+    private final IntObjectMap<List<ListenerTable>> ports = new IntObjectHashMap<>();
     private final Map<Integer, List<L4Table>> l4 = new HashMap<>();
     private final Map<Integer, L4Table> udp = new HashMap<>();
     private final Map<String, ClusterState> clusters;
@@ -100,7 +102,8 @@ public final class Snapshot {
     }
 
     public List<ListenerTable> port(int bindPort) {
-        return ports.getOrDefault(bindPort, List.of());
+        List<ListenerTable> tables = ports.get(bindPort);
+        return tables == null ? List.of() : tables;
     }
 
     public Map<Integer, List<ListenerTable>> ports() {

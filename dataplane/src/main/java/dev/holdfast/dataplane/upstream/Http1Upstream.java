@@ -224,7 +224,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     @Override
     public void flush() {
         if (requestEnded || tunnel) {
-            channel.flush();
+            own().flush();
         } else {
             flushing.ask(channel.eventLoop());
         }
