@@ -2,6 +2,7 @@ package dev.holdfast.dataplane;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holdfast.plan.Route;
 import java.io.IOException;
 import java.net.Socket;
 import java.util.List;
@@ -172,6 +173,54 @@ class StrictnessTest {
                 TestGateway.until(socket, "\r\n\r\n" + pair.get(1));
             }
             assertThat(gateway.heads.getLast()).startsWith("GET " + pair.get(1) + " HTTP/1.1");
+        }
+    }
+
+    /** RFC 9112 §2.2: some clients send a line's end behind a body; it is neither a request nor part of one. */
+    @Test
+    void anEmptyLineBehindABodyIsNothing() throws IOException {
+        try (Socket socket = gateway.client(post("Content-Length: 3\r\n", "abc\r\n"))) {
+            TestGateway.until(socket, "\r\n\r\n/");
+            TestGateway.write(socket.getOutputStream(), "\r\n" + get(""));
+            assertThat(TestGateway.until(socket, "\r\n\r\n/")).startsWith("HTTP/1.1 200 ");
+        }
+        assertThat(gateway.heads).hasSize(2);
+    }
+
+    /** A HEAD's answer with a body: what is left of it would begin the answer to whoever asks next. */
+    @Test
+    void whatABackendSendsBehindItsAnswerIsNoPartOfTheNext() throws IOException {
+        gateway.close();
+        gateway = new TestGateway((head, in, out) -> TestGateway.write(
+                        out,
+                        head.startsWith("HEAD")
+                                ? "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\nHTTP/1.1 200 OK\r\nEvil: "
+                                : "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"))
+                .start();
+        for (int i = 0; i < 5; i++) {
+            assertThat(gateway.all("HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+                    .startsWith("HTTP/1.1 200 ")
+                    .doesNotContain("Evil");
+            assertThat(gateway.all(get("Connection: close\r\n")))
+                    .startsWith("HTTP/1.1 404 ")
+                    .doesNotContain("Evil");
+        }
+    }
+
+    @Test
+    void aRefusedRequestIsRefusedOnce() throws IOException {
+        assertThat(gateway.all("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"))
+                .containsOnlyOnce("HTTP/1.1 400 ");
+    }
+
+    @Test
+    void aRewriteOutsideOfAsciiIsEscaped() throws IOException {
+        gateway.close();
+        gateway = new TestGateway(TestGateway.tells());
+        gateway.routeFilters = List.of(new Route.Filter.UrlRewrite("", new Route.PathRewrite.ReplaceFull("/日é")));
+        gateway.start();
+        try (Socket socket = gateway.client(get(""))) {
+            TestGateway.until(socket, "\r\n\r\n/%E6%97%A5%C3%A9");
         }
     }
 }

@@ -72,7 +72,7 @@ final class CommonNames {
             }
             slot = (slot + 1) % SLOTS;
         }
-        return view(octets, begin, length).toLowerCase();
+        return new AsciiString(octets, begin, length, true).toLowerCase();
     }
 
     private static AsciiString view(byte[] octets, int begin, int length) {

@@ -139,11 +139,11 @@ public final class FieldSection extends HttpHeaders {
         return out;
     }
 
-    /** Gives each name in lower case, and its value; both share these octets where they can. */
+    /** Gives each name in lower case, and its value: copies, for HPACK's table keeps single ones for as long as its connection. */
     void eachLowered(BiConsumer<AsciiString, AsciiString> taker) {
         for (int at = 0; at < count * STRIDE; at += STRIDE) {
             AsciiString name = CommonNames.lowered(octets, spans[at], spans[at + 1]);
-            taker.accept(name, new AsciiString(octets, spans[at + 2], spans[at + 3] - spans[at + 2], false));
+            taker.accept(name, new AsciiString(octets, spans[at + 2], spans[at + 3] - spans[at + 2], true));
         }
     }
 

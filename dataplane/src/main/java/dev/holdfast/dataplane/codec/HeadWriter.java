@@ -118,6 +118,7 @@ public final class HeadWriter {
 
     /** A chunked body's end, with its trailers. */
     public static ByteBuf end(ByteBufAllocator buffers, HttpHeaders trailers) {
+        Http1Reader.stripFraming(trailers);
         byte[] desk = desk(length(trailers) + 3);
         desk[0] = '0';
         desk[1] = '\r';

@@ -12,12 +12,14 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.util.AsciiString;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -221,8 +223,14 @@ public final class HeaderForms {
                 }
             }
         }
+        removeAll(from, names);
+    }
+
+    /** Takes off all of those names, which may be as many as there are fields, in one pass. */
+    public static void removeAll(HttpHeaders from, Collection<String> names) {
         if (from instanceof FieldSection section && names.size() > FEW) {
-            section.removeAll(names);
+            section.removeAll(
+                    names.stream().map(name -> name.toLowerCase(Locale.ROOT)).collect(Collectors.toSet()));
         } else {
             names.forEach(from::remove);
         }

@@ -269,6 +269,7 @@ public abstract class Http1Reader {
                 return section(in);
             }
             case WAITING -> {
+                skipEmptyLines(in);
                 return false;
             }
             default -> {
@@ -349,10 +350,7 @@ public abstract class Http1Reader {
     private boolean section(ByteBuf in) {
         if (have == 0) {
             if (state == State.HEAD) {
-                // RFC 9112 §2.2: empty lines before a request are ignored.
-                while (in.isReadable() && isLineEnd(in.getByte(in.readerIndex()))) {
-                    in.skipBytes(1);
-                }
+                skipEmptyLines(in);
                 if (!in.isReadable()) {
                     return false;
                 }
@@ -363,7 +361,7 @@ public abstract class Http1Reader {
         while (in.isReadable()) {
             int size = Math.min(in.readableBytes(), Math.max(FIRST_READ, have));
             if (have + size + FieldSection.ROOM > octets.length) {
-                octets = Arrays.copyOf(octets, have + size + FieldSection.ROOM);
+                octets = Arrays.copyOf(octets, Math.max(have + size + FieldSection.ROOM, octets.length * 2));
                 if (fields != null) {
                     fields.octets(octets, have);
                 }
@@ -384,6 +382,13 @@ public abstract class Http1Reader {
             }
         }
         return true;
+    }
+
+    /** Before a request they are ignored, for some clients send one behind a body (RFC 9112 §2.2). */
+    private static void skipEmptyLines(ByteBuf in) {
+        while (in.isReadable() && isLineEnd(in.getByte(in.readerIndex()))) {
+            in.skipBytes(1);
+        }
     }
 
     private static boolean isLineEnd(byte octet) {
@@ -529,9 +534,7 @@ public abstract class Http1Reader {
         section.octets(octets, end);
         forget();
         if (!head) {
-            for (CharSequence framing : NOT_IN_TRAILERS) {
-                section.remove(framing);
-            }
+            stripFraming(section);
             over();
             if (section.isEmpty()) {
                 sink.data(Unpooled.EMPTY_BUFFER, true);
@@ -554,9 +557,17 @@ public abstract class Http1Reader {
         return true;
     }
 
-    /** RFC 9110 §6.5.1: what frames a message cannot come behind it. */
     private static final List<CharSequence> NOT_IN_TRAILERS =
             List.of(HttpHeaderNames.CONTENT_LENGTH, HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderNames.TRAILER);
+
+    /** RFC 9110 §6.5.1: what frames a message cannot come behind it. */
+    static void stripFraming(HttpHeaders trailers) {
+        for (CharSequence framing : NOT_IN_TRAILERS) {
+            if (trailers.contains(framing)) {
+                trailers.remove(framing);
+            }
+        }
+    }
 
     private void over() {
         state = oneByOne() ? State.WAITING : State.HEAD;

@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.codec.HeaderForms;
 import dev.holdfast.dataplane.filter.LocalReply;
 import dev.holdfast.dataplane.message.Downstream;
 import dev.holdfast.dataplane.message.ProxyFailure;
@@ -94,7 +95,7 @@ final class Entrance {
         if (found == null) {
             return true;
         }
-        found.forEach(headers::remove);
+        HeaderForms.removeAll(headers, found);
         return action == ClientRules.Underscores.DROP;
     }
 }

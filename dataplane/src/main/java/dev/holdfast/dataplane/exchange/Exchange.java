@@ -557,6 +557,7 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
 
     public void requestTrailers(HttpHeaders trailers) {
         requestEnded = true;
+        requestBodyStarted = true;
         if (envoy != null) {
             envoy.whole();
         }

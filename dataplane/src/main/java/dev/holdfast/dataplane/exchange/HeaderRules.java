@@ -77,11 +77,11 @@ final class HeaderRules {
             }
         }
         if (!edits.removeOnMatch().isEmpty()) {
-            for (String name : List.copyOf(headers.names())) {
-                if (TextMatcher.any(edits.removeOnMatch(), name.toLowerCase(Locale.ROOT))) {
-                    headers.remove(name);
-                }
-            }
+            HeaderForms.removeAll(
+                    headers,
+                    headers.names().stream()
+                            .filter(name -> TextMatcher.any(edits.removeOnMatch(), name.toLowerCase(Locale.ROOT)))
+                            .toList());
         }
     }
 
@@ -154,13 +154,13 @@ final class HeaderRules {
         String query = question < 0 ? "" : target.substring(question);
         return switch (rewrite) {
             case Route.PathRewrite.Keep() -> target;
-            case Route.PathRewrite.ReplaceFull(String full) -> full + query;
+            case Route.PathRewrite.ReplaceFull(String full) -> Paths.ascii(full) + query;
             case Route.PathRewrite.ReplaceRegex(String pattern, String substitution) ->
-                Substitutions.replace(pattern, substitution, path) + query;
+                Substitutions.replace(pattern, Paths.ascii(substitution), path) + query;
             case Route.PathRewrite.ReplacePrefix(String prefix, String replacement) -> {
                 String stem = Route.PathMatch.stem(prefix);
                 String rest = path.startsWith(stem) ? path.substring(stem.length()) : path;
-                String front = Route.PathMatch.stem(replacement);
+                String front = Paths.ascii(Route.PathMatch.stem(replacement));
                 String joined = front + (rest.isEmpty() || rest.startsWith("/") ? rest : "/" + rest);
                 yield (joined.isEmpty() ? "/" : joined) + query;
             }

@@ -1,7 +1,9 @@
 package dev.holdfast.dataplane.exchange;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HexFormat;
 
 /** Path normalisation before routing, so that no spelling of a path slips past a route (RFC 3986 §6.2.2). */
 final class Paths {
@@ -82,6 +84,22 @@ final class Paths {
             before = c;
         }
         return true;
+    }
+
+    /** What a rule puts into a path, with what no path can have (RFC 3986 §2.1) as its octets in UTF-8, escaped. */
+    static String ascii(String text) {
+        if (text.chars().allMatch(c -> c < 127)) {
+            return text;
+        }
+        StringBuilder out = new StringBuilder();
+        for (byte octet : text.getBytes(StandardCharsets.UTF_8)) {
+            if (octet >= 0 && octet < 127) {
+                out.append((char) octet);
+            } else {
+                out.append('%').append(HexFormat.of().withUpperCase().toHexDigits(octet));
+            }
+        }
+        return out.toString();
     }
 
     /** The unreserved character (RFC 3986 §2.3) that is escaped at {@code i}, 0 where there is none. */

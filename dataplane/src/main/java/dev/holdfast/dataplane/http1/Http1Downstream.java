@@ -163,6 +163,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         @Override
         public void malformed(boolean tooLarge) {
             Exchange current = exchange;
+            if (closing) {
+                return;
+            }
             if (requestDone || current == null) {
                 refuse(tooLarge ? ProxyFailure.HEADERS_TOO_LARGE : ProxyFailure.BAD_REQUEST);
             } else {
@@ -420,6 +423,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
 
     /** How the client is to find the answer's end (RFC 9112 §6.3; RFC 9110 §15.3.5, §15.3.6). */
     private void frame(int status, HttpHeaders headers, boolean end) {
+        headers.remove(HttpHeaderNames.TRANSFER_ENCODING);
         bodyless = asksForHeadOnly || status == 204 || status == 205 || status == 304;
         if (status == 204 && !asksForHeadOnly) {
             headers.remove(HttpHeaderNames.CONTENT_LENGTH);

@@ -161,6 +161,8 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         chunked = !requestEnded && !headers.contains(HttpHeaderNames.CONTENT_LENGTH);
         if (chunked) {
             headers.set(HttpHeaderNames.TRANSFER_ENCODING, "chunked");
+        } else {
+            headers.remove(HttpHeaderNames.TRANSFER_ENCODING);
         }
         String target = connects ? head.authority() : head.target();
         Objects.requireNonNull(reader).asked(method);
@@ -384,9 +386,12 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         if (!responseEnded) {
             return;
         }
+        ResponseReader from = reader;
         long limit = pool.cluster.config().breaker().maxRequestsPerConnection();
         long life = pool.cluster.config().maxConnectionDuration().toNanos();
+        // What has come behind the answer is no part of the next one.
         if (!keepAlive
+                || (from != null && from.holds())
                 || channel.attr(LEFT_POOL).get() != null
                 || !requestEnded
                 || !channel.isActive()

@@ -166,4 +166,28 @@ final class FieldSectionTest {
         HeaderForms.remove(fields, List.of(String.join(",", names).toLowerCase(java.util.Locale.ROOT), "TE"), "te");
         assertThat(fields.entries()).containsExactly(Map.entry("te", "trailers"), Map.entry("stays", "1"));
     }
+
+    /** HPACK's table keeps names and values, and must not keep the head that they came in. */
+    @Test
+    void whatGoesToHttp2HoldsNothingElse() {
+        FieldSection fields = read("Etag: \"1\"\r\nX-Own-Name: a\r\nx-low: b\r\nX-Long: " + "c".repeat(500) + "\r\n");
+        HeaderForms.toHttp2(fields).forEach(field -> {
+            assertThat(((AsciiString) field.getKey()).array())
+                    .hasSize(field.getKey().length());
+            assertThat(((AsciiString) field.getValue()).array())
+                    .hasSize(field.getValue().length());
+        });
+    }
+
+    @Test
+    void trailersFrameNothing() {
+        FieldSection trailers = new FieldSection();
+        trailers.add("content-length", "5")
+                .add("x", "y")
+                .add("Transfer-Encoding", "chunked")
+                .add("trailer", "x");
+        ByteBuf out = HeadWriter.end(UnpooledByteBufAllocator.DEFAULT, trailers);
+        assertThat(out.toString(StandardCharsets.ISO_8859_1)).isEqualTo("0\r\nx: y\r\n\r\n");
+        out.release();
+    }
 }
