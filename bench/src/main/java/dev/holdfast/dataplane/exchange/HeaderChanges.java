@@ -1,7 +1,7 @@
 package dev.holdfast.dataplane.exchange;
 
+import dev.holdfast.dataplane.codec.FieldSection;
 import dev.holdfast.plan.Route;
-import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpHeaders;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -25,7 +25,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class HeaderChanges {
-    private final HttpHeaders sent = new DefaultHttpHeaders(false)
+    private final HttpHeaders sent = new FieldSection()
             .add("host", "app.example.org")
             .add("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0")
             .add("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")

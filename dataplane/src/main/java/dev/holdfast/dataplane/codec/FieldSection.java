@@ -314,10 +314,10 @@ public final class FieldSection extends HttpHeaders {
             }
             int first = from;
             int last = comma;
-            while (first < last && isSpace(octets[first])) {
+            while (first < last && Http1Reader.isSpace(octets[first])) {
                 first++;
             }
-            while (last > first && isSpace(octets[last - 1])) {
+            while (last > first && Http1Reader.isSpace(octets[last - 1])) {
                 last--;
             }
             if (last - first == member.length()) {
@@ -329,10 +329,6 @@ public final class FieldSection extends HttpHeaders {
             from = comma + 1;
         }
         return false;
-    }
-
-    private static boolean isSpace(byte octet) {
-        return octet == ' ' || octet == '\t';
     }
 
     @Override

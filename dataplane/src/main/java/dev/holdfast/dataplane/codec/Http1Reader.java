@@ -489,7 +489,7 @@ public abstract class Http1Reader {
         return true;
     }
 
-    private static boolean isSpace(byte octet) {
+    static boolean isSpace(byte octet) {
         return octet == ' ' || octet == '\t';
     }
 
