@@ -119,24 +119,10 @@ public final class FieldSection extends HttpHeaders {
                 continue;
             }
             runBegin = runEnd;
-            out = line(to, out, from, nameBegin, nameEnd, valueBegin, valueEnd);
+            out = HeadWriter.field(to, out, view(nameBegin, nameEnd), view(valueBegin, valueEnd));
         }
         System.arraycopy(from, runBegin, to, out, runEnd - runBegin);
         return out + runEnd - runBegin;
-    }
-
-    private static int line(
-            byte[] to, int begin, byte[] from, int nameBegin, int nameEnd, int valueBegin, int valueEnd) {
-        int out = begin;
-        System.arraycopy(from, nameBegin, to, out, nameEnd - nameBegin);
-        out += nameEnd - nameBegin;
-        to[out++] = ':';
-        to[out++] = ' ';
-        System.arraycopy(from, valueBegin, to, out, valueEnd - valueBegin);
-        out += valueEnd - valueBegin;
-        to[out++] = '\r';
-        to[out++] = '\n';
-        return out;
     }
 
     /** Gives each name in lower case, and its value: copies, for HPACK's table keeps single ones for as long as its connection. */
@@ -312,14 +298,8 @@ public final class FieldSection extends HttpHeaders {
             while (comma < end && octets[comma] != ',') {
                 comma++;
             }
-            int first = from;
-            int last = comma;
-            while (first < last && Http1Reader.isSpace(octets[first])) {
-                first++;
-            }
-            while (last > first && Http1Reader.isSpace(octets[last - 1])) {
-                last--;
-            }
+            int first = Http1Reader.firstText(octets, from, comma);
+            int last = Http1Reader.textEnd(octets, first, comma);
             if (last - first == member.length()) {
                 AsciiString here = view(first, last);
                 if (ignoreCase ? here.contentEqualsIgnoreCase(member) : here.contentEquals(member)) {
@@ -473,15 +453,10 @@ public final class FieldSection extends HttpHeaders {
         if (octets.length - used < needed) {
             octets = Arrays.copyOf(octets, Math.max(octets.length * 2, used + needed + ROOM));
         }
-        int nameBegin = used;
-        int nameEnd = HeadWriter.put(octets, nameBegin, name);
-        octets[nameEnd] = ':';
-        octets[nameEnd + 1] = ' ';
-        int valueEnd = HeadWriter.put(octets, nameEnd + 2, value);
-        octets[valueEnd] = '\r';
-        octets[valueEnd + 1] = '\n';
-        used = valueEnd + 2;
-        span(nameBegin, nameEnd, nameEnd + 2, valueEnd);
+        int begin = used;
+        int nameEnd = begin + name.length();
+        used = HeadWriter.field(octets, begin, name, value);
+        span(begin, nameEnd, nameEnd + 2, used - 2);
     }
 
     @Override
@@ -559,7 +534,7 @@ public final class FieldSection extends HttpHeaders {
     @Override
     public HttpHeaders setAll(HttpHeaders others) {
         if (others != this) {
-            others.names().forEach(this::remove);
+            HeaderForms.removeAll(this, others.names());
             add(others);
         }
         return this;

@@ -20,7 +20,7 @@ public final class HeadWriter {
     private static final byte[] VERSION = " HTTP/1.1\r\n".getBytes(StandardCharsets.ISO_8859_1);
     private static final byte[] START = "HTTP/1.1 ".getBytes(StandardCharsets.ISO_8859_1);
     private static final byte[] HEXADECIMAL = "0123456789abcdef".getBytes(StandardCharsets.ISO_8859_1);
-    private static final int CRLF = '\r' << 8 | '\n';
+    static final int CRLF = '\r' << 8 | '\n';
     private static final ByteBuf LINE_END = constant("\r\n");
     private static final ByteBuf BODY_END = constant("\r\n0\r\n\r\n");
     /** Eight digits and a line's end, a line's end, and the body's end. */
@@ -64,8 +64,13 @@ public final class HeadWriter {
         return sealed(buffers, desk, at, 0);
     }
 
-    /** An answer's head, with room for {@code more} octets behind it. */
-    public static ByteBuf response(ByteBufAllocator buffers, int status, HttpHeaders fields, int more) {
+    /** An answer's head. */
+    public static ByteBuf response(ByteBufAllocator buffers, int status, HttpHeaders fields) {
+        return response(buffers, status, fields, 0);
+    }
+
+    /** With room for {@code more} octets behind it. */
+    private static ByteBuf response(ByteBufAllocator buffers, int status, HttpHeaders fields, int more) {
         HttpResponseStatus line = HttpResponseStatus.valueOf(status);
         byte[] desk = desk(line.reasonPhrase().length() + length(fields) + 17);
         int at = put(desk, 0, START);
@@ -170,7 +175,7 @@ public final class HeadWriter {
         return at;
     }
 
-    private static int field(byte[] to, int begin, CharSequence name, CharSequence value) {
+    static int field(byte[] to, int begin, CharSequence name, CharSequence value) {
         int at = put(to, begin, name);
         to[at++] = ':';
         to[at++] = ' ';

@@ -259,7 +259,7 @@ public abstract class Http1Reader {
                 if (in.readableBytes() < 2) {
                     return false;
                 }
-                if (in.readShort() != CRLF) {
+                if (in.readShort() != HeadWriter.CRLF) {
                     return broken(false);
                 }
                 state = State.CHUNK_SIZE;
@@ -279,7 +279,6 @@ public abstract class Http1Reader {
         }
     }
 
-    private static final int CRLF = '\r' << 8 | '\n';
     private static final long BODY_END = 0x0d0a_300d_0a0d_0aL;
 
     /** The last chunk without trailers, all here: what follows a body that came at once. */
@@ -447,23 +446,12 @@ public abstract class Http1Reader {
         while (nameEnd < end && TOKEN[in[nameEnd] & 0xff]) {
             nameEnd++;
         }
-        int colon = nameEnd;
-        if (lenient()) {
-            while (colon < end && isSpace(in[colon])) {
-                colon++;
-            }
-        }
+        int colon = lenient() ? firstText(in, nameEnd, end) : nameEnd;
         if (nameEnd == begin || colon == end || in[colon] != ':') {
             return false;
         }
-        int valueBegin = colon + 1;
-        while (valueBegin < end && isSpace(in[valueBegin])) {
-            valueBegin++;
-        }
-        int valueEnd = end;
-        while (valueEnd > valueBegin && isSpace(in[valueEnd - 1])) {
-            valueEnd--;
-        }
+        int valueBegin = firstText(in, colon + 1, end);
+        int valueEnd = textEnd(in, valueBegin, end);
         to.span(begin, nameEnd, valueBegin, valueEnd);
         return true;
     }
@@ -474,14 +462,8 @@ public abstract class Http1Reader {
         if (before < 0) {
             return false;
         }
-        int valueBegin = begin;
-        while (valueBegin < end && isSpace(in[valueBegin])) {
-            valueBegin++;
-        }
-        int valueEnd = end;
-        while (valueEnd > valueBegin && isSpace(in[valueEnd - 1])) {
-            valueEnd--;
-        }
+        int valueBegin = firstText(in, begin, end);
+        int valueEnd = textEnd(in, valueBegin, end);
         if (valueEnd > valueBegin) {
             Arrays.fill(in, before, valueBegin, (byte) ' ');
             to.stretch(valueEnd);
@@ -489,8 +471,26 @@ public abstract class Http1Reader {
         return true;
     }
 
-    static boolean isSpace(byte octet) {
+    private static boolean isSpace(byte octet) {
         return octet == ' ' || octet == '\t';
+    }
+
+    /** Where whitespace is over; {@code end} where there is nothing else. */
+    static int firstText(byte[] in, int begin, int end) {
+        int at = begin;
+        while (at < end && isSpace(in[at])) {
+            at++;
+        }
+        return at;
+    }
+
+    /** Where what is not whitespace has ended. */
+    static int textEnd(byte[] in, int begin, int end) {
+        int at = end;
+        while (at > begin && isSpace(in[at - 1])) {
+            at--;
+        }
+        return at;
     }
 
     static boolean isToken(byte[] in, int begin, int end) {

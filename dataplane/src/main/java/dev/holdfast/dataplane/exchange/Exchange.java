@@ -349,27 +349,24 @@ public final class Exchange implements Upstream.Events, LongStream.Owner {
             filters = java.util.stream.Stream.concat(route.filters().stream(), destination.filters().stream())
                     .toList();
         }
-        if (!filters.isEmpty()) {
-            for (Route.Filter filter : filters) {
-                switch (filter) {
-                    case Route.Filter.RequestHeaders(Route.HeaderMutation mutation) ->
-                        HeaderRules.apply(mutation, headers);
-                    // A tunnel's end is what the client asks for, with its port, which no rewrite has.
-                    case Route.Filter.UrlRewrite ignored when original.connects() -> {}
-                    case Route.Filter.HostRewrite ignored when original.connects() -> {}
-                    case Route.Filter.UrlRewrite(String hostname, Route.PathRewrite rewrite) -> {
-                        path = HeaderRules.rewrite(rewrite, path);
-                        if (!hostname.isEmpty()) {
-                            authority = hostname;
-                        }
+        for (Route.Filter filter : filters) {
+            switch (filter) {
+                case Route.Filter.RequestHeaders(Route.HeaderMutation mutation) -> HeaderRules.apply(mutation, headers);
+                // A tunnel's end is what the client asks for, with its port, which no rewrite has.
+                case Route.Filter.UrlRewrite ignored when original.connects() -> {}
+                case Route.Filter.HostRewrite ignored when original.connects() -> {}
+                case Route.Filter.UrlRewrite(String hostname, Route.PathRewrite rewrite) -> {
+                    path = HeaderRules.rewrite(rewrite, path);
+                    if (!hostname.isEmpty()) {
+                        authority = hostname;
                     }
-                    case Route.Filter.HostRewrite(Route.HostSource source) -> {
-                        hostFromBackend |= source instanceof Route.HostSource.FromBackend;
-                        authority = HeaderRules.host(source, headers, path, authority);
-                    }
-                    case Route.Filter.ForwardedHost() -> headers.set("x-forwarded-host", original.authority());
-                    case Route.Filter.ResponseHeaders ignored -> {}
                 }
+                case Route.Filter.HostRewrite(Route.HostSource source) -> {
+                    hostFromBackend |= source instanceof Route.HostSource.FromBackend;
+                    authority = HeaderRules.host(source, headers, path, authority);
+                }
+                case Route.Filter.ForwardedHost() -> headers.set("x-forwarded-host", original.authority());
+                case Route.Filter.ResponseHeaders ignored -> {}
             }
         }
         EnvoyHeaders toldToBackend = clients.headers().envoy() ? new EnvoyHeaders() : null;

@@ -286,8 +286,9 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         byte[] body = (failure.reason() + "\n").getBytes(StandardCharsets.UTF_8);
         ResponseHead head = Unreadable.answer(gateway, connection, HttpProtocol.HTTP_1_1, failure);
         head.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.length).set(HttpHeaderNames.CONNECTION, "close");
-        ctx().write(HeadWriter.response(ctx().alloc(), head.status(), head.headers(), 0), ctx().voidPromise());
-        ctx().writeAndFlush(Unpooled.wrappedBuffer(body)).addListener(f -> linger());
+        ctx().writeAndFlush(HeadWriter.response(
+                        ctx().alloc(), head.status(), head.headers(), Unpooled.wrappedBuffer(body), false, true))
+                .addListener(f -> linger());
     }
 
     /**
@@ -393,7 +394,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
                     headers.set(HttpHeaderNames.UPGRADE, "websocket");
                 }
             }
-            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers, 0), ctx().voidPromise());
+            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers), ctx().voidPromise());
             tunnel = true;
             if (inputOver) {
                 loop().execute(this::endTunnelInput);
@@ -402,7 +403,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         }
         if (status < 200) {
             headers.remove(HttpHeaderNames.CONTENT_LENGTH);
-            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers, 0), ctx().voidPromise());
+            ctx().writeAndFlush(HeadWriter.response(ctx().alloc(), status, headers), ctx().voidPromise());
             return;
         }
         // A backend's own word of its connection is no longer there; this is ours.
@@ -487,7 +488,7 @@ public final class Http1Downstream extends ChannelDuplexHandler implements Downs
         ResponseHead head = unsent;
         if (head != null) {
             unsent = null;
-            ctx().write(HeadWriter.response(ctx().alloc(), head.status(), head.headers(), 0), ctx().voidPromise());
+            ctx().write(HeadWriter.response(ctx().alloc(), head.status(), head.headers()), ctx().voidPromise());
         }
     }
 

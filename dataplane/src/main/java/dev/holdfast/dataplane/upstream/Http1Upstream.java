@@ -312,8 +312,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
                 }
                 to.responseHead(head, end);
                 if (end) {
-                    to.responseFlush();
-                    doneIfDone();
+                    told(to);
                 }
             }
         }
@@ -332,8 +331,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
             }
             over();
             to.responseTrailers(trailers);
-            to.responseFlush();
-            doneIfDone();
+            told(to);
         }
 
         @Override
@@ -359,8 +357,7 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
         }
         to.responseData(data, end);
         if (end) {
-            to.responseFlush();
-            doneIfDone();
+            told(to);
         }
     }
 
@@ -374,6 +371,12 @@ final class Http1Upstream extends ChannelInboundHandlerAdapter implements Upstre
     private void over() {
         responseEnded = true;
         events = null;
+    }
+
+    /** All of the answer has been passed on. */
+    private void told(Events to) {
+        to.responseFlush();
+        doneIfDone();
     }
 
     private void broken(Events to) {

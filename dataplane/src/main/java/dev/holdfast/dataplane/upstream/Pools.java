@@ -249,10 +249,6 @@ public final class Pools {
     }
 
     private Pool pool(ClusterState cluster) {
-        Pool known = pools.get(cluster);
-        if (known != null && !cluster.retired()) {
-            return known;
-        }
         // A request that began on an older plan may come here after its cluster has gone: it gets a pool that nobody
         // keeps.
         if (cluster.retired()) {

@@ -97,7 +97,7 @@ final class FieldSectionTest {
                         .append(field.getValue())
                         .append("\r\n");
             }
-            ByteBuf out = HeadWriter.response(UnpooledByteBufAllocator.DEFAULT, 200, fields, 0);
+            ByteBuf out = HeadWriter.response(UnpooledByteBufAllocator.DEFAULT, 200, fields);
             assertThat(out.toString(StandardCharsets.ISO_8859_1)).isEqualTo(expected + "\r\n");
             out.release();
         }
