@@ -1,5 +1,6 @@
 package dev.holdfast.dataplane.upstream;
 
+import dev.holdfast.dataplane.message.Faults;
 import io.netty.channel.IoEvent;
 import io.netty.channel.IoHandle;
 import io.netty.channel.IoHandler;
@@ -14,21 +15,33 @@ import io.netty.channel.epoll.EpollIoOps;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.channel.unix.Socket;
 import io.netty.util.concurrent.ThreadAwareExecutor;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Netty's epoll, without three of its traps (ADR 12): an event of a closed connection handed to the next one with the same
  * descriptor, a channel lost to epoll once there is nothing to wait for, and a dead socket of which epoll tells for ever.
+ * And with fewer calls of epoll_ctl(2): what a channel waits for is told before the next wait, not at each change of mind.
  */
 final class CarefulEpoll implements IoHandler {
     /** epoll_ctl(2): both directions are over. Told whether asked for or not, as EPOLLERR is. */
     private static final int HANG_UP = 0x10;
 
+    private static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
+
+    /** epoll_ctl(2): these are told always. */
+    private static final int UNASKED = EpollIoOps.EPOLLERR.value() | HANG_UP;
+
     private static final EpollIoEvent READ_ON = event(EpollIoOps.EPOLLIN.with(EpollIoOps.EPOLLRDHUP));
 
     private final IoHandler epoll;
+    private final List<Registration> changed = new ArrayList<>();
     private long turn;
 
-    private CarefulEpoll(IoHandler epoll) {
+    CarefulEpoll(IoHandler epoll) {
         this.epoll = epoll;
     }
 
@@ -59,6 +72,7 @@ final class CarefulEpoll implements IoHandler {
     @Override
     public int run(IoHandlerContext context) {
         turn++;
+        settle();
         return epoll.run(context);
     }
 
@@ -74,7 +88,22 @@ final class CarefulEpoll implements IoHandler {
 
     @Override
     public IoRegistration register(IoHandle handle) throws Exception {
-        return new Registration(epoll.register(new Handle((EpollIoHandle) handle)));
+        Handle careful = new Handle((EpollIoHandle) handle);
+        careful.registration = new Registration(epoll.register(careful), careful);
+        return careful.registration;
+    }
+
+    /** What has changed since the last wait, in one call for each channel, and none where it has changed back. */
+    private void settle() {
+        for (int i = 0; i < changed.size(); i++) {
+            try {
+                changed.get(i).settle();
+            } catch (RuntimeException e) {
+                // One connection's trouble must not end the loop of all others.
+                Faults.told(e);
+            }
+        }
+        changed.clear();
     }
 
     @Override
@@ -87,8 +116,26 @@ final class CarefulEpoll implements IoHandler {
         return epoll.isCompatible(type);
     }
 
-    /** What epoll asks for never becomes nothing, which Netty would take out of it and not put back. */
-    private record Registration(IoRegistration of) implements IoRegistration {
+    /**
+     * What is asked of epoll never becomes nothing, which Netty would take out of it and not put back. What is no longer
+     * asked for stays told until epoll speaks of it: a client is seldom heard of while its backend is connected to. Only
+     * "writable" is taken back before the next wait, as nearly every socket is at all times.
+     */
+    private final class Registration implements IoRegistration {
+        private static final int NEVER_TOLD = 0;
+
+        private final IoRegistration of;
+        private final Handle handle;
+        private EpollIoOps asked = EpollIoOps.EPOLLERR;
+        private int told = NEVER_TOLD;
+        private boolean annoyed;
+        private boolean unsettled;
+
+        Registration(IoRegistration of, Handle handle) {
+            this.of = of;
+            this.handle = handle;
+        }
+
         @Override
         public <T> T attachment() {
             return of.attachment();
@@ -96,7 +143,50 @@ final class CarefulEpoll implements IoHandler {
 
         @Override
         public long submit(IoOps ops) {
-            return of.submit(EpollIoOps.NONE.equals(ops) ? EpollIoOps.EPOLLERR : ops);
+            asked = EpollIoOps.NONE.equals(ops) ? EpollIoOps.EPOLLERR : (EpollIoOps) ops;
+            settleLater();
+            return asked.value();
+        }
+
+        /** What of {@code events} is asked for. Of what is not, epoll would speak again and again. */
+        int wanted(int events) {
+            int wanted = events & (asked.value() | UNASKED);
+            if (wanted != events) {
+                annoyed = true;
+                settleLater();
+            }
+            return wanted;
+        }
+
+        private void settleLater() {
+            if (!unsettled && isDifferent()) {
+                unsettled = true;
+                changed.add(this);
+            }
+        }
+
+        private boolean isDifferent() {
+            int value = asked.value();
+            return told == NEVER_TOLD
+                    || (value & ~told & ~UNASKED) != 0
+                    || (told & ~value & ~UNASKED & (annoyed ? ~0 : WRITABLE)) != 0;
+        }
+
+        private void settle() {
+            boolean different = isDifferent();
+            unsettled = false;
+            annoyed = false;
+            if (!different || !of.isValid()) {
+                return;
+            }
+            try {
+                of.submit(asked);
+                told = asked.value();
+            } catch (UncheckedIOException e) {
+                // Netty does so, too: nothing of this descriptor can be relied on.
+                Faults.told(e);
+                handle.end();
+            }
         }
 
         @Override
@@ -113,6 +203,7 @@ final class CarefulEpoll implements IoHandler {
     private final class Handle implements EpollIoHandle {
         private final EpollIoHandle of;
         private final long since = turn;
+        private @Nullable Registration registration;
 
         Handle(EpollIoHandle of) {
             this.of = of;
@@ -124,14 +215,21 @@ final class CarefulEpoll implements IoHandler {
         }
 
         @Override
-        public void handle(IoRegistration registration, IoEvent event) {
+        public void handle(IoRegistration given, IoEvent event) {
             if (since == turn) {
                 // Meant for the socket that had this number when the turn began; of this one epoll tells next time.
                 return;
             }
-            of.handle(registration, event);
-            if ((((EpollIoEvent) event).ops().value() & HANG_UP) != 0) {
-                overBothWays(registration);
+            Registration mine = Objects.requireNonNull(registration);
+            int told = ((EpollIoEvent) event).ops().value();
+            int wanted = mine.wanted(told);
+            if (wanted == told) {
+                of.handle(given, event);
+            } else if (wanted != 0) {
+                of.handle(given, event(EpollIoOps.valueOf(wanted)));
+            }
+            if ((told & HANG_UP) != 0) {
+                overBothWays(given);
             }
         }
 
@@ -147,11 +245,15 @@ final class CarefulEpoll implements IoHandler {
                 of.handle(registration, READ_ON);
             }
             if (socket.isOpen() && socket.isInputShutdown()) {
-                try {
-                    of.close();
-                } catch (Exception e) {
-                    throw new IllegalStateException("close of a Netty channel throws nothing", e);
-                }
+                end();
+            }
+        }
+
+        private void end() {
+            try {
+                of.close();
+            } catch (Exception e) {
+                throw new IllegalStateException("close of a Netty channel throws nothing", e);
             }
         }
 

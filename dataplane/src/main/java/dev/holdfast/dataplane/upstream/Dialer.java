@@ -272,10 +272,7 @@ public final class Dialer {
                 return bootstrap.channelFactory(Transport.unix());
             }
             Transport.keepalive(bootstrap, cluster.config().tcpKeepalive());
-            return bootstrap
-                    .channelFactory(Transport.socket())
-                    .option(ChannelOption.TCP_NODELAY, true)
-                    .option(ChannelOption.ALLOW_HALF_CLOSURE, true);
+            return bootstrap.channelFactory(Transport.socket()).option(ChannelOption.ALLOW_HALF_CLOSURE, true);
         }
 
         private @Nullable SslHandler tls() throws SSLException {
