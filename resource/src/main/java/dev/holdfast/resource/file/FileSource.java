@@ -50,6 +50,14 @@ public final class FileSource implements AutoCloseable {
     private static final Duration LOOK = Duration.ofSeconds(2);
     private static final Duration STEP = Duration.ofMillis(25);
 
+    private static final WatchEvent.Kind<?>[] ALL = {
+        StandardWatchEventKinds.ENTRY_CREATE, StandardWatchEventKinds.ENTRY_MODIFY, StandardWatchEventKinds.ENTRY_DELETE
+    };
+    /** Of a folder beside which ours stands: logs may be written in it, and each of their lines would be an event. */
+    private static final WatchEvent.Kind<?>[] COMING_AND_GOING = {
+        StandardWatchEventKinds.ENTRY_CREATE, StandardWatchEventKinds.ENTRY_DELETE
+    };
+
     private final List<Path> paths;
     private final ManifestReader reader = new ManifestReader();
     private final Consumer<ReadResult> sink;
@@ -58,6 +66,8 @@ public final class FileSource implements AutoCloseable {
     private final Set<Path> given;
     /** By absolute path; a folder that has two names may have one key. */
     private final Map<Path, WatchKey> watched = new HashMap<>();
+    /** Of these, where only {@link #COMING_AND_GOING} is told. */
+    private final Set<Path> partly = new HashSet<>();
     /** Folders of which all manifests are read. */
     private final Set<Path> whole = new HashSet<>();
 
@@ -89,10 +99,12 @@ public final class FileSource implements AutoCloseable {
     private void watch() {
         try (WatchService events = FileSystems.getDefault().newWatchService()) {
             register(events);
+            Touched touched = new Touched(Set.of(), false);
             // What has changed before that, no event tells.
-            Touched touched = new Touched(Set.of(), true);
+            boolean first = true;
             while (!closed) {
-                boolean due = System.nanoTime() - lookedAt >= look.toNanos();
+                boolean due = first || System.nanoTime() - lookedAt >= look.toNanos();
+                first = false;
                 if (!touched.none() || due) {
                     Map<String, Print> now = due ? prints() : look(seen, touched);
                     if (!now.equals(seen)) {
@@ -104,6 +116,10 @@ public final class FileSource implements AutoCloseable {
                     }
                 }
                 touched = touched(events.poll(look.toMillis(), TimeUnit.MILLISECONDS), events);
+                if (touched.none()) {
+                    // Whatever writes beside the manifests does not wake it for each line.
+                    TimeUnit.NANOSECONDS.sleep(STEP.toNanos());
+                }
             }
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
@@ -183,6 +199,14 @@ public final class FileSource implements AutoCloseable {
 
     private static Path absolute(Path path) {
         return path.toAbsolutePath().normalize();
+    }
+
+    private static Path real(Path path) {
+        try {
+            return path.toRealPath();
+        } catch (IOException goneMeanwhile) {
+            return absolute(path);
+        }
     }
 
     /** How the files look now, where they looked as in {@code from} but for what was touched. */
@@ -299,7 +323,7 @@ public final class FileSource implements AutoCloseable {
                     @Override
                     public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes)
                             throws IOException {
-                        register(events, folder);
+                        register(events, folder, true);
                         asWell.add(absolute(folder));
                         boolean hidden = StreamSupport.stream(
                                         path.relativize(folder).spliterator(), false)
@@ -322,8 +346,10 @@ public final class FileSource implements AutoCloseable {
                 parents.add(parent);
             }
         }
+        // A folder that has two names has one watch: what is asked for last would be all that is told.
+        Set<Path> real = asWell.stream().map(FileSource::real).collect(Collectors.toSet());
         for (Path parent : parents) {
-            register(events, parent);
+            register(events, parent, real.contains(real(parent)));
         }
         beside = parents.stream()
                 .map(FileSource::absolute)
@@ -331,19 +357,19 @@ public final class FileSource implements AutoCloseable {
                 .collect(Collectors.toUnmodifiableSet());
     }
 
-    private void register(WatchService events, Path folder) throws IOException {
+    /** @param contents whether what is written into its files is to be told, too */
+    private void register(WatchService events, Path folder, boolean contents) throws IOException {
         Path absolute = absolute(folder);
-        if (watched.containsKey(absolute)) {
+        if (watched.containsKey(absolute) && !(contents && partly.contains(absolute))) {
             return;
         }
         try {
-            watched.put(
-                    absolute,
-                    folder.register(
-                            events,
-                            StandardWatchEventKinds.ENTRY_CREATE,
-                            StandardWatchEventKinds.ENTRY_MODIFY,
-                            StandardWatchEventKinds.ENTRY_DELETE));
+            watched.put(absolute, folder.register(events, contents ? ALL : COMING_AND_GOING));
+            if (contents) {
+                partly.remove(absolute);
+            } else {
+                partly.add(absolute);
+            }
         } catch (FileSystemException goneOrForbidden) {
             // What is there is left to the slow look.
         }

@@ -178,6 +178,33 @@ class FileSourceTest {
         eventually("Service default/" + then);
     }
 
+    /** The folder that a given one stands in tells only of what comes and goes; here it is a given one itself, by another name. */
+    @Test
+    void followsAFolderThatAnotherGivenOneStandsIn() throws IOException {
+        Path real = Files.createDirectory(folder.resolve("real"));
+        Files.writeString(real.resolve("a.yaml"), service("a"));
+        Path below = Files.createDirectories(real.resolve(".below"));
+        Files.writeString(below.resolve("b.yaml"), service("b"));
+        Path link = Files.createSymbolicLink(folder.resolve("link"), real);
+        try (FileSource source = watchWithoutLooking(link, real.resolve(".below"))) {
+            Files.writeString(real.resolve("a.yaml"), service("c"));
+            eventually("Service default/c", "Service default/b");
+        }
+    }
+
+    @Test
+    void followsAFileThatWasAFolder() throws IOException {
+        Path given = Files.createDirectory(folder.resolve("given.yaml"));
+        Files.writeString(given.resolve("a.yaml"), service("a"));
+        try (FileSource source = watchWithoutLooking(given)) {
+            Files.move(given, folder.resolve("gone"));
+            Files.writeString(given, service("b"));
+            eventually("Service default/b");
+            Files.writeString(given, service("c"));
+            eventually("Service default/c");
+        }
+    }
+
     @Test
     void filesThatNeverRestAreReadAllTheSame() throws Exception {
         Path file = Files.writeString(folder.resolve("a.yaml"), service("a"));
