@@ -32,6 +32,9 @@ public final class Training {
     /** After a restart all clients open theirs again, at once. */
     private static final int SOCKETS = 300;
 
+    /** Connections by HTTP/2, each for one page: browsers open few, and their first pages are not to wait for the interpreter. */
+    private static final int VISITS = 300;
+
     /** So many routes, in so many files, that the way from a file to a plan is known as well. */
     private static final int ROUTES = 20;
 
@@ -132,10 +135,7 @@ public final class Training {
             throws IOException, InterruptedException, GeneralSecurityException {
         SSLContext trusting = SSLContext.getInstance("TLS");
         trusting.init(null, InsecureTrustManagerFactory.INSTANCE.getTrustManagers(), null);
-        try (HttpClient client = HttpClient.newBuilder()
-                .sslContext(trusting)
-                .connectTimeout(Duration.ofSeconds(10))
-                .build()) {
+        try (HttpClient client = client(trusting)) {
             for (Listener listener : plan.listeners()) {
                 String scheme = listener.tls().isPresent() ? "https" : "http";
                 for (HttpClient.Version version : HttpClient.Version.values()) {
@@ -149,6 +149,12 @@ public final class Training {
                             .build();
                     for (int i = 0; i < ROUNDS; i++) {
                         client.send(page, HttpResponse.BodyHandlers.discarding());
+                    }
+                    for (int i = 0; i < VISITS && version == HttpClient.Version.HTTP_2; i++) {
+                        try (HttpClient visitor = client(trusting)) {
+                            visitor.send(page, HttpResponse.BodyHandlers.discarding());
+                            visitor.shutdownNow();
+                        }
                     }
                 }
                 String socket = (listener.tls().isPresent() ? "wss" : "ws") + "://localhost:" + listener.bindPort()
@@ -172,5 +178,12 @@ public final class Training {
                         HttpResponse.BodyHandlers.discarding());
             }
         }
+    }
+
+    private static HttpClient client(SSLContext trusting) {
+        return HttpClient.newBuilder()
+                .sslContext(trusting)
+                .connectTimeout(Duration.ofSeconds(10))
+                .build();
     }
 }
