@@ -70,7 +70,8 @@ def paced(folder, port, path, rate, seconds, h1):
     Pages at a steady rate, one after another at even distances and not in bursts: eight connections, each opened a bit after the one before it.
     Milliseconds of each that came, in order of size, and how many failed.
     """
-    log = folder / "paced.log"
+    log = folder / "logs" / "paced.log"  # a folder of its own: Holdfast watches the one that its manifests' folder is in
+    log.parent.mkdir(exist_ok=True)
     line = ["h2load", "-t1", "-c8", "-m4", "-r1", f"--rate-period={1000 // rate}ms", "--rps", rate // 8, "-n", rate * seconds, "--log-file", log, f"https://127.0.0.1:{port}{path}"]
     if h1:
         line[1:1] = ["--h1"]

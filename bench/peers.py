@@ -2,6 +2,7 @@
 import functools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -70,13 +71,26 @@ class Process:
                 pass
         return total
 
-    def live_heap(self):
-        """Bytes of live objects of a JVM, after a collection; 0 of anything else."""
+    def heap(self):
+        """Of a JVM, the bytes of live objects after a collection, and the resident bytes of its heap's pages; 0 and 0 of anything else."""
         if "/java" not in os.readlink(f"/proc/{self.popen.pid}/exe"):
-            return 0
-        jcmd = pathlib.Path(java()).with_name("jcmd")
-        said = subprocess.run([jcmd, str(self.popen.pid), "GC.class_histogram"], capture_output=True, text=True, timeout=60).stdout
-        return int(said.splitlines()[-1].split()[2])
+            return 0, 0
+        def said(command):
+            jcmd = pathlib.Path(java()).with_name("jcmd")
+            return subprocess.run([jcmd, str(self.popen.pid), command], capture_output=True, text=True, timeout=60).stdout
+        live = int(said("GC.class_histogram").splitlines()[-1].split()[2])
+        generations = re.findall(r"\[0x([0-9a-f]+), 0x[0-9a-f]+, 0x([0-9a-f]+)\)", said("GC.heap_info"))
+        if not generations:
+            raise RuntimeError("the heap's place is known of the serial collector only")
+        low, high = min(int(g[0], 16) for g in generations), max(int(g[1], 16) for g in generations)
+        resident, inside = 0, False
+        for line in pathlib.Path(f"/proc/{self.popen.pid}/smaps").read_text().splitlines():
+            mapping = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+            if mapping:
+                inside = low <= int(mapping[1], 16) < high
+            elif inside and line.startswith("Pss:"):
+                resident += int(line.split()[1]) * 1024
+        return live, resident
 
     def stop(self):
         self.popen.send_signal(signal.SIGTERM)

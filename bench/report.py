@@ -244,11 +244,11 @@ def idle(run):
         return
     by = run[IDLE]["medians"]
     peers, n = peers_of(by), max(int(v["streams"]) for v in by.values())
-    labels = [("per silent stream, KiB", "kib_per_stream", 1), ("with the growth of a JVM's live objects added, KiB", "kib_with_heap", 1), ("just started, MiB", "mib_started", 0),
+    labels = [("per silent stream, as growth of what is resident, KiB", "kib_per_stream", 1), ("per silent stream, outside of a JVM's heap and alive in it, KiB", "kib_with_heap", 1), ("just started, MiB", "mib_started", 0),
               ("before the streams, MiB", "mib_before", 0), ("after they closed, MiB", "mib_after_close", 0)]
     yield "## Memory\n\n" + how(
         run[IDLE], f"{n:,} open wss that say nothing, after pages by both protocols and 200 streams", "proportional resident size (Pss) of all processes",
-        "pages of a JVM's heap that were touched before do not count as growth, so the second row adds what is alive in it: an upper bound")
+        "pages of a JVM's heap that were touched before do not count as growth: the second row leaves the heap's pages out and has what is alive in it instead, as if all of them had been touched")
     yield table(["", *peers], rows_of(by, peers, labels))
 
 
@@ -308,7 +308,7 @@ def behind(run):
         for q in ("p50", "p99", "p999"):
             row(f"{by_protocol} {q if q != 'p999' else 'p99.9'} after the changes, ms", values(LASTING, f"after_{h}_{q}"))
     row("echo p99 as time passes, ms", values(LASTING, "ws_p99"))
-    for label, key in (("memory per silent stream, KiB", "kib_per_stream"), ("memory per silent stream with a JVM's live objects, KiB", "kib_with_heap"), ("memory just started, MiB", "mib_started"),
+    for label, key in (("memory per silent stream, KiB", "kib_per_stream"), ("memory per silent stream, outside of a JVM's heap and alive in it, KiB", "kib_with_heap"), ("memory just started, MiB", "mib_started"),
                        ("memory before the streams, MiB", "mib_before"), ("memory after they closed, MiB", "mib_after_close")):
         row(label, values(IDLE, key))
     row("start, ms", values(START, "ms"))
