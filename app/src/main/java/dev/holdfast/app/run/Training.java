@@ -32,7 +32,10 @@ public final class Training {
     /** After a restart all clients open theirs again, at once. */
     private static final int SOCKETS = 300;
 
-    /** Connections by HTTP/2, each for one page: browsers open few, and their first pages are not to wait for the interpreter. */
+    /**
+     * Connections for one page each, by HTTP/2 where there is TLS: browsers open few, and their first pages are not to wait
+     * for the interpreter.
+     */
     private static final int VISITS = 300;
 
     /** So many routes, in so many files, that the way from a file to a plan is known as well. */
@@ -150,11 +153,8 @@ public final class Training {
                     for (int i = 0; i < ROUNDS; i++) {
                         client.send(page, HttpResponse.BodyHandlers.discarding());
                     }
-                    for (int i = 0; i < VISITS && version == HttpClient.Version.HTTP_2; i++) {
-                        try (HttpClient visitor = client(trusting)) {
-                            visitor.send(page, HttpResponse.BodyHandlers.discarding());
-                            visitor.shutdownNow();
-                        }
+                    if (version == HttpClient.Version.HTTP_2) {
+                        visit(page, trusting);
                     }
                 }
                 String socket = (listener.tls().isPresent() ? "wss" : "ws") + "://localhost:" + listener.bindPort()
@@ -176,6 +176,15 @@ public final class Training {
                 client.send(
                         HttpRequest.newBuilder(URI.create(adminUrl + page)).build(),
                         HttpResponse.BodyHandlers.discarding());
+            }
+        }
+    }
+
+    private static void visit(HttpRequest page, SSLContext trusting) throws IOException, InterruptedException {
+        for (int i = 0; i < VISITS; i++) {
+            try (HttpClient visitor = client(trusting)) {
+                visitor.send(page, HttpResponse.BodyHandlers.discarding());
+                visitor.shutdownNow();
             }
         }
     }

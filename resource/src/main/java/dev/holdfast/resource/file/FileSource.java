@@ -65,9 +65,7 @@ public final class FileSource implements AutoCloseable {
     /** The paths as {@link #absolute} ones: there a file counts whatever it is called. */
     private final Set<Path> given;
     /** By absolute path; a folder that has two names may have one key. */
-    private final Map<Path, WatchKey> watched = new HashMap<>();
-    /** Of these, where only {@link #COMING_AND_GOING} is told. */
-    private final Set<Path> partly = new HashSet<>();
+    private final Map<Path, Watched> watched = new HashMap<>();
     /** Folders of which all manifests are read. */
     private final Set<Path> whole = new HashSet<>();
 
@@ -100,11 +98,10 @@ public final class FileSource implements AutoCloseable {
         try (WatchService events = FileSystems.getDefault().newWatchService()) {
             register(events);
             Touched touched = new Touched(Set.of(), false);
-            // What has changed before that, no event tells.
-            boolean first = true;
+            // What has changed before that, no event tells: a look is due at once.
+            lookedAt = System.nanoTime() - look.toNanos();
             while (!closed) {
-                boolean due = first || System.nanoTime() - lookedAt >= look.toNanos();
-                first = false;
+                boolean due = System.nanoTime() - lookedAt >= look.toNanos();
                 if (!touched.none() || due) {
                     Map<String, Print> now = due ? prints() : look(seen, touched);
                     if (!now.equals(seen)) {
@@ -127,6 +124,9 @@ public final class FileSource implements AutoCloseable {
             LOG.atError().setCause(e).log("the manifests are no longer watched; restart to pick changes up");
         }
     }
+
+    /** @param contents whether what is written into the folder's files is told, too */
+    private record Watched(WatchKey key, boolean contents) {}
 
     /**
      * What the kernel says has changed.
@@ -177,7 +177,7 @@ public final class FileSource implements AutoCloseable {
                 foldersMoved |= Files.isDirectory(file);
             }
             if (!key.reset()) {
-                watched.values().removeIf(other -> !other.isValid());
+                watched.values().removeIf(other -> !other.key.isValid());
                 foldersMoved = true;
             }
         }
@@ -189,12 +189,12 @@ public final class FileSource implements AutoCloseable {
 
     /** What is there under these paths is to be watched anew. */
     private void forget(Predicate<Path> which) {
-        watched.forEach((path, key) -> {
+        watched.forEach((path, one) -> {
             if (which.test(path)) {
-                key.cancel();
+                one.key.cancel();
             }
         });
-        watched.values().removeIf(key -> !key.isValid());
+        watched.values().removeIf(one -> !one.key.isValid());
     }
 
     private static Path absolute(Path path) {
@@ -360,16 +360,13 @@ public final class FileSource implements AutoCloseable {
     /** @param contents whether what is written into its files is to be told, too */
     private void register(WatchService events, Path folder, boolean contents) throws IOException {
         Path absolute = absolute(folder);
-        if (watched.containsKey(absolute) && !(contents && partly.contains(absolute))) {
+        Watched known = watched.get(absolute);
+        if (known != null && (known.contents || !contents)) {
             return;
         }
         try {
-            watched.put(absolute, folder.register(events, contents ? ALL : COMING_AND_GOING));
-            if (contents) {
-                partly.remove(absolute);
-            } else {
-                partly.add(absolute);
-            }
+            WatchKey key = folder.register(events, contents ? ALL : COMING_AND_GOING);
+            watched.put(absolute, new Watched(key, contents));
         } catch (FileSystemException goneOrForbidden) {
             // What is there is left to the slow look.
         }
